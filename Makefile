@@ -1,0 +1,64 @@
+# Every target makes its own virtual environment in .venv. `make help` lists them.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench docs pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) ## start the reference service (HOST=127.0.0.1 PORT=8000)
+	$(BIN)/python -m examples.auth_service --host $(HOST) --port $(PORT)
+
+test: $(READY) ## run every test (ARGS="-k name -x" goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	@# what a user's type checker sees of the package: all of it has a known type
+	$(BIN)/pyright --verifytypes flask_signet --ignoreexternal
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY) ## run every benchmark in turn (each prints a table of ratios)
+	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
+		printf '\n== %s\n' "$$script"; $(BIN)/python "$$script"; done
+
+docs: $(READY) ## build the documentation into build/docs
+	$(BIN)/python -m sphinx -q --fail-on-warning --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
+
+# With the oldest Python there is (Debian 12 has 3.11.2): its pins also install on newer ones, while
+# theirs need not install on it.
+pins: ## renew constraints.txt from pyproject.toml (PYTHON=/path/to/the/oldest)
+	$(PYTHON) -m venv --clear build/pins
+	build/pins/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	{ echo "# What the tests run with, all of it. Made by \`make pins\` with the oldest Python, 3.11.2."; \
+		build/pins/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean: ## remove .venv and everything built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last, so an installation that broke half-way is done again from the start.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Flask-Signet needs Python 3.11 or newer, and $(PYTHON) is not:" \
+			"run  make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

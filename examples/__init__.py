@@ -1,0 +1,1 @@
+"""Applications that show Flask-Signet at work."""

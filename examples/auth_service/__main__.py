@@ -1,0 +1,73 @@
+"""``python -m examples.auth_service``: make the database and the secret, and serve."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from werkzeug.serving import make_server
+
+from . import create_app
+from .server import Server, base_url, listen
+from .service import Service
+from .try_it import curl_lines
+
+
+def main() -> None:
+    """Run the service until it is interrupted."""
+    arguments = _parser().parse_args()
+    os.umask(0o077)  # the database is for its owner alone, as the secret is
+    try:
+        app = create_app()
+    except PermissionError as error:
+        sys.exit(str(error))
+    service: Service = app.extensions["auth_service"]
+    service.database.close()
+    try:
+        listener = listen(arguments.host, arguments.port)
+    except OSError as error:
+        # create_server puts the address into strerror; a name that is unknown has errno < 0.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        sys.exit(f"Can't listen on {arguments.host} port {arguments.port}: {reason}.")
+
+    url = base_url(listener)
+    sys.stdout.write(
+        f"Try it, in another terminal:\n\n{curl_lines(url)}\n"
+        f"Serving {url}/ and its API, {url}/api/v1/docs. Ctrl-C stops it.\n"
+    )
+    sys.stdout.flush()
+    if arguments.dev:
+        host, port = listener.getsockname()[:2]
+        make_server(host, port, app, threaded=True, fd=listener.detach()).serve_forever()
+    else:
+        Server(listener).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m examples.auth_service", description=__doc__)
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("HOST", "127.0.0.1"),
+        help="the address to listen on (HOST; %(default)s)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=os.environ.get("PORT", "8000"),
+        help="the port; 0 takes a free one (PORT; %(default)s)",
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="serve with Flask's development server, in one process"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

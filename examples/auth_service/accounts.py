@@ -1,0 +1,69 @@
+"""Registering, logging in, and finding a user."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from .database import Database, User
+from .passwords import Passwords
+
+
+class EmailTakenError(Exception):
+    """Somebody is registered with this address."""
+
+
+class Accounts:
+    """The users of the service."""
+
+    def __init__(self, database: Database, passwords: Passwords) -> None:
+        self._session = database.session
+        self._passwords = passwords
+
+    def register(self, email: str, password: str) -> User:
+        """Add a user.
+
+        :raises EmailTakenError: if there is one with this address. The table's constraint decides,
+            so of two that register at the same time one gets it.
+        """
+        user = User(email=_normal(email), password_hash=self._passwords.hash(password))
+        try:
+            with self._session.begin() as session:
+                session.add(user)
+        except IntegrityError as error:
+            raise EmailTakenError from error
+        return user
+
+    def authenticate(self, email: str, password: str) -> User | None:
+        """The user, or ``None`` if the address is unknown or the password is wrong.
+
+        Both take the same time: a password is verified in either case.
+        """
+        with self._session() as session:
+            user = session.scalar(select(User).where(User.email == _normal(email)))
+        if not self._passwords.verify(password, user.password_hash if user else None):
+            return None
+        if user and self._passwords.needs_rehash(user.password_hash):
+            self._rehash(user, password)
+        return user
+
+    def get(self, user_id: int) -> User | None:
+        """The user with this primary key."""
+        with self._session() as session:
+            return session.get(User, user_id)
+
+    def _rehash(self, user: User, password: str) -> None:
+        """Replace the hash, unless the password has been changed in the meantime."""
+        new_hash = self._passwords.hash(password)
+        with self._session.begin() as session:
+            session.execute(
+                update(User)
+                .where(User.id == user.id, User.password_hash == user.password_hash)
+                .values(password_hash=new_hash)
+            )
+
+
+def _normal(email: str) -> str:
+    return unicodedata.normalize("NFC", email).lower()

@@ -1,0 +1,125 @@
+"""A browser's session: two tokens in cookies, and the way to the login page without them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, current_app, jsonify, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_signet import (
+    create_access_token,
+    create_refresh_token,
+    decode_token,
+    get_jwt_identity,
+    set_access_cookies,
+    set_refresh_cookies,
+    unset_jwt_cookies,
+)
+from flask_signet.exceptions import SignetError
+
+from .database import User
+from .errors import is_api_request
+from .local_path import requested_path
+from .tokens import jwt, revoke
+
+
+def start_session(user: User, then: str) -> Response:
+    """Log the user in with new tokens.
+
+    Those that the browser had before are revoked: they may be somebody else's, who put them
+    there (session fixation).
+    """
+    _revoke_presented_tokens()
+    response = _go(then)
+    set_access_cookies(response, create_access_token(identity=user.id))
+    set_refresh_cookies(response, create_refresh_token(identity=user.id))
+    return response
+
+
+def renew_access(then: str) -> Response:
+    """Give the user of the refresh token the next access token."""
+    response = _go(then)
+    set_access_cookies(response, create_access_token(identity=get_jwt_identity()))
+    return response
+
+
+def end_session(then: str) -> Response:
+    """Log out: both tokens are revoked, the cookies are dropped."""
+    _revoke_presented_tokens()
+    response = _go(then)
+    unset_jwt_cookies(response)
+    return response
+
+
+def _go(target: str) -> Response:
+    """303: whatever the method was, the target is asked for with GET."""
+    return make_response(redirect(target, 303))
+
+
+def _revoke_presented_tokens() -> None:
+    for option in ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME"):
+        try:
+            jwt_payload = decode_token(request.cookies.get(current_app.config[option], ""))
+        except SignetError:
+            continue  # there is none, it has expired, or it is not one of ours
+        revoke(jwt_payload)
+
+
+# ── without a good token: the login page for a browser, the usual JSON for the API ────────────
+
+
+@jwt.unauthorized_loader
+def no_token(reason: str) -> ResponseReturnValue:
+    """No token at all, or a form without the CSRF value: nothing to drop."""
+    return (jsonify(msg=reason), 401) if is_api_request() else _to_login()
+
+
+@jwt.invalid_token_loader
+def invalid_token(reason: str) -> ResponseReturnValue:
+    """Not a token of ours."""
+    return (jsonify(msg=reason), 422) if is_api_request() else _to_login(drop_cookies=True)
+
+
+@jwt.expired_token_loader
+def expired_token(
+    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
+) -> ResponseReturnValue:
+    """The access token's 15 minutes are over: the refresh token gets the next one."""
+    if is_api_request():
+        return jsonify(msg="Token has expired"), 401
+    if request.method == "GET" and jwt_payload.get("type") == "access":
+        return _go(url_for("index.renew", next=requested_path()))
+    return _to_login(drop_cookies=True)
+
+
+@jwt.revoked_token_loader
+def revoked_token(
+    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
+) -> ResponseReturnValue:
+    """Somebody has logged out."""
+    if is_api_request():
+        return jsonify(msg="Token has been revoked"), 401
+    return _to_login(drop_cookies=True)
+
+
+@jwt.user_lookup_error_loader
+def unknown_user(
+    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
+) -> ResponseReturnValue:
+    """The user was deleted."""
+    if is_api_request():
+        return jsonify(msg=f"Error loading the user {jwt_payload['sub']}"), 401
+    return _to_login(drop_cookies=True)
+
+
+def _to_login(*, drop_cookies: bool = False) -> Response:
+    # A form can't be sent again by following a link, so only a GET is come back to.
+    target = requested_path() if request.method == "GET" else None
+    if request.endpoint == "index.renew":
+        target = request.args.get("next")
+    response = _go(url_for("index.login", next=target))
+    if drop_cookies:
+        unset_jwt_cookies(response)
+    return response

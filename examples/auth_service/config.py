@@ -1,0 +1,86 @@
+"""The settings: fixed ones in a class, the others from the environment or the caller."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+
+class Config:
+    """What every installation shares."""
+
+    # An API client sends `Authorization: Bearer <token>`; a browser sends cookies.
+    JWT_TOKEN_LOCATION = ("headers", "cookies")
+    JWT_ACCESS_TOKEN_EXPIRES = timedelta(minutes=15)
+    JWT_REFRESH_TOKEN_EXPIRES = timedelta(days=7)
+
+    # The token cookies are HttpOnly; a form proves that it is ours with the value of the
+    # CSRF cookie (double submit), as there is no script that could send a header.
+    JWT_COOKIE_SAMESITE = "Lax"
+    JWT_COOKIE_CSRF_PROTECT = True
+    JWT_CSRF_CHECK_FORM = True
+
+    # Argon2id, 64 MiB, 3 passes: the second recommended option of RFC 9106 section 4.
+    AUTH_SERVICE_PASSWORD_HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+
+    # No request here is longer: 1024 characters of password, percent-encoded, are 12 KiB.
+    MAX_CONTENT_LENGTH = 64 * 1024
+
+    API_TITLE = "Auth service"
+    API_VERSION = "v1"
+    OPENAPI_VERSION = "3.0.3"
+    OPENAPI_URL_PREFIX = "/api/v1"
+    OPENAPI_JSON_PATH = "openapi.json"
+
+
+# Behind HTTPS the browser itself can hold the cookies to this host (RFC 6265bis 4.1.3.2).
+HTTPS_SETTINGS = {
+    "JWT_COOKIE_SECURE": True,
+    "JWT_ACCESS_COOKIE_NAME": "__Host-access_token",
+    "JWT_REFRESH_COOKIE_NAME": "__Host-refresh_token",
+}
+
+
+def instance_folder(config: Mapping[str, Any] | None = None) -> Path:
+    """The folder of the database and the secret, made for its owner alone if it is missing.
+
+    ``AUTH_SERVICE_INSTANCE``, or ``instance/`` at the root of the repository.
+    """
+    default = Path(__file__).resolve().parents[2] / "instance"
+    folder = Path(_option("AUTH_SERVICE_INSTANCE", config) or default).resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings that differ between installations: the caller's, else the environment's."""
+    https = _option("AUTH_SERVICE_HTTPS", config) in {True, "1"}
+    return {
+        "AUTH_SERVICE_DATABASE": _option("AUTH_SERVICE_DATABASE", config)
+        or f"sqlite:///{instance / 'auth_service.sqlite3'}",
+        "REDIS_URL": _option("REDIS_URL", config),
+        "AUTH_SERVICE_HTTPS": https,
+        **(HTTPS_SETTINGS if https else {}),
+        # The caller's win over all, but where the lines above have read them already.
+        **{key: value for key, value in (config or {}).items() if key not in _ENVIRONMENT},
+    }
+
+
+_ENVIRONMENT = {
+    "AUTH_SERVICE_DATABASE",
+    "AUTH_SERVICE_HTTPS",
+    "AUTH_SERVICE_INSTANCE",
+    "REDIS_URL",
+}
+
+
+def _option(name: str, config: Mapping[str, Any] | None) -> Any:
+    if config is not None and name in config:
+        return config[name]
+    return os.environ.get(name)

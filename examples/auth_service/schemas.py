@@ -1,0 +1,98 @@
+"""The shapes of the API's bodies."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+#: The hash takes any length; the limit keeps the cost of a request known.
+PASSWORD_MAX = 1024
+#: NIST SP 800-63B and ASVS 6.2.1: at least 8.
+PASSWORD_MIN = 8
+#: RFC 5321 section 4.5.3.1.3 leaves 254 characters for an address.
+EMAIL_MAX = 254
+
+
+def unicode_text(value: str) -> None:
+    """Refuse lone surrogates: JSON can spell them, but they are no characters.
+
+    :raises ValidationError: if there is one.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValidationError("Not valid Unicode text.") from error
+
+
+def no_control_characters(value: str) -> None:
+    """Refuse control characters, NUL above all, which not every database takes.
+
+    :raises ValidationError: if there is one.
+    """
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValidationError("Control characters are not allowed.")
+
+
+class CredentialsSchema(Schema):
+    """Who logs in. Anything of the right length may be tried: a wrong one is just wrong."""
+
+    email = fields.String(
+        required=True,
+        validate=[unicode_text, no_control_characters, validate.Length(max=EMAIL_MAX)],
+        metadata={"example": "ada@example.org"},
+    )
+    password = fields.String(
+        required=True,
+        validate=[unicode_text, validate.Length(max=PASSWORD_MAX)],
+        metadata={"format": "password"},
+    )
+
+
+class RegistrationSchema(Schema):
+    """Who registers."""
+
+    email = fields.Email(
+        required=True,
+        validate=[unicode_text, no_control_characters, validate.Length(max=EMAIL_MAX)],
+        metadata={"example": "ada@example.org"},
+    )
+    password = fields.String(
+        required=True,
+        validate=[unicode_text, validate.Length(min=PASSWORD_MIN, max=PASSWORD_MAX)],
+        metadata={"format": "password"},
+    )
+
+
+class AccessTokenSchema(Schema):
+    """What a refresh gives."""
+
+    access_token = fields.String(required=True)
+
+
+class TokenPairSchema(AccessTokenSchema):
+    """What a login gives."""
+
+    refresh_token = fields.String(required=True)
+
+
+class UserSchema(Schema):
+    """A user, as the user sees it."""
+
+    id = fields.Integer(required=True)
+    email = fields.String(required=True)
+    roles = fields.List(fields.String(), required=True)
+    created = fields.DateTime(required=True)
+
+
+class ErrorSchema(Schema):
+    """Why a request was refused."""
+
+    msg = fields.String(required=True, metadata={"description": "The reason, in words"})
+    errors = fields.Dict(metadata={"description": "The reasons for each field, by name"})
+
+
+def first_messages(errors: dict[str, Any]) -> dict[str, str]:
+    """One message for each field of a form that does not fit its schema."""
+    return {field: messages[0] for field, messages in errors.items()}

@@ -1,0 +1,140 @@
+"""What one manager keeps for one application: its checked options and its key ring.
+
+A manager may serve several applications, and an application have several managers; where the
+two meet is an :class:`AppState`, in ``app.extensions["flask-signet"]`` under the manager's
+name.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, current_app
+
+from .config import OptionReader, Settings
+from .exceptions import ConfigurationError
+from .jose.jwk import Key
+from .key_options import build_ring, read_keys
+from .tokens.keyring import KeyRing
+
+if TYPE_CHECKING:
+    from .callbacks import Callbacks
+    from .jwt_manager import JWTManager
+
+EXTENSION = "flask-signet"
+
+_NO_MANAGER = (
+    "You must initialize a JWTManager with this flask application before using this method"
+)
+
+
+class Configured:
+    """The options and keys of one moment. It does not change: a changed option makes another.
+
+    Whoever verifies a token takes one of these and uses it to the end, so that the keys and the
+    rules of one request always belong together.
+    """
+
+    __slots__ = ("_build", "_loaded", "_ring", "settings", "snapshot")
+
+    def __init__(
+        self, settings: Settings, snapshot: tuple[Any, ...], build: Callable[[Settings], KeyRing]
+    ) -> None:
+        self.settings = settings
+        self.snapshot = snapshot
+        self._build = build
+        self._ring: KeyRing | None = None
+        self._loaded: OrderedDict[Any, tuple[Key, ...]] = OrderedDict()
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys, built on first use: a secret may come after ``init_app``.
+
+        :raises ConfigurationError: if a key is missing or can't be used.
+        """
+        ring = self._ring
+        if ring is None:
+            self._ring = ring = self._build(self.settings)
+        return ring
+
+    def loaded_keys(self, value: Any, algorithm: str) -> tuple[Key, ...]:
+        """What an application's key loader returned, as keys for one algorithm.
+
+        Reading a PEM costs far more than a signature, so what was read is kept.
+
+        :raises InvalidKeyError: if it is no key for this algorithm.
+        """
+        cache_key = (algorithm, value) if isinstance(value, str | bytes) else None
+        if cache_key is None:
+            return tuple(read_keys(value, [algorithm], self.settings))
+        keys = self._loaded.get(cache_key)
+        if keys is None:
+            keys = tuple(read_keys(value, [algorithm], self.settings))
+            self._loaded[cache_key] = keys
+            if len(self._loaded) > _MAX_LOADED:
+                self._loaded.popitem(last=False)
+        return keys
+
+
+class AppState:
+    """One manager in one application. Its options and keys follow ``app.config``."""
+
+    __slots__ = ("_configured", "_profile", "_reader", "app", "callbacks", "manager", "prefix")
+
+    def __init__(self, app: Flask, manager: JWTManager, prefix: str) -> None:
+        self.app = app
+        self.manager = manager
+        self.prefix = prefix
+        self.callbacks: Callbacks = manager.callbacks
+        self._reader = OptionReader(prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
+        self._profile = app.config.get(f"{prefix}PROFILE", "compatible")
+        self._configured: Configured | None = None
+
+    def configured(self) -> Configured:
+        """The options and keys as they are now.
+
+        :raises ConfigurationError: if an option is wrong.
+        """
+        snapshot = self._reader.snapshot(self.app.config)
+        configured = self._configured
+        if configured is None or snapshot != configured.snapshot:
+            settings = self._reader.check(snapshot)
+            if settings.profile != self._profile:
+                raise ConfigurationError(
+                    f"{self.prefix}PROFILE is read by init_app; it can't change afterwards"
+                )
+            frozen = self._reader.freeze(snapshot)
+            # A named manager has keys of its own: with Flask's secret, its tokens and the
+            # unnamed manager's would open each other's doors.
+            flask_keys = frozen[-2:] if not self.manager.name else (None, None)
+            configured = self._configured = Configured(
+                settings,
+                frozen,
+                lambda settings: build_ring(settings, self.prefix, *flask_keys),
+            )
+        return configured
+
+    @property
+    def settings(self) -> Settings:
+        """The options as they are now.
+
+        :raises ConfigurationError: if one is wrong.
+        """
+        return self.configured().settings
+
+
+_MAX_LOADED = 256
+
+
+def current_state(name: str = "") -> AppState:
+    """The state of a manager in the current application.
+
+    :raises RuntimeError: if there is no such manager, or no application context.
+    """
+    try:
+        state: AppState = current_app.extensions[EXTENSION][name]
+    except KeyError:
+        raise RuntimeError(_NO_MANAGER) from None
+    return state

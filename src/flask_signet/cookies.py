@@ -1,0 +1,155 @@
+"""Set and unset the token cookies, and beside each the cookie of its CSRF value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from flask import Response
+
+from .app_state import AppState, current_state
+from .config import ONE_YEAR, Settings
+from .encoded_tokens import check_token, now
+
+Kind = Literal["access", "refresh"]
+
+MAX_COOKIE_BYTES: Final = 4096
+"""Name, value and attributes: what a browser must keep (RFC 6265 section 6.1) and many drop
+silently beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCookie:
+    """The two cookies of one kind of token, as the options name them."""
+
+    name: str
+    path: str
+    csrf_name: str
+    csrf_path: str
+    samesite: str | None
+
+    @classmethod
+    def of(cls, settings: Settings, kind: Kind) -> TokenCookie:
+        if kind == "access":
+            return cls(
+                settings.access_cookie_name,
+                settings.access_cookie_path,
+                settings.access_csrf_cookie_name,
+                settings.access_csrf_cookie_path,
+                settings.cookie_samesite,
+            )
+        return cls(
+            settings.refresh_cookie_name,
+            settings.refresh_cookie_path,
+            settings.refresh_csrf_cookie_name,
+            settings.refresh_csrf_cookie_path,
+            settings.refresh_cookie_samesite or settings.cookie_samesite,
+        )
+
+
+def _has_csrf_cookie(settings: Settings) -> bool:
+    return settings.cookie_csrf_protect and settings.csrf_in_cookies
+
+
+def set_cookies(
+    state: AppState,
+    kind: Kind,
+    response: Response,
+    encoded_token: str,
+    max_age: int | None = None,
+    domain: str | None = None,
+) -> None:
+    """Set the cookie of one kind of token, and that of its CSRF value."""
+    settings = state.settings
+    cookie = TokenCookie.of(settings, kind)
+    claims: Any = None
+    if _has_csrf_cookie(settings) or settings.cookie_expires_with_token:
+        claims = check_token(state, encoded_token).claims
+    if max_age is None and not settings.session_cookie:
+        max_age = _lifetime(settings, claims)
+    options: dict[str, Any] = {
+        "max_age": max_age,
+        "secure": settings.cookie_secure,
+        "domain": domain or settings.cookie_domain,
+        "samesite": cookie.samesite,
+    }
+    _set(response, cookie.name, encoded_token, httponly=True, path=cookie.path, **options)
+    if _has_csrf_cookie(settings):
+        value = claims["csrf"]
+        _set(response, cookie.csrf_name, value, httponly=False, path=cookie.csrf_path, **options)
+
+
+def _lifetime(settings: Settings, claims: Any) -> int:
+    if settings.cookie_expires_with_token and "exp" in claims:
+        return max(0, int(claims["exp"] - now()))
+    return ONE_YEAR
+
+
+def _set(response: Response, name: str, value: str, **options: Any) -> None:
+    if len(name) + len(value) > MAX_COOKIE_BYTES:
+        raise ValueError(
+            f"the cookie {name!r} would have {len(name) + len(value)} bytes; browsers drop what "
+            f"is over {MAX_COOKIE_BYTES}: put less into the token's claims"
+        )
+    response.set_cookie(name, value=value, **options)
+
+
+def unset_cookies(
+    state: AppState, kind: Kind, response: Response, domain: str | None = None
+) -> None:
+    """Have the browser forget the cookie of one kind of token, and that of its CSRF value."""
+    settings = state.settings
+    cookie = TokenCookie.of(settings, kind)
+    options: dict[str, Any] = {
+        "expires": 0,
+        "secure": settings.cookie_secure,
+        "domain": domain or settings.cookie_domain,
+        "samesite": cookie.samesite,
+    }
+    _set(response, cookie.name, "", httponly=True, path=cookie.path, **options)
+    if _has_csrf_cookie(settings):
+        _set(response, cookie.csrf_name, "", httponly=False, path=cookie.csrf_path, **options)
+
+
+# ── the public functions, for the unnamed manager ────────────────────────────────────────
+
+
+def set_access_cookies(
+    response: Response,
+    encoded_access_token: str,
+    max_age: int | None = None,
+    domain: str | None = None,
+) -> None:
+    """Put an access token into its cookie, and its CSRF value into another.
+
+    :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
+    :param domain: instead of ``JWT_COOKIE_DOMAIN``.
+    :raises ValueError: if the cookie is too large for browsers.
+    """
+    set_cookies(current_state(), "access", response, encoded_access_token, max_age, domain)
+
+
+def set_refresh_cookies(
+    response: Response,
+    encoded_refresh_token: str,
+    max_age: int | None = None,
+    domain: str | None = None,
+) -> None:
+    """The same for a refresh token."""
+    set_cookies(current_state(), "refresh", response, encoded_refresh_token, max_age, domain)
+
+
+def unset_access_cookies(response: Response, domain: str | None = None) -> None:
+    """Have the browser forget the access token and its CSRF value."""
+    unset_cookies(current_state(), "access", response, domain)
+
+
+def unset_refresh_cookies(response: Response, domain: str | None = None) -> None:
+    """Have the browser forget the refresh token and its CSRF value."""
+    unset_cookies(current_state(), "refresh", response, domain)
+
+
+def unset_jwt_cookies(response: Response, domain: str | None = None) -> None:
+    """Have the browser forget both tokens and their CSRF values."""
+    unset_access_cookies(response, domain)
+    unset_refresh_cookies(response, domain)

@@ -1,0 +1,88 @@
+"""Double submit: a cookie comes with every request, the value in its token must come again.
+
+The value is a claim of the token itself, so it is bound to that token by its signature: a value
+from another session, or one that a sub-domain planted in a cookie, does not match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hmac import compare_digest
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import request
+
+from .config import Settings
+from .exceptions import CSRFError, JWTDecodeError
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def needs_csrf(settings: Settings) -> bool:
+    """Whether this request's method asks for the value."""
+    if not settings.cookie_csrf_protect:
+        return False
+    methods = settings.csrf_request_methods
+    return request.method not in _SAFE if methods is None else request.method in methods
+
+
+def submitted_value(settings: Settings, *, refresh: bool) -> str:
+    """The value that came beside the cookie.
+
+    :raises CSRFError: if there is none, or the request comes from another site.
+    """
+    if settings.csrf_check_origin:
+        refuse_cross_site()
+    header = settings.refresh_csrf_header_name if refresh else settings.access_csrf_header_name
+    value = request.headers.get(header)
+    if not value and settings.csrf_check_form:
+        field = settings.refresh_csrf_field_name if refresh else settings.access_csrf_field_name
+        value = request.form.get(field)
+    if not value:
+        raise CSRFError("Missing CSRF token")
+    return value
+
+
+def check_value(claims: Mapping[str, Any], value: str) -> None:
+    """Refuse a value that is not the token's.
+
+    :raises JWTDecodeError: if the token has none.
+    :raises CSRFError: if they differ.
+    """
+    if "csrf" not in claims:
+        raise JWTDecodeError("Missing claim: csrf")
+    claim = claims["csrf"]
+    # As bytes: compare_digest raises for texts that are not ASCII.
+    if type(claim) is not str or not compare_digest(_bytes(claim), _bytes(value)):
+        raise CSRFError("CSRF double submit tokens do not match")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def refuse_cross_site() -> None:
+    """Refuse a request that its own headers show to come from another site.
+
+    ``Sec-Fetch-Site`` is the browser's word and can't be set by a page; ``Origin`` is asked
+    where it is missing. A request with neither comes from no browser of the last years.
+
+    :raises CSRFError: if so.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise CSRFError("Cross-site request refused")
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and not _same_origin(origin):
+        raise CSRFError("Cross-site request refused")
+
+
+def _same_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return (parts.scheme, parts.netloc.lower()) == (request.scheme, request.host.lower())

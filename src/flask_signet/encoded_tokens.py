@@ -1,0 +1,383 @@
+"""Tokens as texts: make them, check them.
+
+The public functions serve the unnamed manager; those that take an :class:`AppState` any.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from flask.json.provider import DefaultJSONProvider
+
+from .app_state import AppState, Configured, current_state
+from .callbacks import call
+from .config import lifetime_seconds
+from .csrf import check_value
+from .error_handlers import bind
+from .exceptions import (
+    ConfigurationError,
+    ExpiredSignatureError,
+    InvalidAlgorithmError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    InvalidSubjectError,
+    SignetError,
+)
+from .jose.algorithms import ALGORITHMS
+from .jose.jwk import Key
+from .jose.jws import UnverifiedJWS, algorithm_message, parse, parse_payload
+from .tokens.claims import check_subject
+from .tokens.issue import encode, expiry, new_id
+from .tokens.token import Token
+from .tokens.verify import verify, verify_parsed
+
+TokenType = Literal["access", "refresh"]
+Fresh = bool | float | timedelta
+ExpiresDelta = Literal[False] | timedelta
+
+#: The `typ` of our tokens' headers where `JWT_EXPLICIT_TYP` is on (RFC 8725 section 3.11; the
+#: first is RFC 9068's).
+EXPLICIT_TYP: Final = {"access": "at+jwt", "refresh": "rt+jwt"}
+
+now: Callable[[], float] = time.time
+"""The clock, in seconds since 1970. Everything below it takes the time as an argument."""
+
+
+# ── make ─────────────────────────────────────────────────────────────────────────────────
+
+
+def create_access_token(
+    identity: Any,
+    fresh: Fresh = False,
+    expires_delta: ExpiresDelta | None = None,
+    additional_claims: Mapping[str, Any] | None = None,
+    additional_headers: Mapping[str, Any] | None = None,
+) -> str:
+    """An access token for somebody.
+
+    :param identity: who it is for: a string or an int, or what ``user_identity_loader`` makes
+        one of.
+    :param fresh: whether its owner has just logged in; a ``timedelta`` is for how long that
+        holds, a float until when.
+    :param expires_delta: how long it lives, a ``timedelta`` or seconds; False for ever; None
+        as ``JWT_ACCESS_TOKEN_EXPIRES`` says.
+    :param additional_claims: for the payload; they win over every other.
+    :param additional_headers: for the header; ``alg`` is the key's.
+    :raises TypeError: if the identity, or a claim, can't be in a token.
+    :raises ValueError: if the lifetime is zero.
+    """
+    return create_token(
+        current_state(),
+        "access",
+        identity,
+        fresh=fresh,
+        expires_delta=expires_delta,
+        claims=additional_claims,
+        headers=additional_headers,
+    )
+
+
+def create_refresh_token(
+    identity: Any,
+    expires_delta: ExpiresDelta | None = None,
+    additional_claims: Mapping[str, Any] | None = None,
+    additional_headers: Mapping[str, Any] | None = None,
+) -> str:
+    """A refresh token for somebody: it is good for new access tokens, never for access.
+
+    The parameters and errors are those of :func:`create_access_token`.
+    """
+    return create_token(
+        current_state(),
+        "refresh",
+        identity,
+        expires_delta=expires_delta,
+        claims=additional_claims,
+        headers=additional_headers,
+    )
+
+
+def create_token(
+    state: AppState,
+    kind: TokenType,
+    identity: Any,
+    *,
+    fresh: Fresh = False,
+    expires_delta: Any = None,
+    claims: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    sid: str | None = None,
+) -> str:
+    """A token of either type; ``sid`` names the session that it belongs to."""
+    configured, callbacks = state.configured(), state.callbacks
+    settings = configured.settings
+    moment = now()
+    strict = settings.profile == "strict"
+
+    key = _signing_key(state, configured, identity)
+    header: dict[str, Any] = {"typ": EXPLICIT_TYP[kind] if settings.explicit_typ else "JWT"}
+    if key.kid is not None and (settings.encode_kid or configured.ring.is_named):
+        header["kid"] = key.kid
+    if callbacks.additional_headers is not None:
+        header.update(call(callbacks.additional_headers, identity))
+    if headers is not None:
+        header.update(headers)
+    if not header["typ"]:
+        del header["typ"]
+
+    if isinstance(fresh, timedelta):
+        fresh = moment + fresh.total_seconds()
+    payload: dict[str, Any] = {
+        "fresh": fresh,
+        "iat": int(moment),
+        "jti": new_id(as_uuid=not strict),
+        "type": kind,
+        settings.identity_claim_key: _wire_identity(state, identity),
+    }
+    if settings.encode_nbf:
+        payload["nbf"] = int(moment)
+    if settings.puts_csrf:
+        payload["csrf"] = new_id(as_uuid=not strict)
+    if settings.encode_audience:
+        payload["aud"] = settings.encode_audience
+    if settings.encode_issuer:
+        payload["iss"] = settings.encode_issuer
+    expires = _expiry(state, kind, expires_delta, moment)
+    if expires is not None:
+        payload["exp"] = expires
+    if sid is not None:
+        payload["sid"] = sid
+    if callbacks.additional_claims is not None:
+        payload.update(call(callbacks.additional_claims, identity))
+    if claims is not None:
+        payload.update(claims)
+    _check_identity(state, payload)
+
+    text = encode(header, payload, key, default=_json_default(state))
+    if len(text) > settings.max_token_length:
+        raise ValueError(
+            f"the token has {len(text)} characters, {state.prefix}MAX_TOKEN_LENGTH is "
+            f"{settings.max_token_length}: put less into its claims"
+        )
+    return text
+
+
+def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
+    if state.callbacks.encode_key is not None:
+        value = call(state.callbacks.encode_key, identity)
+        algorithm = value.algorithm if isinstance(value, Key) else configured.settings.algorithm
+        try:
+            key = configured.loaded_keys(value, algorithm)[0]
+        except InvalidKeyError as error:
+            raise ConfigurationError(f"what the encode_key_loader returned: {error}") from None
+        if not key.can_sign:
+            raise ConfigurationError("what the encode_key_loader returned is a public key")
+        return key
+    signing = configured.ring.signing_key
+    if signing is None:
+        raise ConfigurationError(
+            f"{state.prefix}PRIVATE_KEY must be set to use asymmetric cryptography algorithm "
+            f'"{configured.settings.algorithm}"'
+        )
+    return signing
+
+
+def _wire_identity(state: AppState, identity: Any) -> Any:
+    """The identity as it stands in the token."""
+    if state.callbacks.user_identity is not None:
+        identity = call(state.callbacks.user_identity, identity)
+    return str(identity) if state.settings.identity_type is not None else identity
+
+
+def _check_identity(state: AppState, payload: Mapping[str, Any]) -> None:
+    """Refuse to make a token that we would refuse to take."""
+    subject = payload.get("sub")
+    if "sub" not in payload:
+        return
+    rules, prefix = state.settings.rules, state.prefix
+    try:
+        check_subject(subject, rules.subject)
+    except InvalidSubjectError:
+        kind = type(subject).__name__
+        if type(subject) is int:
+            raise TypeError(
+                f"the identity is an int, and {prefix}VERIFY_SUB = True asks for a string: "
+                f"set {prefix}IDENTITY_TYPE = int, and get_jwt_identity() gives the int back"
+            ) from None
+        raise TypeError(
+            f"the identity is of type {kind}, which is no subject of a token: return a string "
+            "from a user_identity_loader (or set "
+            f"{prefix}VERIFY_SUB = False, against RFC 7519 section 4.1.2)"
+        ) from None
+    if rules.bounded_ids and type(subject) is str and not 0 < len(subject) <= 255:
+        raise ValueError(
+            f"the identity has {len(subject)} characters; {prefix}BOUNDED_IDS asks for 1 to 255"
+        )
+
+
+def _expiry(state: AppState, kind: TokenType, delta: Any, moment: float) -> int | None:
+    settings, named = state.settings, "expires_delta"
+    if delta is None:
+        delta = settings.access_expires if kind == "access" else settings.refresh_expires
+        named = f"{state.prefix}{kind.upper()}_TOKEN_EXPIRES"
+    seconds = lifetime_seconds(delta, moment)
+    if seconds is None:
+        if settings.require_exp:
+            raise ValueError(f"{named} is False, but {state.prefix}REQUIRE_EXP asks for an expiry")
+        return None
+    if seconds == 0 or (seconds < 0 and settings.profile == "strict"):
+        # Flask-JWT-Extended takes zero for "never expires". A negative lifetime makes a token
+        # that has expired already, which tests want.
+        raise ValueError(
+            f"{named} is {'zero' if seconds == 0 else 'negative'}: give a lifetime above zero, "
+            "or False for a token that never expires"
+        )
+    return expiry(moment, seconds)
+
+
+def _json_default(state: AppState) -> Callable[[Any], Any]:
+    provider = state.app.json_provider_class
+    default: Callable[[Any], Any] = getattr(provider, "default", DefaultJSONProvider.default)
+    return default
+
+
+# ── check ────────────────────────────────────────────────────────────────────────────────
+
+
+def decode_token(
+    encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+) -> dict[str, Any]:
+    """The claims of a token, if it is one of ours: signature, times, issuer, audience.
+
+    It does not ask what kind of token it is, whether it was revoked, or for its user.
+
+    :param csrf_value: the value that must be the token's ``csrf`` claim.
+    :param allow_expired: take a token whose only fault is that it has expired.
+    :raises SignetError: one of its classes, by what is wrong.
+    """
+    token = check_token(
+        current_state(), encoded_token, csrf_value=csrf_value, allow_expired=allow_expired
+    )
+    return dict(token.claims)
+
+
+def get_jti(encoded_token: str) -> str | None:
+    """The ``jti`` of a token, which is verified as by :func:`decode_token`."""
+    return decode_token(encoded_token).get("jti")
+
+
+def get_csrf_token(encoded_token: str) -> str:
+    """The CSRF value of a token, which is verified as by :func:`decode_token`.
+
+    :raises KeyError: if the token has none.
+    """
+    value: str = decode_token(encoded_token)["csrf"]
+    return value
+
+
+def get_unverified_jwt_headers(encoded_token: str) -> dict[str, Any]:
+    """The header of a token **that nobody has verified**: anyone can write one.
+
+    :raises SignetError: if it is not well-formed.
+    """
+    state = current_state()
+    try:
+        return dict(_parse(state, encoded_token).header)
+    except SignetError as error:
+        bind(error, state)
+        raise
+
+
+def check_token(
+    state: AppState,
+    text: Any,
+    *,
+    csrf_value: str | None = None,
+    allow_expired: bool = False,
+) -> Token:
+    """Verify a token by a manager's keys and options."""
+    configured = state.configured()
+    settings = configured.settings
+    try:
+        if not isinstance(text, str | bytes):
+            raise TypeError(f"a token is a text, not {type(text).__name__}")
+        if state.callbacks.decode_key is None:
+            token = verify(
+                text,
+                configured.ring,
+                settings.rules,
+                now(),
+                max_length=settings.max_token_length,
+                allow_padding=settings.allow_base64_padding,
+                allow_expired=allow_expired,
+            )
+        else:
+            jws = _parse(state, text)
+            keys = _decode_keys(state, configured, jws)
+            token = verify_parsed(
+                jws, keys, settings.rules, now(), allow_expired=allow_expired
+            )
+        if csrf_value:
+            check_value(token.claims, csrf_value)
+    except ExpiredSignatureError as error:
+        bind(error, state)
+        if csrf_value:  # a wrong value counts before the expiry
+            _check_expired_csrf(state, error, csrf_value)
+        raise
+    except SignetError as error:
+        bind(error, state)
+        raise
+    return token
+
+
+def _check_expired_csrf(state: AppState, error: ExpiredSignatureError, csrf_value: str) -> None:
+    try:
+        check_value(error.jwt_data, csrf_value)
+    except SignetError as csrf_error:
+        raise bind(csrf_error, state) from None
+
+
+def _parse(state: AppState, text: str | bytes) -> UnverifiedJWS:
+    settings = state.settings
+    return parse(
+        text,
+        max_length=settings.max_token_length,
+        allow_padding=settings.allow_base64_padding,
+    )
+
+
+def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) -> tuple[Key, ...]:
+    """The keys that the application's ``decode_key_loader`` chooses.
+
+    It sees the header and the payload before anything is verified: that is what it is for.
+    """
+    callback = state.callbacks.decode_key
+    assert callback is not None  # noqa: S101 - asked by the only caller; narrows the type
+    value = call(callback, dict(jws.header), parse_payload(jws.payload))
+    if value is None:
+        raise InvalidSignatureError("Signature verification failed")
+    allowed = [name for name in configured.settings.decode_algorithms if name in ALGORITHMS]
+    algorithm = jws.header.get("alg")
+    if isinstance(value, Key):
+        return (value,)
+    if not isinstance(algorithm, str) or algorithm not in allowed:
+        raise InvalidAlgorithmError(algorithm_message(jws.header))
+    try:
+        return configured.loaded_keys(value, algorithm)
+    except InvalidKeyError as error:
+        # The token's `alg` does not fit the key: the token's fault, if another would.
+        if any(_fits(configured, value, name) for name in allowed if name != algorithm):
+            raise InvalidAlgorithmError(algorithm_message(jws.header)) from None
+        raise ConfigurationError(f"what the decode_key_loader returned: {error}") from None
+
+
+def _fits(configured: Configured, value: Any, algorithm: str) -> bool:
+    try:
+        return bool(configured.loaded_keys(value, algorithm))
+    except InvalidKeyError:
+        return False
+
+

@@ -1,0 +1,134 @@
+"""From an error to its answer: a table, and one handler for the root of our errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final, Literal, NamedTuple
+
+from flask import Response, jsonify
+
+from .app_state import AppState, current_state
+from .callbacks import call
+from .exceptions import (
+    AmbiguousTokenError,
+    CSRFError,
+    ExpiredSignatureError,
+    FreshTokenRequired,
+    NoAuthorizationError,
+    RevokedTokenError,
+    SignetError,
+    UserClaimsVerificationError,
+    UserLookupError,
+)
+
+
+class Row(NamedTuple):
+    """What answers an error.
+
+    ``callback`` is the field of :class:`.callbacks.Callbacks`, ``given`` what it is called
+    with; ``status`` and ``message`` are the default answer's, None: the error's own message.
+    """
+
+    callback: str
+    given: Literal["message", "token"]
+    status: HTTPStatus
+    message: str | None = None
+
+
+_UNAUTHORIZED = HTTPStatus.UNAUTHORIZED
+_UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+
+TABLE: Final[dict[type[SignetError], Row]] = {
+    CSRFError: Row("unauthorized", "message", _UNAUTHORIZED),
+    NoAuthorizationError: Row("unauthorized", "message", _UNAUTHORIZED),
+    ExpiredSignatureError: Row("expired_token", "token", _UNAUTHORIZED, "Token has expired"),
+    RevokedTokenError: Row("revoked_token", "token", _UNAUTHORIZED, "Token has been revoked"),
+    FreshTokenRequired: Row("needs_fresh_token", "token", _UNAUTHORIZED, "Fresh token required"),
+    UserLookupError: Row("user_lookup_error", "token", _UNAUTHORIZED),
+    UserClaimsVerificationError: Row(
+        *("token_verification_failed", "token", HTTPStatus.BAD_REQUEST),
+        "User claims verification failed",
+    ),
+    AmbiguousTokenError: Row("invalid_token", "message", HTTPStatus.BAD_REQUEST),
+    # everything else: what was sent is not acceptable
+    SignetError: Row("invalid_token", "message", _UNPROCESSABLE),
+}
+
+
+def row_of(error: SignetError) -> Row:
+    return next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
+
+
+def render(state: AppState, error: SignetError) -> Response:
+    """The answer to an error: the application's own, else the default.
+
+    Every 401 says how to do better (RFC 9110 section 15.5.2, RFC 6750 section 3).
+    """
+    row = row_of(error)
+    callback = getattr(state.callbacks, row.callback)
+    if callback is None:
+        answer = _default_answer(state, error, row)
+    elif row.given == "message":
+        answer = call(callback, str(error))
+    else:
+        answer = call(callback, getattr(error, "jwt_header", {}), getattr(error, "jwt_data", {}))
+    response = state.app.make_response(answer)
+    if response.status_code == _UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
+        response.headers["WWW-Authenticate"] = error.www_authenticate
+    return response
+
+
+def _default_answer(state: AppState, error: SignetError, row: Row) -> tuple[Response, HTTPStatus]:
+    settings = state.settings
+    message = row.message or str(error)
+    if isinstance(error, UserLookupError):
+        message = "Error loading the user"
+        if settings.profile != "strict":  # where no claim is repeated to whoever asks
+            message += f" {error.jwt_data.get(settings.identity_claim_key)}"
+    status = row.status
+    if settings.rfc6750_status and not isinstance(error, AmbiguousTokenError):
+        status = _UNAUTHORIZED
+    if settings.error_format == "problem":  # RFC 9457 section 3.1
+        response = jsonify(
+            type="about:blank",
+            title=status.phrase,
+            status=int(status),
+            detail=message,
+            error=error.error_code,
+        )
+        response.content_type = "application/problem+json"
+        return response, status
+    body = {settings.error_msg_key: message}
+    if settings.error_format == "coded":
+        body["error"] = error.error_code
+    return jsonify(body), status
+
+
+def handle(error: SignetError) -> Any:
+    """Flask's handler: the answer of the manager that refused, or of the unnamed one."""
+    return _bound(error).response
+
+
+def handle_for_api(error: SignetError) -> Any:
+    """The same for an extension whose handlers give data, status and headers (RESTX)."""
+    response = _bound(error).response
+    assert response is not None  # noqa: S101 - a bound error has one; narrows the type
+    headers = {"WWW-Authenticate": value for value in response.headers.getlist("WWW-Authenticate")}
+    return error.data, response.status_code, headers
+
+
+def _bound(error: SignetError) -> SignetError:
+    if error.renderer is None:
+        # Raised by the application itself, or by one of our functions outside a guard.
+        bind(error, current_state())
+    return error
+
+
+def bind(error: SignetError, state: AppState) -> SignetError:
+    """Have a manager answer for an error, whoever handles it."""
+
+    def renderer(error: SignetError) -> Response:
+        return render(state, error)
+
+    error.renderer = renderer
+    return error

@@ -1,0 +1,422 @@
+"""Every error of Flask-Signet, in one tree.
+
+An error is a Werkzeug HTTP exception, so that a framework that knows nothing of this
+package still answers with the right status. It carries:
+
+``error_code``
+    a stable word for programs, from a closed list (Werkzeug's ``code`` is the HTTP status);
+``proved``
+    what had been verified when it was raised: ``"nothing"``, ``"signature"`` (the token is
+    ours, a claim is not acceptable) or ``"token"`` (the token is good, this use of it is not);
+``challenge``
+    the ``error`` attribute of the ``WWW-Authenticate`` header, RFC 6750 section 3.1; an empty
+    string where the request carried no credentials at all.
+
+The names are those of Flask-JWT-Extended (below :class:`JWTExtendedException`) and of PyJWT
+(below :class:`InvalidTokenError`). Where an application has loaded PyJWT, the latter also
+inherit PyJWT's classes of the same name, so that its ``except`` clauses go on working;
+this package itself never imports PyJWT.
+
+No message, ``repr`` or attribute here ever holds a token, a part of one, or a key.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Response
+
+__all__ = [
+    "AmbiguousTokenError",
+    "CSRFError",
+    "ConfigurationError",
+    "DecodeError",
+    "ExpiredSignatureError",
+    "FreshTokenRequired",
+    "ImmatureSignatureError",
+    "InvalidAlgorithmError",
+    "InvalidAudienceError",
+    "InvalidHeaderError",
+    "InvalidIssuedAtError",
+    "InvalidIssuerError",
+    "InvalidJTIError",
+    "InvalidKeyError",
+    "InvalidQueryParamError",
+    "InvalidSignatureError",
+    "InvalidSubjectError",
+    "InvalidTokenError",
+    "JWTDecodeError",
+    "JWTExtendedException",
+    "MissingRequiredClaimError",
+    "NoAuthorizationError",
+    "RevokedTokenError",
+    "SignetError",
+    "UserClaimsVerificationError",
+    "UserLookupError",
+    "WeakSecretWarning",
+    "WrongTokenError",
+]
+
+Proved = Literal["nothing", "signature", "token"]
+
+
+# ── what the operator or the programmer got wrong: never a response ──────────────────────
+
+
+class ConfigurationError(RuntimeError):
+    """An option is wrong or missing. The message names it and says what it takes."""
+
+
+class InvalidKeyError(ValueError):
+    """A key can't be used: malformed, too weak, or not for this algorithm."""
+
+
+class WeakSecretWarning(UserWarning):
+    """An HMAC secret is shorter than RFC 7518 section 3.2 asks for, or a known placeholder."""
+
+
+# ── what a client sent: always a response ────────────────────────────────────────────────
+
+
+class SignetError(HTTPException):
+    """The root of every refusal.
+
+    ``str(error)`` is the message alone, as in Flask-JWT-Extended. The manager that refused
+    sets :attr:`renderer`; the response is then made by the application's own loader, and
+    only when something asks for it.
+    """
+
+    # None here, so that a handler for this class is a handler for every status (Flask files
+    # handlers by status first); each class below that is raised has its own.
+    code: int | None = None
+    error_code: ClassVar[str] = "invalid_token"
+    proved: ClassVar[Proved] = "nothing"
+    challenge: ClassVar[str] = "invalid_token"
+
+    #: Makes the response. Set by the manager that refused; it calls the matching loader.
+    renderer: Callable[[Any], Response] | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> SignetError:
+        adopt_pyjwt()
+        return super().__new__(cls)
+
+    def __init__(self, message: str = "") -> None:
+        # Not super().__init__(): Werkzeug's takes a description and a response, and passes
+        # nothing on to the PyJWT classes that may follow it in the MRO.
+        Exception.__init__(self, message)
+        self.description = message
+        self._response: Response | None = None
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.error_code}: {self}>"
+
+    @property
+    def name(self) -> str:
+        """The phrase of the HTTP status, e.g. ``"Unauthorized"``."""
+        return HTTP_STATUS_CODES.get(self.code or 500, "Unknown Error")
+
+    # Flask and Flask-RESTful read `response`, Flask-RESTX reads `data` with `code`. Both are
+    # made on first use, so an error that the application catches itself calls no loader.
+    @property
+    def response(self) -> Response | None:  # type: ignore[override]  # Werkzeug has an attribute
+        if self._response is None and self.renderer is not None:
+            self._response = self.renderer(self)
+            self.code = self._response.status_code
+        return self._response
+
+    @response.setter
+    def response(self, value: Response | None) -> None:
+        self._response = value
+
+    @property
+    def data(self) -> Any:
+        response = self.response
+        body = response.get_json(silent=True) if response is not None else None
+        if body is None:
+            # Not JSON (a loader redirects to a login page, say): whoever asks gets this error
+            # back, and it goes on to Flask, which sends `response` as it is.
+            raise self
+        return body
+
+    def get_body(self, environ: Any = None, scope: Any = None) -> str:
+        """The body where no manager is at hand: JSON, like every other answer of ours."""
+        import json
+
+        return json.dumps({"msg": str(self)})
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        headers = [("Content-Type", "application/json")]
+        if self.code == 401:
+            headers.append(("WWW-Authenticate", self.www_authenticate))
+        return headers
+
+    @property
+    def www_authenticate(self) -> str:
+        """The challenge of RFC 6750 section 3, with no text that a client sent."""
+        return f'Bearer error="{self.challenge}"' if self.challenge else "Bearer"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The renderer holds the application: a pickled error travels without it.
+        state = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name not in {"renderer", "_response"}
+        }
+        return _unpickle, (type(self), self.args, state)
+
+
+def _unpickle(cls: type[SignetError], args: tuple[Any, ...], state: dict[str, Any]) -> SignetError:
+    error = cls.__new__(cls)
+    error.args = args
+    error._response = None
+    error.__dict__.update(state)
+    return error
+
+
+class JWTExtendedException(SignetError):
+    """The root of Flask-JWT-Extended's own errors."""
+
+
+class JWTDecodeError(JWTExtendedException):
+    """A claim that this library needs is missing or of the wrong kind."""
+
+    code = 422
+    proved = "signature"
+
+
+class InvalidHeaderError(JWTExtendedException):
+    """The header that should hold the token does not have the right form."""
+
+    code = 422
+    error_code = "invalid_request"
+    challenge = "invalid_request"
+
+
+class InvalidQueryParamError(JWTExtendedException):
+    """The query parameter that should hold the token does not have the right form."""
+
+    code = 422
+    error_code = "invalid_request"
+    challenge = "invalid_request"
+
+
+class AmbiguousTokenError(JWTExtendedException):
+    """The request carries more than one token; RFC 6750 section 2 forbids it."""
+
+    code = 400
+    error_code = "invalid_request"
+    challenge = "invalid_request"
+
+
+class NoAuthorizationError(JWTExtendedException):
+    """The request carries no token where one is looked for."""
+
+    code = 401
+    error_code = "token_missing"
+    challenge = ""
+
+
+class CSRFError(JWTExtendedException):
+    """A cookie came without the proof that this site's own page sent it."""
+
+    code = 401
+    error_code = "csrf_failed"
+
+
+class WrongTokenError(JWTExtendedException):
+    """A refresh token where an access token is needed, or the other way round."""
+
+    code = 422
+    error_code = "wrong_token_type"
+    proved = "token"
+
+
+class _WithToken(JWTExtendedException):
+    """An error about a verified token: it carries the header and the payload."""
+
+    proved = "token"
+
+    def __init__(
+        self, message: str, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]
+    ) -> None:
+        super().__init__(message)
+        self.jwt_header = jwt_header
+        self.jwt_data = jwt_data
+
+
+class RevokedTokenError(_WithToken):
+    """The token was revoked."""
+
+    code = 401
+    error_code = "token_revoked"
+
+    def __init__(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> None:
+        super().__init__("Token has been revoked", jwt_header, jwt_data)
+
+
+class FreshTokenRequired(_WithToken):
+    """The token is good, but its owner did not just log in."""
+
+    code = 401
+    error_code = "fresh_token_required"
+    challenge = "insufficient_user_authentication"  # RFC 9470 section 3
+
+
+class UserLookupError(_WithToken):
+    """``user_lookup_loader`` found nobody for this token."""
+
+    code = 401
+    error_code = "user_not_found"
+
+
+class UserClaimsVerificationError(_WithToken):
+    """``token_verification_loader`` refused the token."""
+
+    code = 400
+    error_code = "claims_rejected"
+
+
+class InvalidTokenError(SignetError):
+    """The token is not acceptable; PyJWT's classes of the same names lie below."""
+
+    code = 422
+
+
+class DecodeError(InvalidTokenError):
+    """The text is not a well-formed token."""
+
+    error_code = "malformed_token"
+
+
+class InvalidSignatureError(DecodeError):
+    """No key of ours made this signature."""
+
+    error_code = "invalid_signature"
+
+
+class InvalidAlgorithmError(InvalidTokenError):
+    """``alg`` is missing, or is not the algorithm of a key of ours."""
+
+    error_code = "invalid_algorithm"
+
+
+class ExpiredSignatureError(InvalidTokenError):
+    """The token was good until ``exp``. ``jwt_header`` and ``jwt_data`` are verified."""
+
+    code = 401
+    error_code = "token_expired"
+    proved = "signature"
+
+    jwt_header: Mapping[str, Any]
+    jwt_data: Mapping[str, Any]
+
+
+class ImmatureSignatureError(InvalidTokenError):
+    """``nbf`` or ``iat`` lies in the future."""
+
+    error_code = "token_not_yet_valid"
+    proved = "signature"
+
+
+class InvalidIssuedAtError(InvalidTokenError):
+    """``iat`` is not a number."""
+
+    proved = "signature"
+
+
+class InvalidAudienceError(InvalidTokenError):
+    """The token is meant for somebody else."""
+
+    error_code = "invalid_audience"
+    proved = "signature"
+
+
+class InvalidIssuerError(InvalidTokenError):
+    """The token comes from somebody else."""
+
+    error_code = "invalid_issuer"
+    proved = "signature"
+
+
+class InvalidSubjectError(InvalidTokenError):
+    """``sub`` is of a kind that this application does not take."""
+
+    proved = "signature"
+
+
+class InvalidJTIError(InvalidTokenError):
+    """``jti`` is not a string."""
+
+    proved = "signature"
+
+
+class MissingRequiredClaimError(InvalidTokenError):
+    """A claim that must be there is not; ``claim`` is its name."""
+
+    error_code = "missing_claim"
+    proved = "signature"
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(claim)
+        self.claim = claim
+        self.description = str(self)
+
+    def __str__(self) -> str:
+        return f'Token is missing the "{self.claim}" claim'
+
+
+# ── PyJWT's tree ─────────────────────────────────────────────────────────────────────────
+
+_PARENTS = (InvalidTokenError, DecodeError)
+_LEAVES = (
+    InvalidSignatureError,
+    InvalidAlgorithmError,
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidIssuedAtError,
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidSubjectError,
+    InvalidJTIError,
+    MissingRequiredClaimError,
+)
+_adopted = False
+
+
+def adopt_pyjwt() -> None:
+    """Make our errors inherit PyJWT's, once, if the application has loaded PyJWT.
+
+    An ``except jwt.ExpiredSignatureError`` can only be written where ``jwt`` is imported, so
+    looking for the loaded module is enough, and costs an application without PyJWT nothing.
+
+    The order of the bases decides whose ``errorhandler`` Flask picks. A leaf puts PyJWT's
+    class first: the application's handler for exactly that class wins, as it did with
+    Flask-JWT-Extended. A parent puts ours first: the application's handler for all of
+    PyJWT's errors does not swallow our refusals.
+    """
+    global _adopted
+    if _adopted or "jwt" not in sys.modules:
+        return
+    theirs = sys.modules["jwt"]
+    pairs = [
+        (ours, getattr(theirs, ours.__name__, None) or getattr(_submodule(), ours.__name__, None))
+        for ours in _PARENTS + _LEAVES
+    ]
+    if not isinstance(pairs[0][1], type):
+        return  # half imported, or another module by the name of `jwt`
+    _adopted = True
+    for ours, twin in pairs:
+        if isinstance(twin, type) and issubclass(twin, Exception):
+            bases = ours.__bases__
+            ours.__bases__ = (*bases, twin) if ours in _PARENTS else (twin, *bases)
+
+
+def _submodule() -> Any:
+    return sys.modules.get("jwt.exceptions")

@@ -1,0 +1,365 @@
+"""The one table of signature algorithms: RFC 7518 section 3, RFC 8037, RFC 9864, ML-DSA.
+
+Nothing else in this package enumerates algorithms. There is no ``none`` and no JWE.
+
+Every primitive is the ``cryptography`` package's or the standard library's. An entry says which
+keys it takes (:meth:`Algorithm.check`) and binds a key to two functions, so that what runs on
+a token is decided when the key is loaded, never by what a token says of itself (RFC 8725
+section 3.1).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, Final, cast
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ..exceptions import InvalidKeyError
+
+Sign = Callable[[bytes], bytes]
+"""Data to signature, as JWS writes it."""
+
+Verify = Callable[[bytes, bytes], bool]
+"""Data and signature to a verdict; never raises for a bad signature."""
+
+MIN_RSA_BITS: Final = 2048
+"""RFC 7518 sections 3.3 and 3.5."""
+
+
+class Algorithm(ABC):
+    """One row of the table.
+
+    ``name`` is the ``alg`` value, ``kty`` the JWK key type, ``family`` groups the algorithms
+    that one key could serve: a key set may be searched by ``alg`` only within a family.
+    """
+
+    def __init__(self, name: str, kty: str, family: str) -> None:
+        self.name = name
+        self.kty = kty
+        self.family = family
+
+    def __repr__(self) -> str:
+        return f"<Algorithm {self.name}>"
+
+    @property
+    def is_symmetric(self) -> bool:
+        return self.kty == "oct"
+
+    @abstractmethod
+    def check(self, key: Any) -> str | None:
+        """Why this key (public half, or HMAC secret) can't be used; None if it can."""
+
+    def weakness(self, key: Any) -> str | None:
+        """Why this key, though usable, is weak: a sentence without the key, or None."""
+        return None
+
+    @abstractmethod
+    def bind_verify(self, key: Any) -> Verify:
+        """The function that verifies with this public key or secret."""
+
+    @abstractmethod
+    def bind_sign(self, key: Any) -> Sign:
+        """The function that signs with this private key or secret."""
+
+    @abstractmethod
+    def generate(self) -> Any:
+        """A new private key, or secret, of the size that suits the algorithm."""
+
+
+class HMAC(Algorithm):
+    """RFC 7518 section 3.2."""
+
+    def __init__(self, name: str, digest: str, size: int) -> None:
+        super().__init__(name, "oct", "HMAC")
+        self.digest = digest
+        self.size = size
+
+    def check(self, key: Any) -> str | None:
+        return None if type(key) is bytes and key else "an HMAC key is some bytes, not none"
+
+    def weakness(self, key: bytes) -> str | None:
+        if len(key) < self.size:  # RFC 7518 section 3.2
+            return f"{self.name} needs a secret of {self.size} bytes at least, it has {len(key)}"
+        if len(set(key)) < 8:
+            return "the secret has fewer than 8 different characters"
+        if _PLACEHOLDER.match(key):
+            return "the secret begins like a placeholder from a tutorial"
+        return None
+
+    def _bind(self, key: bytes) -> Sign:
+        # Keying costs two of the four compressions of a short message: done once, here.
+        keyed = hmac.new(key, digestmod=self.digest).copy
+
+        def sign(data: bytes) -> bytes:
+            mac = keyed()
+            mac.update(data)
+            return mac.digest()
+
+        return sign
+
+    def bind_sign(self, key: Any) -> Sign:
+        return self._bind(key)
+
+    def bind_verify(self, key: Any) -> Verify:
+        sign, same = self._bind(key), hmac.compare_digest
+        # compare_digest also refuses any other length: no truncated MAC passes.
+        return lambda data, signature: same(sign(data), signature)
+
+    def generate(self) -> bytes:
+        import secrets
+
+        return secrets.token_bytes(self.size)
+
+
+class _Asymmetric(Algorithm):
+    """What the algorithms of ``cryptography`` have in common: a failed check raises."""
+
+    def _verifier(self, verify: Callable[[bytes, bytes], None]) -> Verify:
+        def checked(data: bytes, signature: bytes) -> bool:
+            try:
+                verify(signature, data)
+            except InvalidSignature:
+                return False
+            return True
+
+        return checked
+
+
+class RSA(_Asymmetric):
+    """RSASSA-PKCS1-v1_5 (RFC 7518 section 3.3) and RSASSA-PSS (section 3.5)."""
+
+    def __init__(self, name: str, digest: hashes.HashAlgorithm, *, pss: bool) -> None:
+        super().__init__(name, "RSA", "RSA")
+        self.digest = digest
+        # For PSS the salt is as long as the hash, and MGF1 uses the same hash.
+        self.padding: padding.AsymmetricPadding = (
+            padding.PSS(padding.MGF1(digest), digest.digest_size) if pss else padding.PKCS1v15()
+        )
+
+    def check(self, key: Any) -> str | None:
+        if not isinstance(key, rsa.RSAPublicKey):
+            return "it is not an RSA key"
+        numbers = key.public_numbers()
+        if numbers.e < 3 or numbers.e % 2 == 0:
+            return "its public exponent is even or below 3"
+        if _has_roca_fingerprint(numbers.n):
+            return "its modulus is of the weak kind of CVE-2017-15361 (ROCA)"
+        return None
+
+    def weakness(self, key: rsa.RSAPublicKey) -> str | None:
+        if key.key_size < MIN_RSA_BITS:
+            return f"an RSA key needs {MIN_RSA_BITS} bits at least, it has {key.key_size}"
+        return None
+
+    def bind_verify(self, key: rsa.RSAPublicKey) -> Verify:
+        verify, pad, digest = key.verify, self.padding, self.digest
+        return self._verifier(lambda signature, data: verify(signature, data, pad, digest))
+
+    def bind_sign(self, key: rsa.RSAPrivateKey) -> Sign:
+        sign, pad, digest = key.sign, self.padding, self.digest
+        return lambda data: sign(data, pad, digest)
+
+    def generate(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=MIN_RSA_BITS)
+
+
+class ECDSA(_Asymmetric):
+    """RFC 7518 section 3.4: the curve and the hash go together; R and S side by side."""
+
+    def __init__(self, name: str, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> None:
+        super().__init__(name, "EC", name)
+        self.curve = curve
+        self.size = (curve.key_size + 7) // 8
+        self.algorithm = ec.ECDSA(digest)
+
+    def check(self, key: Any) -> str | None:
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return "it is not an elliptic curve key"
+        if key.curve.name != self.curve.name:
+            return f"{self.name} needs the curve {self.curve.name}, the key is on {key.curve.name}"
+        return None
+
+    def bind_verify(self, key: ec.EllipticCurvePublicKey) -> Verify:
+        verify, algorithm, size = key.verify, self.algorithm, self.size
+
+        def raw(signature: bytes, data: bytes) -> None:
+            if len(signature) != 2 * size:  # so no DER either
+                raise InvalidSignature
+            r = int.from_bytes(signature[:size], "big")
+            s = int.from_bytes(signature[size:], "big")
+            verify(encode_dss_signature(r, s), data, algorithm)
+
+        return self._verifier(raw)
+
+    def bind_sign(self, key: ec.EllipticCurvePrivateKey) -> Sign:
+        sign, algorithm, size = key.sign, self.algorithm, self.size
+
+        def raw(data: bytes) -> bytes:
+            r, s = decode_dss_signature(sign(data, algorithm))
+            return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+        return raw
+
+    def generate(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(self.curve)
+
+
+class EdDSA(_Asymmetric):
+    """RFC 8037 section 3.1 (``EdDSA``), and RFC 9864's names that also say the curve."""
+
+    def __init__(self, name: str, *, curves: tuple[str, ...]) -> None:
+        super().__init__(name, "OKP", "EdDSA")
+        self.curves = curves
+
+    def check(self, key: Any) -> str | None:
+        if not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            return "it is not an Ed25519 or Ed448 key"
+        curve = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
+        if curve not in self.curves:
+            return f"{self.name} needs an {' or '.join(self.curves)} key, this is {curve}"
+        if _is_small_order(curve, key.public_bytes(Encoding.Raw, PublicFormat.Raw)):
+            return "its public point is of small order: signatures prove nothing"
+        return None
+
+    def bind_verify(self, key: Any) -> Verify:
+        return self._verifier(key.verify)
+
+    def bind_sign(self, key: Any) -> Sign:
+        return cast(Sign, key.sign)
+
+    def generate(self) -> Any:
+        if "Ed25519" in self.curves:
+            return ed25519.Ed25519PrivateKey.generate()
+        return ed448.Ed448PrivateKey.generate()
+
+
+class MLDSA(_Asymmetric):
+    """FIPS 204 with an empty context, as draft-ietf-cose-dilithium names it for JOSE."""
+
+    def __init__(self, name: str, public: type, private: Any) -> None:
+        super().__init__(name, "AKP", name)
+        self.public = public
+        self.private = private
+
+    def check(self, key: Any) -> str | None:
+        return None if isinstance(key, self.public) else f"it is not an {self.name} key"
+
+    def bind_verify(self, key: Any) -> Verify:
+        return self._verifier(key.verify)
+
+    def bind_sign(self, key: Any) -> Sign:
+        return cast(Sign, key.sign)
+
+    def generate(self) -> Any:
+        return self.private.generate()
+
+
+def _ml_dsa() -> Iterable[Algorithm]:
+    """ML-DSA where this build of ``cryptography`` can do it."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa
+
+        mldsa.MLDSA44PublicKey.from_public_bytes(b"")
+    except (ImportError, UnsupportedAlgorithm):
+        return
+    except ValueError:
+        pass  # supported: it complains of the empty key, not of the algorithm
+    for size in (44, 65, 87):
+        public = getattr(mldsa, f"MLDSA{size}PublicKey")
+        yield MLDSA(f"ML-DSA-{size}", public, getattr(mldsa, f"MLDSA{size}PrivateKey"))
+
+
+ALGORITHMS: Final[dict[str, Algorithm]] = {
+    algorithm.name: algorithm
+    for algorithm in (
+        HMAC("HS256", "sha256", 32),
+        HMAC("HS384", "sha384", 48),
+        HMAC("HS512", "sha512", 64),
+        RSA("RS256", hashes.SHA256(), pss=False),
+        RSA("RS384", hashes.SHA384(), pss=False),
+        RSA("RS512", hashes.SHA512(), pss=False),
+        RSA("PS256", hashes.SHA256(), pss=True),
+        RSA("PS384", hashes.SHA384(), pss=True),
+        RSA("PS512", hashes.SHA512(), pss=True),
+        ECDSA("ES256", ec.SECP256R1(), hashes.SHA256()),
+        ECDSA("ES384", ec.SECP384R1(), hashes.SHA384()),
+        ECDSA("ES512", ec.SECP521R1(), hashes.SHA512()),
+        EdDSA("EdDSA", curves=("Ed25519", "Ed448")),
+        EdDSA("Ed25519", curves=("Ed25519",)),
+        EdDSA("Ed448", curves=("Ed448",)),
+        *_ml_dsa(),
+    )
+}
+
+
+def get_algorithm(name: str) -> Algorithm:
+    """The algorithm of this ``alg`` name.
+
+    :raises InvalidKeyError: if there is none; the message lists what there is.
+    """
+    algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
+    if algorithm is None:
+        raise InvalidKeyError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+    return algorithm
+
+
+# ── weak keys that their library does not refuse ─────────────────────────────────────────
+
+_PLACEHOLDER = re.compile(
+    rb"(?i)(super[-_ ]?)*(jwt[-_ ]?)?"
+    rb"(secret|change[-_ ]?(me|this|it)|password|example|your|default)"
+)
+
+_ROCA_PRIMES = (
+    *(3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73),
+    *(79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167),
+)
+
+
+def _powers(prime: int) -> frozenset[int]:
+    """The subgroup that 65537 generates modulo a prime."""
+    found, value = set(), 1
+    while value not in found:
+        found.add(value)
+        value = value * 65537 % prime
+    return frozenset(found)
+
+
+_ROCA_SUBGROUPS = tuple((prime, _powers(prime)) for prime in _ROCA_PRIMES)
+
+
+def _has_roca_fingerprint(modulus: int) -> bool:
+    """Whether a modulus is of the form that CVE-2017-15361 factors.
+
+    Such a modulus is a power of 65537 modulo every small prime; a random one is so with a
+    probability of about 2**-28.
+    """
+    return all(modulus % prime in subgroup for prime, subgroup in _ROCA_SUBGROUPS)
+
+
+def _is_small_order(curve: str, raw: bytes) -> bool:
+    """Whether an Edwards point is one of those of order 1, 2, 4 or 8 (RFC 8032 section 5).
+
+    They are known by their y coordinate, in any encoding; the sign bit does not matter.
+    """
+    if curve == "Ed25519":
+        prime = 2**255 - 19
+        y = (int.from_bytes(raw, "little") & (2**255 - 1)) % prime
+        # The points of order 8 have the y with  y**4 * d + 2 y**2 - 1 = 0,  from the doubling
+        # formula; those of order 1, 2 and 4 have y = 1, -1 and 0.
+        d = -121665 * pow(121666, -1, prime) % prime
+        return y in (0, 1, prime - 1) or (d * pow(y, 4, prime) + 2 * y * y - 1) % prime == 0
+    prime = 2**448 - 2**224 - 1
+    y = int.from_bytes(raw[:56], "little") % prime
+    return y in (0, 1, prime - 1)

@@ -1,0 +1,99 @@
+"""JSON read strictly: what two readers could understand differently is refused.
+
+The standard library's parser takes NaN, Infinity, UTF-16, byte order marks, lone surrogates and
+duplicate names. RFC 7515 section 4 and RFC 8725 sections 2.6 and 3.7 say why a token must not
+have them: the one who checks and the one who uses must read the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+MAX_MEMBERS = 256
+"""Members of one object."""
+
+MAX_DIGITS = 20
+"""Digits of an integer: enough for any 64-bit number with its sign."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a name stands twice")
+    if len(result) > MAX_MEMBERS:
+        raise ValueError(f"more than {MAX_MEMBERS} members")
+    return result
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"an integer of more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number beyond the range of a double")
+    return value
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+).decode
+
+
+def loads_object(data: bytes, *, max_depth: int) -> dict[str, Any]:
+    """The JSON object in ``data``.
+
+    :param max_depth: how deep arrays and objects may nest; 1 is a flat object.
+    :raises ValueError: if it is not UTF-8, not JSON, not an object, or one of the things that
+        this module refuses. The message never repeats the data.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    # Depth can't exceed the number of opening brackets: the exact count is rarely needed.
+    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
+        raise ValueError(f"nested deeper than {max_depth}")
+    value = _decode(text)
+    if type(value) is not dict:
+        raise ValueError("must be a json object")
+    if "\\u" in text:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _depth(text: str) -> int:
+    """The nesting of brackets outside strings, without recursion."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    return deepest
+
+
+def _refuse_lone_surrogates(value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair") from None

@@ -1,0 +1,346 @@
+"""The extension: :class:`JWTManager`, its options, its loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+from flask import Blueprint, Flask, Response, current_app
+
+from . import cookies, current_token, error_handlers, sessions
+from .app_state import EXTENSION, AppState, current_state
+from .callbacks import Callbacks
+from .config import check_names, config, set_defaults
+from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
+from .exceptions import ConfigurationError, SignetError, adopt_pyjwt
+from .tokens.token import TokenPair
+from .view_decorators import Locations, View, guard
+
+Loader = TypeVar("Loader", bound=Callable[..., Any])
+
+FJE_EXTENSION: Final = "flask-jwt-extended"
+"""Where Flask-JWT-Extended puts its manager; other extensions look for it there."""
+
+
+class JWTManager:
+    """Tokens for a Flask application: the options, the keys, the loaders.
+
+    ``JWTManager(app)``, or ``JWTManager()`` and ``init_app(app)`` in a factory. Every option is
+    a ``JWT_...`` key of ``app.config``, see :class:`flask_signet.config.Settings`.
+
+    A second manager, for tokens with keys and an audience of their own, has a name and a
+    prefix: ``JWTManager(name="partner", config_prefix="PARTNER_JWT_")``. It guards by its own
+    methods (``@partner.jwt_required()``); the functions of the package are the unnamed one's.
+
+    :param add_context_processor: put ``current_user`` into templates.
+    :param name: of a manager beside the unnamed one.
+    :param config_prefix: of its options; needed with a name, and ending in an underscore.
+    :raises ConfigurationError: if an option is wrong, see :meth:`init_app`.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        add_context_processor: bool = False,
+        *,
+        name: str = "",
+        config_prefix: str = "JWT_",
+    ) -> None:
+        if bool(name) != (config_prefix != "JWT_"):
+            raise ConfigurationError(
+                "a second JWTManager takes both a name and a config_prefix of its own, e.g. "
+                'JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
+            )
+        self.name = name
+        self.config_prefix = config_prefix
+        self.callbacks = Callbacks()
+        if app is not None:
+            self.init_app(app, add_context_processor)
+
+    def init_app(self, app: Flask, add_context_processor: bool = False) -> None:
+        """Serve an application.
+
+        Its options are checked now, and again when they change. A secret may come later: it is
+        needed by the first token.
+
+        :raises ConfigurationError: if an option's name or value is wrong; it says which, what
+            the option takes, and the nearest right name.
+        """
+        managers: dict[str, AppState] = app.extensions.get(EXTENSION, {})
+        known = managers.get(self.name)
+        if known is not None and known.manager is not self:
+            raise ConfigurationError(
+                "this application has a JWTManager already: give the second one a name and a "
+                'config_prefix, e.g. JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
+            )
+        set_defaults(app.config, self.config_prefix)
+        strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
+        check_names(app.config, self.config_prefix, strict=strict)
+        state = AppState(app, self, self.config_prefix)
+        state.configured()
+
+        # Only now, with nothing left that can fail, does the application see the manager.
+        adopt_pyjwt()
+        app.extensions.setdefault(EXTENSION, {})[self.name] = state
+        if not self.name:
+            app.extensions[FJE_EXTENSION] = self
+        if known is None:
+            self._set_error_handler_callbacks(app)
+            if add_context_processor:
+                app.context_processor(current_token.current_user_context_processor)
+
+    def _set_error_handler_callbacks(self, app: Any) -> None:
+        """Register the handler with a Flask application, or with an API extension's object."""
+        if isinstance(app, Flask | Blueprint):
+            app.register_error_handler(SignetError, error_handlers.handle)
+        else:
+            app.errorhandler(SignetError)(error_handlers.handle_for_api)
+
+    def _state(self) -> AppState:
+        return current_state(self.name)
+
+    # ── loaders: each registers a function and returns it unchanged ──────────────────────
+
+    def additional_claims_loader(self, callback: Loader) -> Loader:
+        """``(identity) -> dict``: claims for every new token."""
+        return self._register("additional_claims", callback)
+
+    def additional_headers_loader(self, callback: Loader) -> Loader:
+        """``(identity) -> dict``: header members for every new token."""
+        return self._register("additional_headers", callback)
+
+    def decode_key_loader(self, callback: Loader) -> Loader:
+        """``(unverified header, unverified payload) -> key``: what verifies this token.
+
+        Nothing of what it is given has been verified. It returns what a key option takes, or
+        None if there is no key for this token.
+        """
+        return self._register("decode_key", callback)
+
+    def encode_key_loader(self, callback: Loader) -> Loader:
+        """``(identity) -> key``: what signs this identity's tokens."""
+        return self._register("encode_key", callback)
+
+    def expired_token_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> response`` to an expired token."""
+        return self._register("expired_token", callback)
+
+    def invalid_token_loader(self, callback: Loader) -> Loader:
+        """``(reason) -> response`` to a token that is not acceptable."""
+        return self._register("invalid_token", callback)
+
+    def needs_fresh_token_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> response`` to a token that is not fresh."""
+        return self._register("needs_fresh_token", callback)
+
+    def revoked_token_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> response`` to a revoked token."""
+        return self._register("revoked_token", callback)
+
+    def token_in_blocklist_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> bool``: True if the token was revoked."""
+        return self._register("token_in_blocklist", callback)
+
+    def token_verification_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> bool``: False refuses a token that is good otherwise."""
+        return self._register("token_verification", callback)
+
+    def token_verification_failed_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> response`` where the ``token_verification_loader`` refused."""
+        return self._register("token_verification_failed", callback)
+
+    def unauthorized_loader(self, callback: Loader) -> Loader:
+        """``(reason) -> response`` to a request without a token, or without its CSRF value."""
+        return self._register("unauthorized", callback)
+
+    def user_identity_loader(self, callback: Loader) -> Loader:
+        """``(identity) -> str or int``: what stands in the token for an identity."""
+        return self._register("user_identity", callback)
+
+    def user_lookup_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> user or None``: who a token's identity is; None refuses it."""
+        return self._register("user_lookup", callback)
+
+    def user_lookup_error_loader(self, callback: Loader) -> Loader:
+        """``(header, payload) -> response`` where the ``user_lookup_loader`` found nobody."""
+        return self._register("user_lookup_error", callback)
+
+    def _register(self, field: str, callback: Loader) -> Loader:
+        setattr(self.callbacks, field, callback)
+        return callback
+
+    # ── a named manager's own functions ──────────────────────────────────────────────────
+
+    def jwt_required(
+        self,
+        optional: bool = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> Callable[[View], View]:
+        """:func:`flask_signet.jwt_required` for this manager's tokens."""
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                self.verify_jwt_in_request(
+                    optional, fresh, refresh, locations, verify_type, skip_revocation_check
+                )
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            return guarded
+
+        return decorate
+
+    def verify_jwt_in_request(
+        self,
+        optional: bool = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """:func:`flask_signet.verify_jwt_in_request` for this manager's tokens."""
+        return guard(
+            self._state(), optional, fresh, refresh, locations, verify_type, skip_revocation_check
+        )
+
+    def create_access_token(
+        self,
+        identity: Any,
+        fresh: Fresh = False,
+        expires_delta: ExpiresDelta | None = None,
+        additional_claims: dict[str, Any] | None = None,
+        additional_headers: dict[str, Any] | None = None,
+    ) -> str:
+        """:func:`flask_signet.create_access_token` with this manager's key and options."""
+        return create_token(
+            self._state(),
+            "access",
+            identity,
+            fresh=fresh,
+            expires_delta=expires_delta,
+            claims=additional_claims,
+            headers=additional_headers,
+        )
+
+    def create_refresh_token(
+        self,
+        identity: Any,
+        expires_delta: ExpiresDelta | None = None,
+        additional_claims: dict[str, Any] | None = None,
+        additional_headers: dict[str, Any] | None = None,
+    ) -> str:
+        """:func:`flask_signet.create_refresh_token` with this manager's key and options."""
+        return create_token(
+            self._state(),
+            "refresh",
+            identity,
+            expires_delta=expires_delta,
+            claims=additional_claims,
+            headers=additional_headers,
+        )
+
+    def create_token_pair(self, identity: Any, fresh: Fresh = True, **options: Any) -> TokenPair:
+        """:func:`flask_signet.create_token_pair` with this manager's key and options."""
+        return sessions.open_pair(self._state(), identity, fresh, **options)
+
+    def decode_token(
+        self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+    ) -> dict[str, Any]:
+        """:func:`flask_signet.decode_token` with this manager's keys and options."""
+        token = check_token(
+            self._state(), encoded_token, csrf_value=csrf_value, allow_expired=allow_expired
+        )
+        return dict(token.claims)
+
+    def get_jwt(self) -> dict[str, Any]:
+        """The payload of this manager's token in this request."""
+        return current_token.payload(self._state())
+
+    def get_jwt_header(self) -> dict[str, Any]:
+        """The header of this manager's token in this request."""
+        return current_token.header(self._state())
+
+    def get_jwt_identity(self) -> Any:
+        """The identity of this manager's token in this request."""
+        return current_token.identity(self._state())
+
+    def get_jwt_request_location(self) -> str | None:
+        """Where this manager's token was in this request."""
+        return current_token.location(self._state())
+
+    def get_current_user(self) -> Any:
+        """What this manager's ``user_lookup_loader`` returned in this request."""
+        return current_token.user(self._state())
+
+    def set_access_cookies(
+        self,
+        response: Response,
+        encoded_access_token: str,
+        max_age: int | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """:func:`flask_signet.set_access_cookies` with this manager's options."""
+        state = self._state()
+        cookies.set_cookies(state, "access", response, encoded_access_token, max_age, domain)
+
+    def set_refresh_cookies(
+        self,
+        response: Response,
+        encoded_refresh_token: str,
+        max_age: int | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """:func:`flask_signet.set_refresh_cookies` with this manager's options."""
+        state = self._state()
+        cookies.set_cookies(state, "refresh", response, encoded_refresh_token, max_age, domain)
+
+    def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
+        """:func:`flask_signet.unset_jwt_cookies` with this manager's options."""
+        for kind in ("access", "refresh"):
+            cookies.unset_cookies(self._state(), kind, response, domain)
+
+    # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────
+
+    def __getattr__(self, name: str) -> Any:
+        field = _PRIVATE_CALLBACKS.get(name)
+        if field is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        callback = getattr(self.callbacks, field)
+        return _DEFAULTS.get(field) if callback is None else callback
+
+
+_PRIVATE_CALLBACKS: Final = {
+    "_decode_key_callback": "decode_key",
+    "_encode_key_callback": "encode_key",
+    "_expired_token_callback": "expired_token",
+    "_invalid_token_callback": "invalid_token",
+    "_jwt_additional_header_callback": "additional_headers",
+    "_needs_fresh_token_callback": "needs_fresh_token",
+    "_revoked_token_callback": "revoked_token",
+    "_token_in_blocklist_callback": "token_in_blocklist",
+    "_token_verification_callback": "token_verification",
+    "_token_verification_failed_callback": "token_verification_failed",
+    "_unauthorized_callback": "unauthorized",
+    "_user_claims_callback": "additional_claims",
+    "_user_identity_callback": "user_identity",
+    "_user_lookup_callback": "user_lookup",
+    "_user_lookup_error_callback": "user_lookup_error",
+}
+
+# What those names are where the application set nothing; the answers have no default function
+# here, their table is in error_handlers.
+_DEFAULTS: Final[dict[str, Callable[..., Any]]] = {
+    "additional_claims": lambda identity: {},
+    "additional_headers": lambda identity: {},
+    "decode_key": lambda jwt_header, jwt_data: config.decode_key,
+    "encode_key": lambda identity: config.encode_key,
+    "token_in_blocklist": lambda jwt_header, jwt_data: False,
+    "token_verification": lambda jwt_header, jwt_data: True,
+    "user_identity": lambda identity: identity,
+}

@@ -1,0 +1,1 @@
+"""What this library does with tokens: issue them, verify them, keep the keys. No Flask here."""

@@ -1,0 +1,149 @@
+"""The claims of a payload, each comparison stated (RFC 7519 section 4.1).
+
+Times are seconds since 1970, ``now`` is an argument. The messages are those that applications
+on Flask-JWT-Extended know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ..exceptions import (
+    DecodeError,
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAudienceError,
+    InvalidIssuedAtError,
+    InvalidIssuerError,
+    InvalidJTIError,
+    InvalidSubjectError,
+    JWTDecodeError,
+    MissingRequiredClaimError,
+)
+
+LAST_SECOND: Final = 253402300799
+"""The end of the year 9999: what lies beyond is no time that a calendar knows."""
+
+SubjectRule = Literal["string", "string_or_int", "anything"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRules:
+    """What a payload must say. The defaults are the drop-in's.
+
+    :param identity_claim: the claim that must be there; ``sub`` rules apply to ``sub`` alone.
+    :param issuers: ``iss`` must be one of them, exactly; None asks nothing.
+    :param audiences: ``aud`` must name one of them, exactly; None asks nothing.
+    :param leeway: seconds by which clocks may differ.
+    :param subject: what ``sub`` may be.
+    :param require_exp: refuse a token that never expires.
+    :param bounded_ids: ``sub`` of 1 to 255 and ``jti`` of 1 to 64 characters, both required.
+    """
+
+    identity_claim: str = "sub"
+    issuers: frozenset[str] | None = None
+    audiences: frozenset[str] | None = None
+    leeway: float = 0
+    subject: SubjectRule = "string_or_int"
+    require_exp: bool = False
+    bounded_ids: bool = False
+
+
+def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
+    """Refuse a payload that does not follow the rules.
+
+    Expiry comes last: an expired token that is wrong in no other way is what a client may
+    renew, and its claims are fit to be handed to a callback.
+
+    :raises ExpiredSignatureError: if its only fault is that ``exp`` has come.
+    :raises SignetError: one of its classes, by the claim at fault.
+    """
+    latest = now + rules.leeway
+    if "iat" in claims:
+        issued = claims["iat"]
+        if not _is_time(issued):
+            raise InvalidIssuedAtError("Issued At claim (iat) must be an integer.")
+        if int(issued) > latest:
+            raise ImmatureSignatureError("The token is not yet valid (iat)")
+    if "nbf" in claims:
+        not_before = claims["nbf"]
+        if not _is_time(not_before):
+            raise DecodeError("Not Before claim (nbf) must be an integer.")
+        if int(not_before) > latest:  # succeeds if nbf <= now, in whole seconds
+            raise ImmatureSignatureError("The token is not yet valid (nbf)")
+    if "exp" in claims:
+        expires = claims["exp"]
+        if not _is_time(expires):
+            raise DecodeError("Expiration Time claim (exp) must be an integer.")
+    else:
+        if rules.require_exp:
+            raise MissingRequiredClaimError("exp")
+        expires = None
+    if rules.issuers is not None:
+        _check_issuer(claims, rules.issuers)
+    if rules.audiences is not None:
+        _check_audience(claims, rules.audiences)
+    _check_names(claims, rules)
+    if expires is not None and expires <= now - rules.leeway:  # succeeds if now < exp
+        raise ExpiredSignatureError("Signature has expired")
+
+
+def _is_time(value: object) -> bool:
+    """A finite number of seconds up to the year 9999; True and False are no numbers here.
+
+    The lower bound is one year-9999 below zero: a negative ``exp`` is a time long past.
+    """
+    kind = type(value)
+    return (kind is int or kind is float) and -LAST_SECOND <= value <= LAST_SECOND  # type: ignore[operator]  # a number, by its type
+
+
+def _check_issuer(claims: Mapping[str, Any], issuers: frozenset[str]) -> None:
+    if "iss" not in claims:
+        raise MissingRequiredClaimError("iss")
+    issuer = claims["iss"]
+    if type(issuer) is not str:
+        raise InvalidIssuerError("Payload Issuer (iss) must be a string")
+    if issuer not in issuers:  # equality, never a part of a text
+        raise InvalidIssuerError("Invalid issuer")
+
+
+def _check_audience(claims: Mapping[str, Any], audiences: frozenset[str]) -> None:
+    audience = claims.get("aud")
+    if not audience:
+        raise MissingRequiredClaimError("aud")
+    named = [audience] if type(audience) is str else audience
+    if type(named) is not list or not all(type(name) is str for name in named):
+        raise InvalidAudienceError("Invalid claim format in token")
+    if audiences.isdisjoint(named):
+        raise InvalidAudienceError("Audience doesn't match")
+
+
+def _check_names(claims: Mapping[str, Any], rules: ClaimRules) -> None:
+    if "sub" in claims and rules.subject != "anything":
+        check_subject(claims["sub"], rules.subject)
+    if "jti" in claims and type(claims["jti"]) is not str:
+        raise InvalidJTIError("JWT ID must be a string")
+    if rules.identity_claim not in claims:
+        raise JWTDecodeError(f"Missing claim: {rules.identity_claim}")
+    if type(claims.get("fresh", False)) not in (bool, int, float):
+        raise JWTDecodeError("Invalid claim: fresh")
+    if rules.bounded_ids:
+        if not 0 < len(claims.get("jti", "")) <= 64:
+            raise InvalidJTIError("JWT ID must have 1 to 64 characters")
+        subject = claims.get("sub")
+        if type(subject) is str and not 0 < len(subject) <= 255:
+            raise InvalidSubjectError("Subject must have 1 to 255 characters")
+
+
+def check_subject(subject: object, rule: SubjectRule) -> None:
+    """Refuse a ``sub`` of another kind than the rule's.
+
+    :raises InvalidSubjectError: if so.
+    """
+    kind = type(subject)
+    if kind is str or (kind is int and rule == "string_or_int"):
+        return
+    if rule != "anything":
+        raise InvalidSubjectError("Subject must be a string")

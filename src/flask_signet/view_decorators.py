@@ -1,0 +1,259 @@
+"""Guards for views: ``@jwt_required()`` and ``verify_jwt_in_request()``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, overload
+
+from flask import current_app, request
+
+from . import current_token
+from .app_state import AppState, current_state
+from .callbacks import call
+from .config import Settings
+from .current_token import CurrentToken
+from .encoded_tokens import EXPLICIT_TYP, check_token, now
+from .error_handlers import bind
+from .exceptions import (
+    FreshTokenRequired,
+    JWTDecodeError,
+    NoAuthorizationError,
+    RevokedTokenError,
+    SignetError,
+    UserClaimsVerificationError,
+    UserLookupError,
+    WrongTokenError,
+)
+from .locations import find_token, from_headers
+
+Locations = str | Sequence[str] | None
+View = Callable[..., Any]
+
+
+def verify_jwt_in_request(
+    optional: bool = False,
+    fresh: bool = False,
+    refresh: bool = False,
+    locations: Locations = None,
+    verify_type: bool = True,
+    skip_revocation_check: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Verify the token of this request, or refuse the request.
+
+    :param optional: let a request without any token pass; a bad token is refused all the same.
+    :param fresh: ask for a token made by a log-in, not by a refresh.
+    :param refresh: ask for a refresh token; else an access token.
+    :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
+    :param verify_type: False takes access and refresh tokens alike.
+    :param skip_revocation_check: take a revoked token too.
+    :return: the header and the payload; None for an OPTIONS request, or if there is no token
+        and ``optional`` is set.
+    :raises SignetError: one of its classes, by what is wrong.
+    """
+    return guard(
+        current_state(), optional, fresh, refresh, locations, verify_type, skip_revocation_check
+    )
+
+
+@overload
+def jwt_required(optional: View, /) -> View: ...
+@overload
+def jwt_required(
+    optional: bool = False,
+    fresh: bool = False,
+    refresh: bool = False,
+    locations: Locations = None,
+    verify_type: bool = True,
+    skip_revocation_check: bool = False,
+) -> Callable[[View], View]: ...
+def jwt_required(
+    optional: Any = False,
+    fresh: bool = False,
+    refresh: bool = False,
+    locations: Locations = None,
+    verify_type: bool = True,
+    skip_revocation_check: bool = False,
+) -> Any:
+    """Guard a view: it runs only for a request with an acceptable token.
+
+    The parameters are those of :func:`verify_jwt_in_request`. ``@jwt_required`` without
+    parentheses is ``@jwt_required()``. The view may be ``async``.
+    """
+    if callable(optional):
+        return jwt_required()(optional)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            # By its name in this module, at each call: tests replace it there.
+            verify_jwt_in_request(
+                optional, fresh, refresh, locations, verify_type, skip_revocation_check
+            )
+            return current_app.ensure_sync(view)(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def guard(
+    state: AppState,
+    optional: bool = False,
+    fresh: bool = False,
+    refresh: bool = False,
+    locations: Locations = None,
+    verify_type: bool = True,
+    skip_revocation_check: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """:func:`verify_jwt_in_request` for any manager."""
+    if request.method == "OPTIONS" and _is_exempt(state.settings):
+        current_token.remember(state, current_token.absent(), mirror=False)
+        return None
+    try:
+        current = _current(
+            state, fresh, refresh, locations, verify_type, skip_revocation_check
+        )
+        current.user = _load_user(state, current.header, current.payload)
+    except NoAuthorizationError as error:
+        if not optional:
+            bind(error, state)
+            raise
+        current_token.remember(state, current_token.absent())
+        return None
+    except SignetError as error:
+        bind(error, state)
+        raise
+    current_token.remember(state, current)
+    return current.header, current.payload
+
+
+def _is_exempt(settings: Settings) -> bool:
+    """Whether an OPTIONS request needs no token: a browser sends none with a preflight."""
+    if settings.options_exempt == "all":
+        return True
+    return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
+
+
+def _current(
+    state: AppState,
+    fresh: bool,
+    refresh: bool,
+    locations: Locations,
+    verify_type: bool,
+    skip_revocation_check: bool,
+) -> CurrentToken:
+    settings = state.settings
+    found = find_token(settings, locations, refresh=refresh)
+    token = check_token(state, found.text, csrf_value=found.csrf_value)
+    header, payload = dict(token.header), dict(token.claims)
+    if verify_type:
+        check_type(settings, payload, refresh=refresh)
+        if settings.explicit_typ:
+            check_typ(header, payload)
+    if fresh:
+        check_fresh(header, payload)
+    if not skip_revocation_check:
+        check_not_revoked(state, header, payload)
+    check_by_application(state, header, payload)
+    return CurrentToken(header, payload, None, found.location, _identity(state, payload))
+
+
+def check_type(settings: Settings, payload: dict[str, Any], *, refresh: bool) -> None:
+    """Refuse a refresh token for access and the other way round.
+
+    :raises WrongTokenError: if so.
+    """
+    kind = payload["type"]
+    if refresh and kind != "refresh":
+        raise WrongTokenError("Only refresh tokens are allowed")
+    if not refresh and (kind == "refresh" or (settings.require_type and kind != "access")):
+        raise WrongTokenError("Only non-refresh tokens are allowed")
+
+
+def check_typ(header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Refuse a token whose header does not say the type that its payload has.
+
+    :raises WrongTokenError: if so.
+    """
+    typ = header.get("typ")
+    # RFC 7515 section 4.1.9: a media type, compared without case, "application/" left out.
+    named = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
+    if named != EXPLICIT_TYP.get(payload["type"]):
+        raise WrongTokenError("The token's typ is not that of its type")
+
+
+def check_fresh(header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Refuse a token that its owner got without logging in just before.
+
+    :raises FreshTokenRequired: if so.
+    """
+    fresh = payload["fresh"]
+    if fresh is False or (fresh is not True and fresh < now()):
+        raise FreshTokenRequired("Fresh token required", header, payload)
+
+
+def check_not_revoked(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Ask the application's ``token_in_blocklist_loader``.
+
+    :raises RevokedTokenError: if it says so.
+    """
+    callback = state.callbacks.token_in_blocklist
+    if callback is not None and call(callback, header, payload):
+        raise RevokedTokenError(header, payload)
+
+
+def check_by_application(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Ask the application's ``token_verification_loader``.
+
+    :raises UserClaimsVerificationError: if it refuses the token.
+    """
+    callback = state.callbacks.token_verification
+    if callback is not None and not call(callback, header, payload):
+        raise UserClaimsVerificationError("User claims verification failed", header, payload)
+
+
+def _identity(state: AppState, payload: dict[str, Any]) -> Any:
+    if state.settings.identity_type is None:
+        return payload[state.settings.identity_claim_key]
+    try:
+        return current_token.to_identity(state, payload)
+    except Exception:  # noqa: BLE001 - whatever the application's type raises
+        # Signed by us, but not the text of an identity: from before the option was set.
+        raise JWTDecodeError(f"Invalid claim: {state.settings.identity_claim_key}") from None
+
+
+def _load_user(
+    state: AppState, header: dict[str, Any], payload: dict[str, Any]
+) -> dict[str, Any] | None:
+    callback = state.callbacks.user_lookup
+    if callback is None:
+        return None
+    user = call(callback, header, payload)
+    if user is None:
+        identity = payload[state.settings.identity_claim_key]
+        raise UserLookupError(f"user_lookup returned None for {identity}", header, payload)
+    return {"loaded_user": user}
+
+
+# ── Flask-JWT-Extended's private names, which public code uses ───────────────────────────
+
+
+def _decode_jwt_from_headers() -> tuple[str, None]:
+    return from_headers(current_state().settings, refresh=False).text, None
+
+
+def _decode_jwt_from_request(
+    locations: Locations,
+    fresh: bool,
+    refresh: bool = False,
+    verify_type: bool = True,
+    skip_revocation_check: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    state = current_state()
+    try:
+        current = _current(state, fresh, refresh, locations, verify_type, skip_revocation_check)
+    except SignetError as error:
+        bind(error, state)
+        raise
+    return current.payload, current.header, current.location

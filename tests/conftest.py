@@ -1,0 +1,109 @@
+"""What every test may use: a clock that ticks by hand, the servers, and no silent skipping."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+import sqlalchemy
+
+NO_SKIP = os.environ.get("FLASK_SIGNET_NO_SKIP") == "1"
+
+
+class Clock:
+    """A clock that stands still until it is told to tick: ``clock()`` is the time in seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1_700_000_000.0)
+
+
+# ── servers: at their standard ports, or where the environment says ──────────────────────
+# Others may use the same server: a test keeps to names of its own and flushes nothing.
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/9")
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.ping()
+    except redis.RedisError as error:
+        pytest.skip(f"no Redis at {url} (set REDIS_URL): {error}")
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> str:
+    default = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+    return _database("POSTGRESQL_URL", default, connect_timeout=2)
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> str:
+    default = "mysql+pymysql://root@127.0.0.1:3306/test"
+    return _database("MYSQL_URL", default, connect_timeout=2)
+
+
+def _database(variable: str, default: str, **connect_args: object) -> str:
+    url = os.environ.get(variable, default)
+    engine = sqlalchemy.create_engine(url, connect_args=connect_args)
+    try:
+        engine.connect().close()
+    except sqlalchemy.exc.OperationalError as error:
+        pytest.skip(f"no database at {url} (set {variable}): {error.orig}")
+    finally:
+        engine.dispose()
+    return url
+
+
+# ── a skipped test proves nothing: say so loudly, and under FLASK_SIGNET_NO_SKIP=1 fail ──
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    return _refuse_skip((yield))
+
+
+def _refuse_skip(report):
+    # An expected failure is reported as skipped too, but it did run.
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"FLASK_SIGNET_NO_SKIP=1 forbids skipping. {_reason(report)}"
+    return report
+
+
+def _reason(report) -> str:
+    _path, _line, reason = report.longrepr
+    return reason
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    skipped: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        skipped.setdefault(_reason(report), []).append(report.nodeid)
+    if not skipped:
+        return
+    terminalreporter.section("NOT TESTED", sep="!", yellow=True, bold=True)
+    for reason, tests in sorted(skipped.items()):
+        terminalreporter.line(f"{len(tests)} x {reason}")
+        for test in tests[:3]:
+            terminalreporter.line(f"    {test}")
+        if len(tests) > 3:
+            terminalreporter.line(f"    … and {len(tests) - 3} more")

@@ -1,0 +1,159 @@
+"""The real service, as ``python -m examples.auth_service`` starts it, over a socket."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples.auth_service.accounts import PASSWORD, bearer
+from tests.examples.auth_service.running import ROOT, Running, service_environment, start, stop
+
+
+def request(
+    service: Running, method: str, path: str, body: object = None, token: str | None = None
+) -> tuple[int, Any]:
+    sent = urllib.request.Request(  # noqa: S310  # the URL is the fixture's own
+        service.url + path,
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={"Content-Type": "application/json", **(bearer(token) if token else {})},
+    )
+    try:
+        with urllib.request.urlopen(sent, timeout=30) as answer:  # noqa: S310  # as above
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def run(instance: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "examples.auth_service", *arguments],
+        cwd=ROOT,
+        env=service_environment(instance, **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_whole_life_of_a_token(service: Running) -> None:
+    """Register, log in, use, refresh, revoke, be refused: with the real hash and server."""
+    tokens, users = "/api/v1/auth/tokens", "/api/v1/auth/users"
+    credentials = {"email": f"{uuid.uuid4()}@example.org", "password": PASSWORD}
+    status, user = request(service, "POST", users, credentials)
+    assert (status, user["roles"]) == (201, ["user"])
+    assert request(service, "POST", users, credentials)[0] == 409
+    assert request(service, "POST", tokens, {**credentials, "password": "wrong"})[0] == 401
+    status, pair = request(service, "POST", tokens, credentials)
+    assert status == 201
+    assert request(service, "GET", users, token=pair["access_token"]) == (200, user)
+    status, renewed = request(service, "PATCH", tokens, token=pair["refresh_token"])
+    assert status == 201
+    assert request(service, "GET", users, token=renewed["access_token"]) == (200, user)
+    assert request(service, "DELETE", tokens, token=pair["access_token"]) == (204, None)
+    # Both workers know it: each of these may be answered by either.
+    for _ in range(20):
+        refused = request(service, "GET", users, token=pair["access_token"])
+        assert refused == (401, {"msg": "Token has been revoked"})
+    assert request(service, "GET", users, token=renewed["access_token"]) == (200, user)
+    assert request(service, "DELETE", tokens, token=pair["refresh_token"]) == (204, None)
+    assert request(service, "PATCH", tokens, token=pair["refresh_token"])[0] == 401
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl to run the printed lines with")
+def test_the_printed_lines_work_as_they_are(service: Running) -> None:
+    """Pasted into bash one after the other, the lines go from the registration to the 401."""
+    lines = service.printed.partition("terminal:\n")[2].partition("Serving ")[0]
+    shell = subprocess.run(
+        ["bash", "-eu"], input=lines, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    output = shell.stdout
+    assert output.count('"roles":["user"]') == 3
+    assert re.search(r"^204$", output, re.MULTILINE)
+    assert output.endswith('{"msg":"Token has been revoked"}\n401\n')
+
+
+def test_nothing_secret_is_printed(service: Running) -> None:
+    """Neither the secret nor a password stands in what the service prints."""
+    secret = (service.instance / "secret_key").read_text().strip()
+    assert secret not in service.printed
+    assert "$PASSWORD" in service.printed
+
+
+def test_the_files_are_their_owner_s(service: Running) -> None:
+    """The folder is 0700; the secret and the database are 0600."""
+    assert stat.S_IMODE(service.instance.stat().st_mode) == 0o700
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in service.instance.iterdir()}
+    assert {"secret_key", "auth_service.sqlite3"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_users_and_revocations_outlive_a_restart(tmp_path: Path) -> None:
+    """The second run has the users, the secret and the revocations of the first."""
+    credentials = {"email": "ada@example.org", "password": PASSWORD}
+    first = start(tmp_path / "instance")
+    assert request(first, "POST", "/api/v1/auth/users", credentials)[0] == 201
+    kept, revoked = (
+        request(first, "POST", "/api/v1/auth/tokens", credentials)[1]["access_token"]
+        for _ in range(2)
+    )
+    assert request(first, "DELETE", "/api/v1/auth/tokens", token=revoked)[0] == 204
+    assert stop(first) == 0
+    second = start(tmp_path / "instance")
+    assert request(second, "GET", "/api/v1/auth/users", token=kept)[0] == 200
+    assert request(second, "GET", "/api/v1/auth/users", token=revoked)[0] == 401
+    assert stop(second) == 0
+
+
+def test_it_runs_on_flask_s_own_server(tmp_path: Path) -> None:
+    """With --dev the same service runs in one process."""
+    running = start(tmp_path / "instance", "--dev")
+    status, body = request(running, "GET", "/api/v1/auth/users")
+    stop(running)
+    assert status == 401
+    assert "msg" in body
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dev"]])
+def test_a_port_in_use_is_said_clearly(tmp_path: Path, arguments: list[str]) -> None:
+    """The message names the address and the reason, in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        result = run(tmp_path / "instance", "--port", port, *arguments)
+    assert result.returncode == 1
+    assert result.stderr == f"Can't listen on 127.0.0.1 port {port}: Address already in use.\n"
+
+
+@pytest.mark.parametrize("port", ["80000", "-1", "http", "", "\uff18\uff10"])
+def test_a_bad_port_is_said_clearly(tmp_path: Path, port: str) -> None:
+    """The message says what a port is; nothing is made on the disk."""
+    by_option = run(tmp_path / "instance", f"--port={port}")
+    by_environment = run(tmp_path / "instance", PORT=port)
+    for result in (by_option, by_environment):
+        assert result.returncode == 2
+        assert "is not a port: a number from 0 to 65535" in result.stderr
+    assert not (tmp_path / "instance").exists()
+
+
+def test_a_bad_host_is_said_clearly(tmp_path: Path) -> None:
+    """A host that is not here is one line too."""
+    result = run(tmp_path / "instance", "--host", "192.0.2.1", "--port", "0")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Can't listen on 192.0.2.1 port 0: ")
+    assert len(result.stderr.splitlines()) == 1

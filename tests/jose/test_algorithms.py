@@ -1,0 +1,728 @@
+"""The table of algorithms, and what each takes for a key and for a signature.
+
+Tests named test_a… are rows of the security table: attacks that must fail.
+"""
+
+import hashlib
+import hmac
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from flask_signet.exceptions import InvalidKeyError
+from flask_signet.jose import algorithms, base64url
+from flask_signet.jose.jwk import Key
+
+from . import keys
+
+DATA = b"eyJhbGciOiJ4In0.e30"
+
+# ── the table ────────────────────────────────────────────────────────────────────────────
+
+TABLE = {
+    "HS256": ("oct", "HMAC", 32),
+    "HS384": ("oct", "HMAC", 48),
+    "HS512": ("oct", "HMAC", 64),
+    "RS256": ("RSA", "RSA", 256),
+    "RS384": ("RSA", "RSA", 256),
+    "RS512": ("RSA", "RSA", 256),
+    "PS256": ("RSA", "RSA", 256),
+    "PS384": ("RSA", "RSA", 256),
+    "PS512": ("RSA", "RSA", 256),
+    "ES256": ("EC", "ES256", 64),
+    "ES384": ("EC", "ES384", 96),
+    "ES512": ("EC", "ES512", 132),
+    "EdDSA": ("OKP", "EdDSA", 64),
+    "Ed25519": ("OKP", "EdDSA", 64),
+    "Ed448": ("OKP", "EdDSA", 114),
+    "ML-DSA-44": ("AKP", "ML-DSA-44", 2420),
+    "ML-DSA-65": ("AKP", "ML-DSA-65", 3309),
+    "ML-DSA-87": ("AKP", "ML-DSA-87", 4627),
+}
+"""Key type, family, and the signature's length in bytes under a key of 2048 bits for RSA."""
+
+
+def test_table_is_what_the_rfcs_register() -> None:
+    """There are the algorithms of RFC 7518, 8037, 9864 and ML-DSA, and no none."""
+    assert list(algorithms.ALGORITHMS) == [name for name in TABLE if name in keys.NAMES]
+    assert len(keys.NAMES) in (15, 18)
+    for name, entry in algorithms.ALGORITHMS.items():
+        assert (entry.name, entry.kty, entry.family) == (name, *TABLE[name][:2])
+        assert entry.is_symmetric == name.startswith("HS")
+        assert repr(entry) == f"<Algorithm {name}>"
+        assert algorithms.get_algorithm(name) is entry
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("none", "None", "NONE", "nOnE", "", " ", "HS", "HS1", "HS224", "HS256 ", " HS256"),
+        *("hs256", "Hs256", "RS1", "ES256K", "ES25", "EDDSA", "eddsa", "Ed25519ph", "HS256\0"),
+        *("A128KW", "dir", "RSA1_5", "ML-DSA", "*", "HS256,RS256"),
+        *(None, 0, 1, True, ["HS256"], {"alg": "HS256"}, b"HS256", ("HS256",)),
+    ],
+    ids=repr,
+)
+def test_no_other_name(name: Any) -> None:
+    """Any other name, also one of another case or type, is an InvalidKeyError."""
+    with pytest.raises(InvalidKeyError):
+        algorithms.get_algorithm(name)
+    with pytest.raises(InvalidKeyError):
+        Key.generate(name)
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+def test_sign_and_verify(name: str) -> None:
+    """A signature has the length of its algorithm, holds for its data, its key and no other."""
+    key, other = keys.key(name), keys.key(name, 1)
+    signature = key.sign(DATA)
+    assert len(signature) == TABLE[name][2]
+    assert key.verify(DATA, signature)
+    assert not key.verify(DATA + b"x", signature)
+    assert not key.verify(b"", signature)
+    assert not other.verify(DATA, signature)
+    assert key.verify(b"", key.sign(b""))
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+def test_any_other_signature_is_false(name: str) -> None:
+    """A signature of any other length or content is False, never an exception."""
+    key = keys.key(name)
+    signature = key.sign(DATA)
+    size = len(signature)
+    wrong = [
+        b"",
+        *(signature[:length] for length in (1, size // 2, size - 1)),
+        *(signature[1:], b"\0" + signature, signature + b"\0", signature + signature),
+        *(bytes(size), b"\xff" * size, bytes(1), bytes(size - 1), bytes(size + 1), bytes(100_000)),
+        *(bytes(reversed(signature)),),
+    ]
+    for bad in wrong:
+        assert key.verify(DATA, bad) is False
+    for position in (0, size // 2, size - 1):
+        flipped = bytearray(signature)
+        flipped[position] ^= 0x10
+        assert key.verify(DATA, bytes(flipped)) is False
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+@pytest.mark.parametrize("other", keys.NAMES)
+def test_signature_of_another_algorithm(name: str, other: str) -> None:
+    """A signature holds under its own algorithm only; EdDSA is another name for both curves."""
+    same = keys.private(name)
+    try:
+        foreign = (
+            Key.from_secret(same, other)
+            if isinstance(same, bytes)
+            else Key.from_cryptography(same, other)
+        )
+    except InvalidKeyError:
+        assert algorithms.ALGORITHMS[name].family != algorithms.ALGORITHMS[other].family or (
+            {name, other} & {"Ed448", "Ed25519"}
+        )
+        return
+    equal = name == other or {name, other} in ({"EdDSA", "Ed25519"}, {"EdDSA", "Ed448"})
+    assert foreign.verify(DATA, keys.key(name).sign(DATA)) is equal
+
+
+# ── HMAC ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", keys.HMAC_NAMES)
+@pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 127, 128, 129, 10_000])
+def test_hmac_is_the_standard_librarys(name: str, length: int) -> None:
+    """The MAC is that of RFC 2104, for data around the block sizes, each time anew."""
+    key = Key.from_secret(keys.SECRET, name)
+    data = bytes(length)
+    expected = hmac.digest(keys.SECRET, data, f"sha{name[2:]}")
+    assert key.sign(data) == key.sign(data) == expected
+    assert key.verify(data, expected)
+
+
+@pytest.mark.parametrize("name", keys.HMAC_NAMES)
+@pytest.mark.parametrize("size", [64, 65, 127, 128, 129, 500])
+def test_hmac_secrets_longer_than_a_block(name: str, size: int) -> None:
+    """A secret longer than the hash's block is hashed first, as RFC 2104 says."""
+    secret = (keys.SECRET * 8)[:size]
+    expected = hmac.digest(secret, DATA, f"sha{name[2:]}")
+    assert Key.from_secret(secret, name).sign(DATA) == expected
+
+
+@pytest.mark.parametrize("name", keys.HMAC_NAMES)
+def test_a15_truncated_or_extended_mac(name: str) -> None:
+    """A MAC that is cut, at any length, or extended, or empty, is refused."""
+    key = keys.key(name)
+    mac = key.sign(DATA)
+    assert key.verify(DATA, mac)
+    for length in range(len(mac)):
+        assert not key.verify(DATA, mac[:length])
+    for extra in (b"\0", b"x", mac, b"=" * 3):
+        assert not key.verify(DATA, mac + extra)
+
+
+def test_a15_prefix_of_a_longer_mac() -> None:
+    """A MAC of one hash cut to the length of another is none of the other."""
+    secret = keys.SECRET
+    longer = Key.from_secret(secret, "HS512").sign(DATA)
+    assert not Key.from_secret(secret, "HS256").verify(DATA, longer[:32])
+    assert not Key.from_secret(secret, "HS384").verify(DATA, longer[:48])
+
+
+def test_a15_compares_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MAC is compared by hmac.compare_digest, on two byte strings."""
+    seen: list[tuple[bytes, bytes]] = []
+    real = hmac.compare_digest
+
+    def spy(ours: bytes, theirs: bytes) -> bool:
+        seen.append((ours, theirs))
+        return real(ours, theirs)
+
+    monkeypatch.setattr(hmac, "compare_digest", spy)
+    key = Key.from_secret(keys.SECRET, "HS256")
+    mac = hmac.digest(keys.SECRET, DATA, "sha256")
+    assert key.verify(DATA, mac)
+    assert not key.verify(DATA, b"short")
+    assert seen == [(mac, mac), (mac, b"short")]
+
+
+# ── RSA ──────────────────────────────────────────────────────────────────────────────────
+
+DIGESTS = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+
+
+@pytest.mark.parametrize("bits", [512, 1024, 2040, 2047])
+def test_a7_short_rsa(bits: int) -> None:
+    """An RSA modulus of fewer than 2048 bits is refused for every algorithm (RFC 7518, 3.3)."""
+    modulus = (1 << (bits - 1)) | 1 | random.Random(bits).getrandbits(bits)
+    assert modulus.bit_length() == bits
+    for name in keys.RSA_NAMES:
+        with pytest.raises(InvalidKeyError):
+            Key.from_jwk(rsa_jwk(modulus), name)
+
+
+def test_a7_short_rsa_private() -> None:
+    """A real key pair of 1024 bits is refused, the private half and the public half."""
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    for half in (weak, weak.public_key()):
+        with pytest.raises(InvalidKeyError, match="2048"):
+            Key.from_cryptography(half, "RS256")
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 65538, 2**32])
+def test_a7_bad_exponent(exponent: int) -> None:
+    """A public exponent that is 0, 1 or even is refused."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(rsa_jwk(ordinary_modulus(1), exponent), "RS256")
+
+
+@pytest.mark.parametrize("exponent", [3, 5, 17, 257, 65535, 65537])
+def test_a7_odd_exponent_verifies(exponent: int) -> None:
+    """An odd public exponent from 3 up is taken from another issuer."""
+    assert Key.from_jwk(rsa_jwk(ordinary_modulus(1), exponent), "RS256").algorithm == "RS256"
+
+
+def test_a7_own_key_needs_a_large_exponent() -> None:
+    """A private key with an exponent below 65537 is refused; its public half verifies."""
+    private = rsa.generate_private_key(public_exponent=3, key_size=2048)
+    with pytest.raises(InvalidKeyError, match="65537"):
+        Key.from_cryptography(private, "RS256")
+    with pytest.raises(InvalidKeyError, match="65537"):
+        Key.from_pem(keys.pem(private), "RS256")
+    public = Key.from_cryptography(private.public_key(), "RS256")
+    assert public.verify(DATA, private.sign(DATA, padding.PKCS1v15(), hashes.SHA256()))
+
+
+ROCA_PRIMES = [
+    number
+    for number in range(3, 168)
+    if all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
+]
+ROCA_PRODUCT = math.prod(ROCA_PRIMES)
+
+
+def rsa_jwk(modulus: int, exponent: int = 65537) -> dict[str, Any]:
+    return {"kty": "RSA", "n": uint(modulus), "e": uint(exponent)}
+
+
+def uint(number: int) -> str:
+    return base64url.encode(number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big"))
+
+
+def ordinary_modulus(seed: int) -> int:
+    """An odd number of 2048 bits without small factors, as a modulus is."""
+    numbers = random.Random(seed)
+    while True:
+        candidate = numbers.getrandbits(2048) | 1 << 2047 | 1
+        if math.gcd(candidate, ROCA_PRODUCT) == 1:
+            return candidate
+
+
+def is_probable_prime(number: int) -> bool:
+    return math.gcd(number, ROCA_PRODUCT) == 1 and pow(2, number - 1, number) == 1
+
+
+def roca_prime(numbers: random.Random, bits: int) -> int:
+    """A prime k·M + (65537^a mod M), the form that the weak library made."""
+    # Both upper bits are set, so that a product of two has twice the length.
+    least, most = (3 << bits - 2) // ROCA_PRODUCT + 1, (1 << bits) // ROCA_PRODUCT - 1
+    while True:
+        power = pow(65537, numbers.getrandbits(200), ROCA_PRODUCT)
+        prime = numbers.randint(least, most) * ROCA_PRODUCT + power
+        if prime % 2 and is_probable_prime(prime):
+            return prime
+
+
+def test_a7_roca_key_pair() -> None:
+    """A key pair of the primes that CVE-2017-15361 made is refused, and both its halves."""
+    numbers = random.Random(15361)
+    p, q = roca_prime(numbers, 1024), roca_prime(numbers, 1024)
+    d = pow(65537, -1, math.lcm(p - 1, q - 1))
+    assert (p * q).bit_length() == 2048
+    private = rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(65537, p * q)
+    ).private_key()
+    for half in (private, private.public_key()):
+        with pytest.raises(InvalidKeyError, match="ROCA"):
+            Key.from_cryptography(half, "PS256")
+    with pytest.raises(InvalidKeyError, match="ROCA"):
+        Key.from_pem(keys.public_pem(private), "RS256")
+    with pytest.raises(InvalidKeyError, match="ROCA"):
+        Key.from_jwk(rsa_jwk(p * q), "RS256")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a7_roca_fingerprint(seed: int) -> None:
+    """A modulus that is a power of 65537 modulo every small prime is refused."""
+    numbers = random.Random(seed)
+    power = pow(65537, numbers.getrandbits(200), ROCA_PRODUCT)
+    least, most = (1 << 2047) // ROCA_PRODUCT + 1, (1 << 2048) // ROCA_PRODUCT - 2
+    modulus = power + ROCA_PRODUCT * numbers.randint(least, most)
+    modulus += ROCA_PRODUCT * (modulus % 2 == 0)
+    assert modulus.bit_length() == 2048
+    with pytest.raises(InvalidKeyError, match="ROCA"):
+        Key.from_jwk(rsa_jwk(modulus), "RS256")
+
+
+@pytest.mark.parametrize("prime", ROCA_PRIMES)
+def test_a7_one_residue_clears_a_modulus(prime: int) -> None:
+    """A modulus that misses the pattern at a single small prime is not refused."""
+    subgroup = {pow(65537, exponent, prime) for exponent in range(prime)}
+    outside = max(set(range(prime)) - subgroup)
+    rest = ROCA_PRODUCT // prime
+    # The number that is 65537 modulo the other primes and `outside` modulo this one.
+    residue = (65537 + rest * ((outside - 65537) * pow(rest, -1, prime) % prime)) % ROCA_PRODUCT
+    modulus = residue + ROCA_PRODUCT * (1 << (2048 - ROCA_PRODUCT.bit_length()))
+    modulus += ROCA_PRODUCT * (modulus % 2 == 0)
+    assert modulus.bit_length() == 2048
+    assert modulus % prime == outside
+    assert Key.from_jwk(rsa_jwk(modulus), "RS256").algorithm == "RS256"
+
+
+def test_a7_ordinary_moduli_are_taken() -> None:
+    """None of 200 ordinary moduli, of which some are of real keys, is taken for a weak one."""
+    moduli = [ordinary_modulus(seed) for seed in range(196)]
+    moduli += [keys.rsa_private(number).public_key().public_numbers().n for number in range(4)]
+    for modulus in moduli:
+        assert Key.from_jwk(rsa_jwk(modulus), "RS256").verify(DATA, bytes(256)) is False
+
+
+def encoded_pkcs1(digest_prefix: bytes, digest: bytes, size: int) -> bytes:
+    """EMSA-PKCS1-v1_5, RFC 8017 section 9.2."""
+    content = digest_prefix + digest
+    return b"\0\1" + b"\xff" * (size - len(content) - 3) + b"\0" + content
+
+
+SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
+SHA256_NO_PARAMETERS = bytes.fromhex("302f300b0609608648016503040201" + "0420")
+SHA1_PREFIX = bytes.fromhex("3021300906052b0e03021a05000414")
+
+
+def raw_rsa(block: bytes, number: int = 0) -> bytes:
+    """The private operation on a block, with no check of its padding."""
+    numbers = keys.rsa_private(number).private_numbers()
+    value = int.from_bytes(block, "big")
+    return pow(value, numbers.d, numbers.public_numbers.n).to_bytes(256, "big")
+
+
+def pkcs1_variants() -> Iterator[tuple[str, bytes]]:
+    digest = hashlib.sha256(DATA).digest()
+    good = encoded_pkcs1(SHA256_PREFIX, digest, 256)
+    content = SHA256_PREFIX + digest
+    yield "no first zero", b"\1\1" + good[2:]
+    yield "block type 0", b"\0\0" + good[2:]
+    yield "block type 2", b"\0\2" + good[2:]
+    yield "other filler", good[:10] + b"\xfe" + good[11:]
+    yield "zero filler", b"\0\1" + bytes(256 - len(content) - 3) + b"\0" + content
+    yield "no separator", good[: -len(content) - 1] + b"\xff" + content
+    yield "short filler, garbage after", b"\0\1" + b"\xff" * 8 + b"\0" + content + bytes(194)
+    yield "garbage before the digest", encoded_pkcs1(b"\0" + SHA256_PREFIX, digest, 256)
+    yield "garbage after the digest", encoded_pkcs1(SHA256_PREFIX, digest + b"\0", 256)
+    yield "no filler", b"\0\1\0" + content + bytes(256 - 3 - len(content))
+    yield "digest alone", encoded_pkcs1(b"", digest, 256)
+    yield "digest cut", encoded_pkcs1(SHA256_PREFIX, digest[:-1], 256)
+    yield "SHA-1", encoded_pkcs1(SHA1_PREFIX, hashlib.new("sha1", DATA).digest(), 256)
+    yield "SHA-1's name on the digest", encoded_pkcs1(SHA1_PREFIX, digest[:20], 256)
+    yield "long form lengths", encoded_pkcs1(b"\x30\x81\x31" + SHA256_PREFIX[2:], digest, 256)
+    yield "wrong tag", encoded_pkcs1(b"\x31" + SHA256_PREFIX[1:], digest, 256)
+    yield "other parameters", encoded_pkcs1(
+        SHA256_PREFIX[:15] + b"\x04\x00" + SHA256_PREFIX[17:], digest, 256
+    )
+
+
+def test_raw_rsa_makes_good_signatures() -> None:
+    """The raw operation on a well-made block is the library's signature: the next test's base."""
+    good = raw_rsa(encoded_pkcs1(SHA256_PREFIX, hashlib.sha256(DATA).digest(), 256))
+    assert good == keys.key("RS256").sign(DATA)
+
+
+@pytest.mark.parametrize(
+    "block", [block for _, block in pkcs1_variants()], ids=[name for name, _ in pkcs1_variants()]
+)
+def test_a8_modified_padding(block: bytes) -> None:
+    """A block that isn't, to the bit, that of RFC 8017 section 9.2 makes no signature."""
+    assert len(block) == 256
+    assert not keys.key("RS256").verify(DATA, raw_rsa(block))
+
+
+def test_a8_signature_beyond_the_modulus() -> None:
+    """A signature s + n, equal modulo n, is refused (RFC 8017 section 5.2.2)."""
+    modulus = keys.rsa_private().public_key().public_numbers().n
+    signature = int.from_bytes(keys.key("RS256").sign(DATA), "big")
+    if (signature + modulus).bit_length() <= 2048:
+        assert not keys.key("RS256").verify(DATA, (signature + modulus).to_bytes(256, "big"))
+    assert not keys.key("RS256").verify(DATA, (signature + modulus).to_bytes(257, "big"))
+    assert not keys.key("RS256").verify(DATA, modulus.to_bytes(256, "big"))
+    assert not keys.key("RS256").verify(DATA, (modulus - 1).to_bytes(256, "big"))
+
+
+@pytest.mark.parametrize("name", ["PS256", "PS384", "PS512"])
+@pytest.mark.parametrize("salt", [0, 1, 20, -1, 1000, None], ids=str)
+def test_a9_salt_of_another_length(name: str, salt: int | None) -> None:
+    """A PSS salt is as long as the hash (RFC 7518, 3.5): no shorter, longer, empty or maximal."""
+    digest = DIGESTS[name[2:]]
+    length: Any = padding.PSS.MAX_LENGTH
+    if salt is not None:
+        length = digest.digest_size + 1 if salt == 1000 else salt
+        length = digest.digest_size - 1 if salt == -1 else length
+    signature = keys.rsa_private().sign(DATA, padding.PSS(padding.MGF1(digest), length), digest)
+    assert not keys.key(name).verify(DATA, signature)
+
+
+@pytest.mark.parametrize("name", ["PS256", "PS384", "PS512"])
+@pytest.mark.parametrize("mask", ["256", "384", "512"])
+@pytest.mark.parametrize("content", ["256", "384", "512"])
+def test_a9_mask_and_hash(name: str, mask: str, content: str) -> None:
+    """PSS takes one hash for both the data and the mask, the algorithm's own."""
+    digest = DIGESTS[content]
+    scheme = padding.PSS(padding.MGF1(DIGESTS[mask]), DIGESTS[name[2:]].digest_size)
+    signature = keys.rsa_private().sign(DATA, scheme, digest)
+    expected = mask == content == name[2:]
+    assert keys.key(name).verify(DATA, signature) is expected
+
+
+@pytest.mark.parametrize("size", ["256", "384", "512"])
+def test_a9_padding_of_the_other_kind(size: str) -> None:
+    """A PKCS #1 v1.5 signature is none under PS, a PSS one none under RS, with one key."""
+    assert not keys.key(f"PS{size}").verify(DATA, keys.key(f"RS{size}").sign(DATA))
+    assert not keys.key(f"RS{size}").verify(DATA, keys.key(f"PS{size}").sign(DATA))
+
+
+# ── ECDSA ────────────────────────────────────────────────────────────────────────────────
+
+
+def parts(name: str) -> tuple[int, int, int]:
+    """R, S and the length of each, of a good signature."""
+    size = TABLE[name][2] // 2
+    signature = keys.key(name).sign(DATA)
+    return int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big"), size
+
+
+def joined(r: int, s: int, size: int) -> bytes:
+    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+@pytest.mark.parametrize("name", keys.EC_NAMES)
+def test_a10_edge_values(name: str) -> None:
+    """R or S that is 0, 1, n-1, n, n+1 or all ones is refused (CVE-2022-21449)."""
+    key, order = keys.key(name), keys.ORDERS[name]
+    r, s, size = parts(name)
+    edges = (0, 1, order - 1, order, order + 1, (1 << 8 * size) - 1)
+    assert key.verify(DATA, joined(r, s, size))
+    for edge in edges:
+        for pair in ((edge, s), (r, edge), *((edge, other) for other in edges)):
+            assert not key.verify(DATA, joined(*pair, size))
+
+
+@pytest.mark.parametrize("name", keys.EC_NAMES)
+def test_a10_parts_beyond_the_order(name: str) -> None:
+    """R + n and S + n, equal modulo n, are refused where they fit."""
+    key, order = keys.key(name), keys.ORDERS[name]
+    tried = 0
+    for _ in range(40):
+        r, s, size = parts(name)
+        for pair in ((r + order, s), (r, s + order), (r + order, s + order)):
+            if max(pair) < 1 << 8 * size:
+                tried += 1
+                assert not key.verify(DATA, joined(*pair, size))
+    assert tried > 0 or name != "ES512"
+
+
+@pytest.mark.parametrize("name", keys.EC_NAMES)
+def test_a11_der_signature(name: str) -> None:
+    """The same R and S as DER, which other standards use, are refused (RFC 7518, 3.4)."""
+    digest = {"ES256": hashes.SHA256(), "ES384": hashes.SHA384(), "ES512": hashes.SHA512()}[name]
+    size = TABLE[name][2] // 2
+    for _ in range(20):
+        written = keys.private(name).sign(DATA, ec.ECDSA(digest))
+        assert not keys.key(name).verify(DATA, written)
+        assert keys.key(name).verify(DATA, joined(*decode_dss_signature(written), size))
+
+
+@pytest.mark.parametrize("name", keys.EC_NAMES)
+def test_a11_parts_of_another_length(name: str) -> None:
+    """R and S one byte longer or shorter each, or one of them, are refused."""
+    key = keys.key(name)
+    r, s, size = parts(name)
+    signature = joined(r, s, size)
+    assert key.verify(DATA, signature)
+    for wrong in (
+        joined(r, s, size + 1),
+        b"\0" + signature,
+        signature + b"\0",
+        signature[:size] + b"\0" + signature[size:],
+        signature[:-1],
+        signature[1:],
+        signature[:size],
+        signature[size:],
+    ):
+        assert not key.verify(DATA, wrong)
+
+
+def test_a11_part_without_its_leading_zero() -> None:
+    """R with a leading zero byte left out is refused, though its value is the same."""
+    key = keys.key("ES256")
+    for number in range(20_000):
+        data = str(number).encode()
+        signature = key.sign(data)
+        if signature[0] == 0:
+            assert key.verify(data, signature)
+            assert not key.verify(data, signature[1:])
+            return
+    pytest.fail("no signature with a leading zero was found")
+
+
+@pytest.mark.parametrize("name", keys.EC_NAMES)
+def test_a12_malleability_is_accepted(name: str) -> None:
+    """(R, n-S) is as valid as (R, S): ECDSA says so, hence no store is keyed on a token's text."""
+    r, s, size = parts(name)
+    twin = joined(r, keys.ORDERS[name] - s, size)
+    assert twin != joined(r, s, size)
+    assert keys.key(name).verify(DATA, twin)
+
+
+# ── EdDSA ────────────────────────────────────────────────────────────────────────────────
+
+Point = tuple[int, int]
+
+
+class Edwards:
+    """The group of an Edwards curve a·x² + y² = 1 + d·x²·y², by the textbook."""
+
+    def __init__(self, prime: int, a: int, d: int, order: int, size: int) -> None:
+        self.prime, self.a, self.d, self.order, self.size = prime, a % prime, d % prime, order, size
+
+    def add(self, one: Point, two: Point) -> Point:
+        (x1, y1), (x2, y2), p = one, two, self.prime
+        product = self.d * x1 * x2 * y1 * y2
+        x = (x1 * y2 + y1 * x2) * pow(1 + product, -1, p) % p
+        y = (y1 * y2 - self.a * x1 * x2) * pow(1 - product, -1, p) % p
+        return x, y
+
+    def times(self, factor: int, point: Point) -> Point:
+        total: Point = (0, 1)
+        while factor:
+            if factor & 1:
+                total = self.add(total, point)
+            point = self.add(point, point)
+            factor >>= 1
+        return total
+
+    def root(self, square: int) -> int | None:
+        """A square root modulo p, where there is one."""
+        p = self.prime
+        root = pow(square, (p + 3) // 8, p) if p % 8 == 5 else pow(square, (p + 1) // 4, p)
+        if p % 8 == 5 and root * root % p != square % p:
+            root = root * pow(2, (p - 1) // 4, p) % p
+        return root if root * root % p == square % p else None
+
+    def x(self, y: int) -> int | None:
+        """An x for this y, where the curve has one."""
+        square = (1 - y * y) * pow(self.a - self.d * y * y, -1, self.prime) % self.prime
+        return self.root(square)
+
+    def torsion(self, cofactor: int) -> set[Point]:
+        """The points of small order: those that any point becomes when multiplied by L."""
+        found: set[Point] = set()
+        y = 2
+        while len(found) < cofactor:
+            x = self.x(y)
+            if x is not None:
+                found.add(self.times(self.order, (x, y)))
+            y += 1
+        return found
+
+    def encodings(self, y: int, sign_bit: int) -> Iterator[bytes]:
+        """Every text of a y coordinate, also one not reduced, with either sign."""
+        limit = 1 << sign_bit // 8 * 8 if self.size == 57 else 1 << sign_bit
+        while y < limit:
+            for sign in (0, 1):
+                yield (y | sign << sign_bit).to_bytes(self.size, "little")
+            y += self.prime
+
+
+ED25519 = Edwards(
+    2**255 - 19,
+    -1,
+    -121665 * pow(121666, -1, 2**255 - 19),
+    2**252 + 27742317777372353535851937790883648493,
+    32,
+)
+ED448 = Edwards(
+    2**448 - 2**224 - 1,
+    1,
+    -39081,
+    2**446 - 13818066809895115352007386748515426880336692474882178609894547503885,
+    57,
+)
+SMALL_25519 = sorted(
+    {text for _, y in ED25519.torsion(8) for text in ED25519.encodings(y, 255)}, key=bytes.hex
+)
+SMALL_448 = sorted(
+    {text for _, y in ED448.torsion(4) for text in ED448.encodings(y, 455)}, key=bytes.hex
+)
+
+
+def okp(curve: str, raw: bytes) -> dict[str, Any]:
+    return {"kty": "OKP", "crv": curve, "x": base64url.encode(raw)}
+
+
+def test_a14_small_order_points_are_all_there() -> None:
+    """Ed25519 has 8 points of small order in 14 texts, Ed448 has 4 in 10."""
+    assert len(ED25519.torsion(8)) == 8
+    assert len(SMALL_25519) == 14
+    assert len(ED448.torsion(4)) == 4
+    assert len(SMALL_448) == 10
+    assert all(ED25519.times(8, point) == (0, 1) for point in ED25519.torsion(8))
+    assert all(ED448.times(4, point) == (0, 1) for point in ED448.torsion(4))
+
+
+@pytest.mark.parametrize("raw", SMALL_25519, ids=bytes.hex)
+@pytest.mark.parametrize("name", ["EdDSA", "Ed25519"])
+def test_a14_small_order_ed25519(name: str, raw: bytes) -> None:
+    """A public key of small order, in any encoding, is refused: it verifies forgeries."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(okp("Ed25519", raw), name)
+
+
+@pytest.mark.parametrize("raw", SMALL_448, ids=bytes.hex)
+@pytest.mark.parametrize("name", ["EdDSA", "Ed448"])
+def test_a14_small_order_ed448(name: str, raw: bytes) -> None:
+    """As for Ed25519."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(okp("Ed448", raw), name)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a14_ordinary_points_are_taken(seed: int) -> None:
+    """An ordinary public key is not taken for one of small order."""
+    for name in ("Ed25519", "Ed448"):
+        members = Key.generate(name).to_public_jwk()
+        assert Key.from_jwk(members).algorithm == name
+
+
+@pytest.mark.parametrize("name", ["Ed25519", "Ed448"])
+def test_a14_large_s(name: str) -> None:
+    """S + L, equal modulo the order L, is refused (RFC 8032 section 5.1.7)."""
+    curve, key = {"Ed25519": ED25519, "Ed448": ED448}[name], keys.key(name)
+    signature = key.sign(DATA)
+    size = len(signature) // 2
+    s = int.from_bytes(signature[size:], "little")
+    assert s < curve.order
+    for multiple in (1, 2, 3, 4, 7):
+        larger = s + multiple * curve.order
+        if larger.bit_length() <= 8 * size:
+            forged = signature[:size] + larger.to_bytes(size, "little")
+            assert not key.verify(DATA, forged)
+    assert not key.verify(DATA, signature[:size] + b"\xff" * size)
+    assert not key.verify(DATA, signature[:size] + bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("curve", "name", "size"),
+    [
+        *(("Ed448", "Ed25519", 57), ("Ed25519", "Ed448", 32), ("Ed448", "Ed25519", 32)),
+        *(("Ed25519", "Ed448", 57), ("Ed25519", "EdDSA", 57), ("Ed448", "EdDSA", 32)),
+        *(("Ed25519", "EdDSA", 31), ("Ed25519", "EdDSA", 33), ("Ed448", "EdDSA", 56)),
+        *(("X25519", "EdDSA", 32), ("X448", "EdDSA", 56), ("ed25519", "EdDSA", 32)),
+    ],
+)
+def test_a14_one_curve_for_another(curve: str, name: str, size: int) -> None:
+    """A key of one Edwards curve, of another kind or length, is not taken for another's."""
+    raw = bytes(range(3, 3 + size))
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(okp(curve, raw), name)
+
+
+def off_curve(curve: Edwards) -> list[int]:
+    return [y for y in range(2, 40) if curve.x(y) is None][:8]
+
+
+@pytest.mark.parametrize("y", off_curve(ED25519))
+def test_a13_ed25519_point_off_the_curve(y: int) -> None:
+    """A text that is no point of Ed25519 is no key (RFC 8032 section 5.1.3)."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(okp("Ed25519", y.to_bytes(32, "little")), "EdDSA")
+
+
+@pytest.mark.parametrize("y", off_curve(ED448))
+def test_a13_ed448_point_off_the_curve(y: int) -> None:
+    """A text that is no point of Ed448 is no key (RFC 8032 section 5.2.3)."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(okp("Ed448", y.to_bytes(57, "little")), "EdDSA")
+
+
+def test_a13_coordinate_beyond_the_prime() -> None:
+    """A y that is not reduced modulo p is no key (RFC 8032 sections 5.1.3 and 5.2.3)."""
+    for y in range(2, 19):
+        if ED25519.x(y) is not None:
+            with pytest.raises(InvalidKeyError):
+                Key.from_jwk(okp("Ed25519", (y + ED25519.prime).to_bytes(32, "little")), "EdDSA")
+    for y in range(2, 19):
+        if ED448.x(y) is not None:
+            with pytest.raises(InvalidKeyError):
+                Key.from_jwk(okp("Ed448", (y + ED448.prime).to_bytes(57, "little")), "EdDSA")
+
+
+# ── ML-DSA ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", keys.ML_DSA_NAMES)
+def test_ml_dsa_key_of_another_size(name: str) -> None:
+    """A key of one parameter set is refused for another, and a cut key for its own."""
+    members = keys.key(name).to_public_jwk()
+    for other in keys.ML_DSA_NAMES:
+        if other != name:
+            with pytest.raises(InvalidKeyError):
+                Key.from_jwk({**members, "alg": other})
+            with pytest.raises(InvalidKeyError):
+                Key.from_cryptography(keys.private(name), other)
+    raw = base64url.decode(members["pub"])
+    for wrong in (raw[:-1], raw + b"\0", b""):
+        with pytest.raises(InvalidKeyError):
+            Key.from_jwk({**members, "pub": base64url.encode(wrong)})

@@ -1,0 +1,259 @@
+"""The rule of the layout: a file may use the folders, a folder never uses the files.
+
+The files of ``flask_signet`` know Flask. Its folders do not: ``jose`` is what the RFCs say,
+``tokens`` is built on it, ``stores`` satisfy a protocol of ``tokens``, and ``exceptions`` is the
+floor for all. These tests read the source as a syntax tree; nothing is imported.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src"
+SERVICE = ROOT / "examples" / "auth_service"
+
+# What each layer may import besides the standard library. A file that is in no layer is one of
+# the Flask extension's, and may import anything but the peers.
+LAYERS = {
+    "flask_signet.exceptions": ("werkzeug",),
+    "flask_signet.jose": ("cryptography", "flask_signet.jose", "flask_signet.exceptions"),
+    "flask_signet.tokens": ("flask_signet.tokens", "flask_signet.jose", "flask_signet.exceptions"),
+    "flask_signet.stores": (
+        "sqlalchemy",
+        "redis",
+        "flask_signet.stores",
+        "flask_signet.tokens.store",
+        "flask_signet.exceptions",
+    ),
+}
+PEERS = ("flask_jwt_extended", "jwt", "joserfc")
+PRIVATE_MODULES = ("flask_signet.utils", "flask_signet.internal_utils")  # FJE's import paths
+VAGUE = {"base", "common", "core", "helpers", "misc"}
+
+UNSAFE_MODULES = {
+    "dill": "runs code that is in the data",
+    "marshal": "runs code that is in the data",
+    "pickle": "runs code that is in the data",
+    "random": "is predictable; use secrets",
+    "shelve": "is pickle",
+}
+UNSAFE_CALLS = {"eval", "exec", "os.popen", "os.system", "yaml.load"}
+BROKEN_HASHES = {"md5", "sha1"}
+
+Check = Callable[..., Iterator[str]]
+
+
+# ── the checks: each takes a source text and yields what is wrong with it ────────────────
+
+
+def module_name(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that is imported, wherever in the file, relative names resolved.
+
+    ``from a import b`` is ``a.b``: whether ``b`` is a module can't be seen from here.
+    """
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            prefix = ".".join([*above, node.module or ""]).strip(".") if node.level else node.module
+            yield from ((node.lineno, f"{prefix}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and called(node) in {"__import__", "import_module"}:
+            # A name that is put together at run time can't be checked, so it is not allowed.
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else "?"
+            yield node.lineno, str(name)
+
+
+def called(node: ast.Call) -> str:
+    """``eval`` for eval(x), ``os.system`` for os.system(x), without ``importlib.``."""
+    return ast.unparse(node.func).removeprefix("importlib.")
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def layer_faults(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    layer = next((name for name in LAYERS if within(module, name)), None)
+    for line, name in imports(source, module, is_package=is_package):
+        if within(name, *PEERS):
+            yield f"{module}:{line} imports {name}, a peer"
+        elif layer and not (
+            name.partition(".")[0] in sys.stdlib_module_names or within(name, *LAYERS[layer])
+        ):
+            yield f"{module}:{line} imports {name}, which {layer} may not"
+
+
+def service_faults(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    for line, name in imports(source, module, is_package=is_package):
+        if not within(name, "flask_signet"):
+            continue
+        private = any(part.startswith("_") for part in name.split("."))
+        if private or within(name, *PRIVATE_MODULES):
+            yield f"{module}:{line} imports {name}, which is not public"
+
+
+def unsafe_faults(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    for line, name in imports(source, module, is_package=is_package):
+        reason = UNSAFE_MODULES.get(name.partition(".")[0])
+        if reason:
+            yield f"{module}:{line} imports {name}, which {reason}"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            if called(node) in UNSAFE_CALLS:
+                yield f"{module}:{node.lineno} calls {called(node)}"
+            if any(
+                word.arg == "shell" and ast.unparse(word.value) != "False" for word in node.keywords
+            ):
+                yield f"{module}:{node.lineno} calls {called(node)} with a shell"
+        for word in (getattr(node, field, None) for field in ("id", "attr", "name", "value")):
+            if isinstance(word, str) and word.lower().replace("-", "") in BROKEN_HASHES:
+                yield f"{module}:{node.lineno} names {word}, a broken hash"
+
+
+# ── the package and the service are clean ────────────────────────────────────────────────
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def faults(check: Check, folder: Path, root: Path) -> list[str]:
+    return [
+        fault
+        for path in files(folder)
+        for fault in check(
+            path.read_text("utf-8"),
+            module_name(path, root),
+            is_package=path.name == "__init__.py",
+        )
+    ]
+
+
+def test_no_folder_uses_a_file_or_a_library_that_is_not_its_own():
+    assert faults(layer_faults, SRC, SRC) == []
+
+
+def test_every_layer_exists():
+    modules = {module_name(path, SRC) for path in files(SRC)}
+    assert set(LAYERS) <= modules
+
+
+def test_the_reference_service_uses_only_public_names():
+    assert files(SERVICE)
+    assert faults(service_faults, SERVICE, ROOT) == []
+
+
+@pytest.mark.parametrize("folder", [SRC, SERVICE], ids=["package", "service"])
+def test_nothing_runs_data_as_code_or_takes_secrets_from_a_weak_source(folder):
+    assert faults(unsafe_faults, folder, ROOT) == []
+
+
+@pytest.mark.parametrize("folder", [SRC, SERVICE], ids=["package", "service"])
+def test_no_file_or_folder_has_a_vague_name(folder):
+    names = {name for path in files(folder) for name in module_name(path, ROOT).split(".")}
+    assert names & VAGUE == set()
+
+
+# ── the checks can fail ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("flask_signet.jose.jws", "import flask"),
+        ("flask_signet.jose.jws", "from ..config import options"),
+        ("flask_signet.jose.jws", "from .. import config"),
+        ("flask_signet.jose.jws", "from ..tokens.token import Token"),
+        ("flask_signet.jose.jws", "import flask_signet"),
+        ("flask_signet.jose.jws", "def later():\n    from werkzeug import http"),
+        ("flask_signet.jose.jws", "import importlib\nimportlib.import_module('flask')"),
+        ("flask_signet.jose.jws", "__import__('fla' + 'sk')"),
+        ("flask_signet.tokens.verify", "from flask import g"),
+        ("flask_signet.tokens.verify", "import cryptography.x509"),
+        ("flask_signet.tokens.verify", "from ..stores.memory import MemoryStore"),
+        ("flask_signet.stores.sql", "from ..tokens.verify import verify"),
+        ("flask_signet.stores.sql", "from ..jose import jws"),
+        ("flask_signet.stores.sql", "import flask_sqlalchemy"),
+        ("flask_signet.exceptions", "from .jose import jws"),
+        ("flask_signet.exceptions", "import flask"),
+        ("flask_signet.cookies", "import jwt"),
+        ("flask_signet.cookies", "from joserfc.jwk import OctKey"),
+        ("flask_signet.cookies", "import flask_jwt_extended.config as theirs"),
+    ],
+)
+def test_an_import_across_the_layers_is_found(module, source):
+    assert list(layer_faults(source, module))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("flask_signet.jose.jws", "import hmac\nfrom cryptography.hazmat.primitives import hashes"),
+        ("flask_signet.jose.jws", "from ..exceptions import DecodeError\nfrom . import base64url"),
+        ("flask_signet.tokens.verify", "from ..jose import jws\nfrom .token import Token"),
+        ("flask_signet.stores.sql", "from ..tokens.store import Session\nimport sqlalchemy.exc"),
+        ("flask_signet.cookies", "from flask import g\nfrom .tokens.token import Token"),
+    ],
+)
+def test_an_import_down_the_layers_is_allowed(module, source):
+    assert list(layer_faults(source, module)) == []
+
+
+def test_a_relative_import_in_a_package_starts_at_that_package():
+    assert list(imports("from . import jws", "flask_signet.jose", is_package=True)) == [
+        (1, "flask_signet.jose.jws")
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from flask_signet import _private",
+        "from flask_signet.config import _options",
+        "import flask_signet._private",
+        "from flask_signet.internal_utils import get_jwt_manager",
+    ],
+)
+def test_a_private_name_in_the_service_is_found(source):
+    assert list(service_faults(source, "examples.auth_service.views"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "def later():\n    from pickle import loads",
+        "import random",
+        "from random import choice",
+        "yaml.load(text)",
+        "eval(text)",
+        "exec(text)",
+        "subprocess.run(text, shell=True)",
+        "os.system(text)",
+        "hashlib.md5(secret)",
+        "from hashlib import sha1",
+        "hashlib.new('sha1')",
+        "hashes.SHA1()",
+        "hmac.new(key, text, 'MD5')",
+    ],
+)
+def test_an_unsafe_construct_is_found(source):
+    assert list(unsafe_faults(source, "module"))
+
+
+def test_a_safe_construct_is_left_alone():
+    source = (
+        "import re, secrets\nre.compile(secrets.token_hex())\nclient.eval(script)\n'about sha1'"
+    )
+    assert list(unsafe_faults(source, "module")) == []
