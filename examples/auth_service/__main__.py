@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import make_server
 
 from . import create_app
@@ -20,15 +21,15 @@ def main() -> None:
     os.umask(0o077)  # the database is for its owner alone, as the secret is
     try:
         app = create_app()
-    except PermissionError as error:
-        sys.exit(str(error))
+    except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
+        # A setting is wrong, or what it names is not there. The first line says which.
+        sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     service: Service = app.extensions["auth_service"]
     service.database.close()
     try:
         listener = listen(arguments.host, arguments.port)
     except OSError as error:
-        # create_server puts the address into strerror; a name that is unknown has errno < 0.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
         sys.exit(f"Can't listen on {arguments.host} port {arguments.port}: {reason}.")
 
     url = base_url(listener)

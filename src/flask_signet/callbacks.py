@@ -66,7 +66,7 @@ def _await(awaitable: Awaitable[Any]) -> Any:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return current_app.async_to_sync(wait)()  # type: ignore[arg-type]  # Any is no TypeVar
+        return current_app.async_to_sync(wait)()
     # Called from within an async view: its loop can't be re-entered, so another thread has one.
     result: list[Any] = []
     context = contextvars.copy_context()

@@ -26,11 +26,8 @@ from .tokens.claims import ClaimRules
 if TYPE_CHECKING:
     import json
 
-    from dateutil.relativedelta import relativedelta
-
-    Lifetime = timedelta | relativedelta | bool
-else:
-    Lifetime = Any
+Lifetime = Any
+"""A ``timedelta``, a ``dateutil`` ``relativedelta`` (which is no dependency), or False."""
 
 LOCATIONS: Final = ("headers", "cookies", "query_string", "json")
 PROFILES: Final = ("compatible", "strict")
@@ -282,8 +279,7 @@ class Settings:
         "PUBLIC_KEY",
         None,
         _any,
-        "The key, or the JWKS, that verifies. Without it, the public half of "
-        "`JWT_PRIVATE_KEY`.",
+        "The key, or the JWKS, that verifies. Without it, the public half of `JWT_PRIVATE_KEY`.",
     )
     allow_weak_keys: bool = _option(
         "ALLOW_WEAK_KEYS",
@@ -338,9 +334,7 @@ class Settings:
     encode_audience: str | list[str] | None = _option(
         "ENCODE_AUDIENCE", None, _audience, "The `aud` of a token: a text or several."
     )
-    encode_issuer: str | None = _option(
-        "ENCODE_ISSUER", None, _maybe_text, "The `iss` of a token."
-    )
+    encode_issuer: str | None = _option("ENCODE_ISSUER", None, _maybe_text, "The `iss` of a token.")
     decode_audience: frozenset[str] | None = _option(
         "DECODE_AUDIENCE", None, _names, "`aud` must name one of these: a text or several."
     )
@@ -722,19 +716,18 @@ class OptionReader:
     def snapshot(self, app_config: MutableMapping[str, Any]) -> tuple[Any, ...]:
         """The raw values of all options. Equal snapshots mean that nothing has changed."""
         try:
-            return self._get(app_config)
+            values: tuple[Any, ...] = self._get(app_config)
         except KeyError:  # somebody took an option out of the configuration
             set_defaults(app_config, self.prefix)
             for name in self._more:
                 app_config.setdefault(name, None)
-            return self._get(app_config)
+            values = self._get(app_config)
+        return values
 
     @staticmethod
     def freeze(snapshot: tuple[Any, ...]) -> tuple[Any, ...]:
         """The snapshot with copies of its lists and sets, so that it shows a change in them."""
-        return tuple(
-            value.copy() if isinstance(value, list | set) else value for value in snapshot
-        )
+        return tuple(value.copy() if isinstance(value, list | set) else value for value in snapshot)
 
     def check(self, snapshot: tuple[Any, ...]) -> Settings:
         """The settings.
@@ -787,7 +780,9 @@ def _check_together(settings: Settings, prefix: str) -> None:
             "browsers drop the cookie otherwise"
         )
     if settings.is_asymmetric != any(
-        not ALGORITHMS[name].is_symmetric for name in settings.decode_algorithms if name in ALGORITHMS
+        not ALGORITHMS[name].is_symmetric
+        for name in settings.decode_algorithms
+        if name in ALGORITHMS
     ):
         raise ConfigurationError(
             f"{prefix}DECODE_ALGORITHMS mixes HS algorithms with others; in the strict profile "

@@ -14,6 +14,7 @@ from flask import g, has_request_context, request
 from werkzeug.local import LocalProxy
 
 from .app_state import AppState, current_state
+from .config import Settings
 
 _MISSING: Final = object()
 
@@ -57,6 +58,7 @@ class CurrentToken:
 
 
 def absent() -> CurrentToken:
+    """What stands for the token of a request that a guard let pass without one."""
     return CurrentToken({}, {}, {"loaded_user": None}, None, None)
 
 
@@ -106,31 +108,33 @@ def _require(attribute: str, state: AppState | None) -> Any:
 
 
 def payload(state: AppState | None = None) -> dict[str, Any]:
+    """:func:`get_jwt`; for a named manager, with its state."""
     found: dict[str, Any] = _require("payload", state)
     return found
 
 
 def header(state: AppState | None = None) -> dict[str, Any]:
+    """:func:`get_jwt_header`; for a named manager, with its state."""
     found: dict[str, Any] = _require("header", state)
     return found
 
 
 def identity(state: AppState | None = None) -> Any:
+    """:func:`get_jwt_identity`; for a named manager, with its state."""
     claims = payload(state)
     if state is None:
         state = current_state()
     current = _of_request(state.manager.name)
     if current is not None and current.payload is claims:
         return current.identity
-    return to_identity(state, claims)  # the application put its own claims into `g`
+    return to_identity(state.settings, claims)  # the application put its own claims into `g`
 
 
-def to_identity(state: AppState, claims: dict[str, Any]) -> Any:
+def to_identity(settings: Settings, claims: dict[str, Any]) -> Any:
     """The identity in some claims, of ``JWT_IDENTITY_TYPE`` where that is set.
 
     :raises ValueError: or whatever the type raises, if the text is none of its.
     """
-    settings = state.settings
     value = claims.get(settings.identity_claim_key)
     if settings.identity_type is None or value is None:
         return value
@@ -138,11 +142,13 @@ def to_identity(state: AppState, claims: dict[str, Any]) -> Any:
 
 
 def location(state: AppState | None = None) -> str | None:
+    """:func:`get_jwt_request_location`; for a named manager, with its state."""
     value = _read("location", state)
     return None if value is _MISSING else value
 
 
 def user(state: AppState | None = None) -> Any:
+    """:func:`get_current_user`; for a named manager, with its state."""
     payload(state)  # raises if no guard has run
     loaded = _read("user", state)
     if loaded is _MISSING or loaded is None:
@@ -183,8 +189,9 @@ def get_jwt_identity() -> Any:
 
 
 def get_jwt_request_location() -> str | None:
-    """Where this request's token was: ``"headers"``, ``"cookies"``, ``"query_string"``,
-    ``"json"``, or None if there is none. Never raises.
+    """Where this request's token was. Never raises.
+
+    :return: ``"headers"``, ``"cookies"``, ``"query_string"``, ``"json"``, or None.
     """
     return location()
 
@@ -199,7 +206,7 @@ def get_current_user() -> Any:
 
 
 #: The user of this request, as :func:`get_current_user` gives it.
-current_user: Any = LocalProxy(lambda: get_current_user())
+current_user: Any = LocalProxy(get_current_user)
 
 
 def current_user_context_processor() -> dict[str, Any]:

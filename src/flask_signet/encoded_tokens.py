@@ -14,7 +14,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from .app_state import AppState, Configured, current_state
 from .callbacks import call
-from .config import lifetime_seconds
+from .config import Settings, lifetime_seconds
 from .csrf import check_value
 from .error_handlers import bind
 from .exceptions import (
@@ -135,7 +135,7 @@ def create_token(
         "iat": int(moment),
         "jti": new_id(as_uuid=not strict),
         "type": kind,
-        settings.identity_claim_key: _wire_identity(state, identity),
+        settings.identity_claim_key: _wire_identity(state, settings, identity),
     }
     if settings.encode_nbf:
         payload["nbf"] = int(moment)
@@ -145,7 +145,7 @@ def create_token(
         payload["aud"] = settings.encode_audience
     if settings.encode_issuer:
         payload["iss"] = settings.encode_issuer
-    expires = _expiry(state, kind, expires_delta, moment)
+    expires = _expiry(settings, state.prefix, kind, expires_delta, moment)
     if expires is not None:
         payload["exp"] = expires
     if sid is not None:
@@ -154,7 +154,7 @@ def create_token(
         payload.update(call(callbacks.additional_claims, identity))
     if claims is not None:
         payload.update(claims)
-    _check_identity(state, payload)
+    _check_identity(settings, state.prefix, payload)
 
     text = encode(header, payload, key, default=_json_default(state))
     if len(text) > settings.max_token_length:
@@ -185,19 +185,18 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
     return signing
 
 
-def _wire_identity(state: AppState, identity: Any) -> Any:
+def _wire_identity(state: AppState, settings: Settings, identity: Any) -> Any:
     """The identity as it stands in the token."""
     if state.callbacks.user_identity is not None:
         identity = call(state.callbacks.user_identity, identity)
-    return str(identity) if state.settings.identity_type is not None else identity
+    return str(identity) if settings.identity_type is not None else identity
 
 
-def _check_identity(state: AppState, payload: Mapping[str, Any]) -> None:
+def _check_identity(settings: Settings, prefix: str, payload: Mapping[str, Any]) -> None:
     """Refuse to make a token that we would refuse to take."""
-    subject = payload.get("sub")
     if "sub" not in payload:
         return
-    rules, prefix = state.settings.rules, state.prefix
+    subject, rules = payload["sub"], settings.rules
     try:
         check_subject(subject, rules.subject)
     except InvalidSubjectError:
@@ -218,15 +217,17 @@ def _check_identity(state: AppState, payload: Mapping[str, Any]) -> None:
         )
 
 
-def _expiry(state: AppState, kind: TokenType, delta: Any, moment: float) -> int | None:
-    settings, named = state.settings, "expires_delta"
+def _expiry(
+    settings: Settings, prefix: str, kind: TokenType, delta: Any, moment: float
+) -> int | None:
+    named = "expires_delta"
     if delta is None:
         delta = settings.access_expires if kind == "access" else settings.refresh_expires
-        named = f"{state.prefix}{kind.upper()}_TOKEN_EXPIRES"
+        named = f"{prefix}{kind.upper()}_TOKEN_EXPIRES"
     seconds = lifetime_seconds(delta, moment)
     if seconds is None:
         if settings.require_exp:
-            raise ValueError(f"{named} is False, but {state.prefix}REQUIRE_EXP asks for an expiry")
+            raise ValueError(f"{named} is False, but {prefix}REQUIRE_EXP asks for an expiry")
         return None
     if seconds == 0 or (seconds < 0 and settings.profile == "strict"):
         # Flask-JWT-Extended takes zero for "never expires". A negative lifetime makes a token
@@ -294,12 +295,13 @@ def get_unverified_jwt_headers(encoded_token: str) -> dict[str, Any]:
 def check_token(
     state: AppState,
     text: Any,
+    configured: Configured | None = None,
     *,
     csrf_value: str | None = None,
     allow_expired: bool = False,
 ) -> Token:
-    """Verify a token by a manager's keys and options."""
-    configured = state.configured()
+    """Verify a token by a manager's keys and options (those of now, or ``configured``)."""
+    configured = configured or state.configured()
     settings = configured.settings
     try:
         if not isinstance(text, str | bytes):
@@ -317,9 +319,7 @@ def check_token(
         else:
             jws = _parse(state, text)
             keys = _decode_keys(state, configured, jws)
-            token = verify_parsed(
-                jws, keys, settings.rules, now(), allow_expired=allow_expired
-            )
+            token = verify_parsed(jws, keys, settings.rules, now(), allow_expired=allow_expired)
         if csrf_value:
             check_value(token.claims, csrf_value)
     except ExpiredSignatureError as error:
@@ -379,5 +379,3 @@ def _fits(configured: Configured, value: Any, algorithm: str) -> bool:
         return bool(configured.loaded_keys(value, algorithm))
     except InvalidKeyError:
         return False
-
-

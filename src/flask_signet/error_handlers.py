@@ -56,6 +56,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
 
 
 def row_of(error: SignetError) -> Row:
+    """The row of the nearest class of an error."""
     return next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
 
 
@@ -113,7 +114,8 @@ def handle_for_api(error: SignetError) -> Any:
     """The same for an extension whose handlers give data, status and headers (RESTX)."""
     response = _bound(error).response
     assert response is not None  # noqa: S101 - a bound error has one; narrows the type
-    headers = {"WWW-Authenticate": value for value in response.headers.getlist("WWW-Authenticate")}
+    challenge = response.headers.get("WWW-Authenticate")
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
     return error.data, response.status_code, headers
 
 

@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.wrappers import Response
+from werkzeug.sansio.response import Response
 
 __all__ = [
     "AmbiguousTokenError",
@@ -100,7 +100,7 @@ class SignetError(HTTPException):
     #: Makes the response. Set by the manager that refused; it calls the matching loader.
     renderer: Callable[[Any], Response] | None = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> SignetError:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         adopt_pyjwt()
         return super().__new__(cls)
 
@@ -125,7 +125,8 @@ class SignetError(HTTPException):
     # Flask and Flask-RESTful read `response`, Flask-RESTX reads `data` with `code`. Both are
     # made on first use, so an error that the application catches itself calls no loader.
     @property
-    def response(self) -> Response | None:  # type: ignore[override]  # Werkzeug has an attribute
+    def response(self) -> Response | None:
+        """The answer, made on first use; None where no manager is at hand."""
         if self._response is None and self.renderer is not None:
             self._response = self.renderer(self)
             self.code = self._response.status_code
@@ -137,8 +138,13 @@ class SignetError(HTTPException):
 
     @property
     def data(self) -> Any:
+        """The JSON of the answer's body.
+
+        :raises SignetError: this one, if the body is not JSON.
+        """
         response = self.response
-        body = response.get_json(silent=True) if response is not None else None
+        # What a manager renders is Flask's response, which has JSON; Werkzeug's bare one has not.
+        body = getattr(response, "get_json", lambda **_: None)(silent=True)
         if body is None:
             # Not JSON (a loader redirects to a login page, say): whoever asks gets this error
             # back, and it goes on to Flask, which sends `response` as it is.
@@ -152,6 +158,7 @@ class SignetError(HTTPException):
         return json.dumps({"msg": str(self)})
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """The headers that go with it."""
         headers = [("Content-Type", "application/json")]
         if self.code == 401:
             headers.append(("WWW-Authenticate", self.www_authenticate))
@@ -364,7 +371,8 @@ class MissingRequiredClaimError(InvalidTokenError):
     proved = "signature"
 
     def __init__(self, claim: str) -> None:
-        super().__init__(claim)
+        # By name: PyJWT's class of this name may come next in the MRO, see adopt_pyjwt.
+        SignetError.__init__(self, claim)
         self.claim = claim
         self.description = str(self)
 
@@ -401,7 +409,7 @@ def adopt_pyjwt() -> None:
     Flask-JWT-Extended. A parent puts ours first: the application's handler for all of
     PyJWT's errors does not swallow our refusals.
     """
-    global _adopted
+    global _adopted  # noqa: PLW0603 - the classes are the process's; so is this fact
     if _adopted or "jwt" not in sys.modules:
         return
     theirs = sys.modules["jwt"]

@@ -20,27 +20,33 @@ if TYPE_CHECKING:
 
 
 def get_jwt_manager() -> JWTManager:
+    """The unnamed manager of the current application."""
     return current_state().manager
 
 
 def has_user_lookup() -> bool:
+    """Whether the application set a ``user_lookup_loader``."""
     return current_state().callbacks.user_lookup is not None
 
 
 def user_lookup(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> Any:
+    """What the ``user_lookup_loader`` returns for a token, or None where there is none."""
     callback = current_state().callbacks.user_lookup
     return callback and call(callback, jwt_header, jwt_data)
 
 
 def verify_token_type(decoded_token: dict[str, Any], refresh: bool) -> None:
+    """Refuse a refresh token for access and the other way round."""
     check_type(current_state().settings, decoded_token, refresh=refresh)
 
 
 def verify_token_not_blocklisted(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> None:
+    """Ask the ``token_in_blocklist_loader``."""
     check_not_revoked(current_state(), jwt_header, jwt_data)
 
 
 def custom_verification_for_token(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> None:
+    """Ask the ``token_verification_loader``."""
     check_by_application(current_state(), jwt_header, jwt_data)
 
 
@@ -48,9 +54,11 @@ class JSONEncoder(json.JSONEncoder):
     """An encoder that does with other types what the application's JSON provider does."""
 
     def default(self, o: Any) -> Any:
+        """What the application's provider makes of a value that is not JSON."""
         provider = current_app.json_provider_class
         return getattr(provider, "default", DefaultJSONProvider.default)(o)
 
 
 def get_json_encoder(app: Flask) -> type[json.JSONEncoder]:
+    """The encoder for the application's tokens."""
     return JSONEncoder

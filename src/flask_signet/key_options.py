@@ -20,20 +20,20 @@ from .jose.jwk import AUTO, Key
 from .jose.strict_json import loads_object
 from .tokens.keyring import KeyRing
 
-HOW_TO_MAKE_A_SECRET = (
-    "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(64))'"
-)
+ADVICE = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(64))'"
 
 
 def missing_secret(algorithm: str, prefix: str) -> ConfigurationError:
+    """The error of an application without a secret: how to make one."""
     flask_too = " or flask SECRET_KEY" if prefix == "JWT_" else ""
     return ConfigurationError(
         f"{prefix}SECRET_KEY{flask_too} must be set when using symmetric algorithm "
-        f'"{algorithm}". {HOW_TO_MAKE_A_SECRET}'
+        f'"{algorithm}". {ADVICE}'
     )
 
 
 def missing_key(option: str, algorithm: str) -> ConfigurationError:
+    """The error of an application without the key that its algorithm needs."""
     return ConfigurationError(
         f'{option} must be set to use asymmetric cryptography algorithm "{algorithm}"'
     )
@@ -44,9 +44,7 @@ def raw_secret() -> Any:
     return current_app.config["JWT_SECRET_KEY"] or current_app.config.get("SECRET_KEY")
 
 
-def build_ring(
-    settings: Settings, prefix: str, flask_secret: Any, flask_fallbacks: Any
-) -> KeyRing:
+def build_ring(settings: Settings, prefix: str, flask_secret: Any, flask_fallbacks: Any) -> KeyRing:
     """The ring of an application's options: the first key signs.
 
     :param flask_secret: Flask's ``SECRET_KEY``, for the unnamed manager; else None.
@@ -86,7 +84,11 @@ class _RingBuilder:
         return self._ring(named, _without_twins(keys))
 
     def asymmetric(self) -> KeyRing:
-        settings, private, public = self.settings, f"{self.prefix}PRIVATE_KEY", f"{self.prefix}PUBLIC_KEY"
+        settings, private, public = (
+            self.settings,
+            f"{self.prefix}PRIVATE_KEY",
+            f"{self.prefix}PUBLIC_KEY",
+        )
         keys: list[Key] = []
         if settings.private_key:
             keys += self._keys(private, settings.private_key)
@@ -116,7 +118,7 @@ class _RingBuilder:
             raise ConfigurationError(f"{option}: {error}") from None
         for key in keys:
             if key.weakness and key.algorithm == self.settings.algorithm:
-                message = f"{option} is weak: {key.weakness}. {HOW_TO_MAKE_A_SECRET}"
+                message = f"{option} is weak: {key.weakness}. {ADVICE}"
                 warnings.warn(message, WeakSecretWarning, stacklevel=2)
         return keys
 
@@ -198,7 +200,11 @@ def _read_jwk(jwk: Mapping[str, Any], algorithms: list[str], settings: Settings)
         if name not in algorithms:
             raise InvalidKeyError(f"the JWK's alg is none of {', '.join(algorithms)}")
         try:
-            keys.append(Key.from_jwk(jwk, name, kid=_jwk_kid(jwk, settings), allow_weak=settings.allow_weak_keys))
+            keys.append(
+                Key.from_jwk(
+                    jwk, name, kid=_jwk_kid(jwk, settings), allow_weak=settings.allow_weak_keys
+                )
+            )
         except InvalidKeyError:
             if name == names[0]:
                 raise

@@ -9,7 +9,7 @@ from typing import Any, overload
 from flask import current_app, request
 
 from . import current_token
-from .app_state import AppState, current_state
+from .app_state import AppState, Configured, current_state
 from .callbacks import call
 from .config import Settings
 from .current_token import CurrentToken
@@ -107,14 +107,16 @@ def guard(
     skip_revocation_check: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """:func:`verify_jwt_in_request` for any manager."""
-    if request.method == "OPTIONS" and _is_exempt(state.settings):
+    configured = state.configured()  # one look at the options for the whole request
+    if request.method == "OPTIONS" and _is_exempt(configured.settings):
         current_token.remember(state, current_token.absent(), mirror=False)
         return None
     try:
         current = _current(
-            state, fresh, refresh, locations, verify_type, skip_revocation_check
+            *(state, configured, fresh, refresh, locations),
+            *(verify_type, skip_revocation_check),
         )
-        current.user = _load_user(state, current.header, current.payload)
+        current.user = _load_user(state, current)
     except NoAuthorizationError as error:
         if not optional:
             bind(error, state)
@@ -137,15 +139,16 @@ def _is_exempt(settings: Settings) -> bool:
 
 def _current(
     state: AppState,
+    configured: Configured,
     fresh: bool,
     refresh: bool,
     locations: Locations,
     verify_type: bool,
     skip_revocation_check: bool,
 ) -> CurrentToken:
-    settings = state.settings
+    settings = configured.settings
     found = find_token(settings, locations, refresh=refresh)
-    token = check_token(state, found.text, csrf_value=found.csrf_value)
+    token = check_token(state, found.text, configured, csrf_value=found.csrf_value)
     header, payload = dict(token.header), dict(token.claims)
     if verify_type:
         check_type(settings, payload, refresh=refresh)
@@ -156,7 +159,7 @@ def _current(
     if not skip_revocation_check:
         check_not_revoked(state, header, payload)
     check_by_application(state, header, payload)
-    return CurrentToken(header, payload, None, found.location, _identity(state, payload))
+    return CurrentToken(header, payload, None, found.location, _identity(settings, payload))
 
 
 def check_type(settings: Settings, payload: dict[str, Any], *, refresh: bool) -> None:
@@ -213,26 +216,22 @@ def check_by_application(state: AppState, header: dict[str, Any], payload: dict[
         raise UserClaimsVerificationError("User claims verification failed", header, payload)
 
 
-def _identity(state: AppState, payload: dict[str, Any]) -> Any:
-    if state.settings.identity_type is None:
-        return payload[state.settings.identity_claim_key]
+def _identity(settings: Settings, payload: dict[str, Any]) -> Any:
     try:
-        return current_token.to_identity(state, payload)
+        return current_token.to_identity(settings, payload)
     except Exception:  # noqa: BLE001 - whatever the application's type raises
         # Signed by us, but not the text of an identity: from before the option was set.
-        raise JWTDecodeError(f"Invalid claim: {state.settings.identity_claim_key}") from None
+        raise JWTDecodeError(f"Invalid claim: {settings.identity_claim_key}") from None
 
 
-def _load_user(
-    state: AppState, header: dict[str, Any], payload: dict[str, Any]
-) -> dict[str, Any] | None:
+def _load_user(state: AppState, current: CurrentToken) -> dict[str, Any] | None:
     callback = state.callbacks.user_lookup
     if callback is None:
         return None
-    user = call(callback, header, payload)
+    user = call(callback, current.header, current.payload)
     if user is None:
-        identity = payload[state.settings.identity_claim_key]
-        raise UserLookupError(f"user_lookup returned None for {identity}", header, payload)
+        message = f"user_lookup returned None for {current.identity}"
+        raise UserLookupError(message, current.header, current.payload)
     return {"loaded_user": user}
 
 
@@ -252,7 +251,10 @@ def _decode_jwt_from_request(
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     state = current_state()
     try:
-        current = _current(state, fresh, refresh, locations, verify_type, skip_revocation_check)
+        current = _current(
+            *(state, state.configured(), fresh, refresh, locations),
+            *(verify_type, skip_revocation_check),
+        )
     except SignetError as error:
         bind(error, state)
         raise

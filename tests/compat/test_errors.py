@@ -414,7 +414,7 @@ def test_no_secret_is_a_runtime_error() -> None:
 
 def test_a_location_that_does_not_exist_is_a_runtime_error() -> None:
     """A guard's `locations` is checked at use."""
-    answer = Both().ask("/at/banana")
+    answer = Both().ask("/at:banana")
     assert answer.status == 500
     assert answer.error is not None
     assert (answer.error.classes[0], answer.error.text) == (

@@ -130,7 +130,7 @@ def test_a_cookie_without_csrf_ends_the_search() -> None:
 def test_a_guard_may_name_its_locations(locations: str, placed: str) -> None:
     """`locations=` of a guard stands in for the option."""
     both = Both({"JWT_TOKEN_LOCATION": ["headers"]})
-    answer = both.ask(f"/at/{locations}", **everywhere(**{placed: access()}))
+    answer = both.ask(f"/at:{locations}", **everywhere(**{placed: access()}))
     assert (answer.status == 200) is (locations == placed)
 
 
@@ -138,7 +138,7 @@ def test_a_guards_list_of_locations_has_its_order() -> None:
     """A list is tried in its order, too."""
     tokens = {place: access(sub=place) for place in ALL_LOCATIONS}
     for order in COMBINATIONS[:12]:
-        answer = Both().ask(f"/at/{'+'.join(order)}", **everywhere(**tokens))
+        answer = Both().ask(f"/at:{'+'.join(order)}", **everywhere(**tokens))
         assert answer.body["location"] == order[0]
 
 

@@ -212,6 +212,30 @@ def test_a7_short_rsa_private() -> None:
     for half in (weak, weak.public_key()):
         with pytest.raises(InvalidKeyError, match="2048"):
             Key.from_cryptography(half, "RS256")
+    for pem in (keys.pem(weak), keys.public_pem(weak)):
+        with pytest.raises(InvalidKeyError, match="2048"):
+            Key.from_pem(pem, "RS256")
+    for der in (keys.der(weak), keys.public_der(weak)):
+        with pytest.raises(InvalidKeyError, match="2048"):
+            Key.from_der(der, "PS256")
+
+
+def test_a7_short_rsa_by_name() -> None:
+    """Where the caller says so a short RSA key is taken, and says that it is weak."""
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    reader = Key.from_pem(keys.public_pem(weak), "RS256", allow_weak=True)
+    for key in (
+        Key.from_cryptography(weak, "RS256", allow_weak=True),
+        Key.from_pem(keys.pem(weak), "RS256", allow_weak=True),
+        Key.from_der(keys.der(weak), "RS256", allow_weak=True),
+    ):
+        assert "1024" in (key.weakness or "")
+        assert key.public_key().weakness == reader.weakness == key.weakness
+        assert reader.verify(DATA, key.sign(DATA))
+        with pytest.raises(InvalidKeyError, match="2048"):
+            Key.from_jwk(key.to_private_jwk())
+        assert Key.from_jwk(key.to_private_jwk(), allow_weak=True).kid == reader.kid
+    assert keys.key("RS256").weakness is None
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 65538, 2**32])
@@ -370,8 +394,9 @@ def pkcs1_variants() -> Iterator[tuple[str, bytes]]:
     yield "SHA-1's name on the digest", encoded_pkcs1(SHA1_PREFIX, digest[:20], 256)
     yield "long form lengths", encoded_pkcs1(b"\x30\x81\x31" + SHA256_PREFIX[2:], digest, 256)
     yield "wrong tag", encoded_pkcs1(b"\x31" + SHA256_PREFIX[1:], digest, 256)
-    yield "other parameters", encoded_pkcs1(
-        SHA256_PREFIX[:15] + b"\x04\x00" + SHA256_PREFIX[17:], digest, 256
+    yield (
+        "other parameters",
+        encoded_pkcs1(SHA256_PREFIX[:15] + b"\x04\x00" + SHA256_PREFIX[17:], digest, 256),
     )
 
 

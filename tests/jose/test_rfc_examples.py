@@ -29,18 +29,10 @@ EXAMPLES = [
     pytest.param(rfc.A2_TOKEN, rfc.A2_KEY, "RS256", A_PAYLOAD, id="7515-A.2"),
     pytest.param(rfc.A3_TOKEN, rfc.A3_KEY, "ES256", A_PAYLOAD, id="7515-A.3"),
     pytest.param(rfc.A4_TOKEN, rfc.A4_KEY, "ES512", b"Payload", id="7515-A.4"),
-    pytest.param(
-        COOKBOOK_TOKENS["RS256"], rfc.COOKBOOK_RSA, "RS256", None, id="7520-4.1"
-    ),
-    pytest.param(
-        COOKBOOK_TOKENS["PS384"], rfc.COOKBOOK_RSA, "PS384", None, id="7520-4.2"
-    ),
-    pytest.param(
-        COOKBOOK_TOKENS["ES512"], rfc.COOKBOOK_EC, "ES512", None, id="7520-4.3"
-    ),
-    pytest.param(
-        COOKBOOK_TOKENS["HS256"], rfc.COOKBOOK_MAC, "HS256", None, id="7520-4.4"
-    ),
+    pytest.param(COOKBOOK_TOKENS["RS256"], rfc.COOKBOOK_RSA, "RS256", None, id="7520-4.1"),
+    pytest.param(COOKBOOK_TOKENS["PS384"], rfc.COOKBOOK_RSA, "PS384", None, id="7520-4.2"),
+    pytest.param(COOKBOOK_TOKENS["ES512"], rfc.COOKBOOK_EC, "ES512", None, id="7520-4.3"),
+    pytest.param(COOKBOOK_TOKENS["HS256"], rfc.COOKBOOK_MAC, "HS256", None, id="7520-4.4"),
     pytest.param(
         rfc.ED25519_TOKEN,
         rfc.ED25519_KEY,
@@ -266,9 +258,7 @@ def test_9864_names_say_the_curve() -> None:
 
 @pytest.mark.parametrize("algorithm", ["Ed448", "EdDSA"])
 @pytest.mark.parametrize(("message", "secret", "public", "signature"), rfc.ED448_VECTORS)
-def test_8032_ed448(
-    message: str, secret: str, public: str, signature: str, algorithm: str
-) -> None:
+def test_8032_ed448(message: str, secret: str, public: str, signature: str, algorithm: str) -> None:
     """RFC 8032 section 7.4: Ed448 makes and takes the signatures printed there."""
     jwk = {
         "kty": "OKP",

@@ -95,7 +95,7 @@ REFUSED = {
     "UTF-16 big end first": '{"a":1}'.encode("utf-16-be"),
     "UTF-32": '{"a":1}'.encode("utf-32"),
     "UTF-32 little end first": '{"a":1}'.encode("utf-32-le"),
-    "UTF-7": b'+AHsAIgBhACI:1}',
+    "UTF-7": b"+AHsAIgBhACI:1}",
     "trailing text": b'{"a":1}x',
     "trailing object": b'{"a":1}{"a":1}',
     "trailing NUL": b'{"a":1}\x00',
@@ -262,7 +262,7 @@ def test_floats_are_doubles() -> None:
 
 
 @examples(300)
-@given(st.text("abcdefghijkl{}[]:,0123456789\"\\", min_size=8, max_size=40))
+@given(st.text('abcdefghijkl{}[]:,0123456789"\\', min_size=8, max_size=40))
 def test_message_does_not_repeat_the_data(text: str) -> None:
     """The message of a refusal has no eight characters of the data in it."""
     try:

@@ -21,7 +21,12 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # By the length modulo 4: the padding to add, and the last characters that leave no bit over.
 # A remainder of 1 can't be: six bits hold no byte.
 _PADDING = (b"", None, b"==", b"=")
-_LAST = (frozenset(_ALPHABET), frozenset(), frozenset(_ALPHABET[::16]), frozenset(_ALPHABET[::4]))
+_LAST: tuple[frozenset[int], ...] = (
+    frozenset(_ALPHABET),
+    frozenset(),
+    frozenset(_ALPHABET[::16]),
+    frozenset(_ALPHABET[::4]),
+)
 
 
 def encode(data: bytes) -> str:

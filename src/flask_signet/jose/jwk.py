@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from ..exceptions import InvalidKeyError
 from . import base64url
-from .algorithms import ALGORITHMS, MLDSA, Algorithm, get_algorithm
+from .algorithms import ALGORITHMS, MLDSA, Algorithm, Sign, Verify, get_algorithm
 
 MAX_KID_LENGTH: Final = 256
 """Characters of a ``kid``."""
@@ -58,6 +58,10 @@ class Key:
         *("algorithm", "can_sign", "kid", "weakness"),
     )
 
+    _private: Any
+    _public: Any
+    _sign: Sign | None
+    _verify: Verify
     algorithm: str
     kid: str | None
     can_sign: bool
@@ -72,7 +76,7 @@ class Key:
         algorithm: Algorithm,
         public: Any,
         private: Any,
-        kid: str | None | KeyName,
+        kid: str | KeyName | None,
         allow_weak: bool,
     ) -> Self:
         reason = algorithm.check(public)
@@ -102,7 +106,7 @@ class Key:
     # ── where keys come from ─────────────────────────────────────────────────────────────
 
     @classmethod
-    def generate(cls, algorithm: str, *, kid: str | None | KeyName = AUTO) -> Self:
+    def generate(cls, algorithm: str, *, kid: str | KeyName | None = AUTO) -> Self:
         """A new key pair, or for HMAC a new secret as long as the hash.
 
         :param kid: its name; by default the RFC 7638 thumbprint, for a secret a random one.
@@ -152,7 +156,7 @@ class Key:
         algorithm: str | None = None,
         *,
         password: str | bytes | None = None,
-        kid: str | None | KeyName = AUTO,
+        kid: str | KeyName | None = AUTO,
         allow_weak: bool = False,
     ) -> Self:
         """A key from PEM: private (PKCS #8, PKCS #1, SEC 1), public, or a certificate.
@@ -170,7 +174,7 @@ class Key:
         algorithm: str | None = None,
         *,
         password: str | bytes | None = None,
-        kid: str | None | KeyName = AUTO,
+        kid: str | KeyName | None = AUTO,
         allow_weak: bool = False,
     ) -> Self:
         """A key from DER: private (PKCS #8), public (SubjectPublicKeyInfo) or a certificate.
@@ -186,7 +190,7 @@ class Key:
         data: bytes,
         password: str | bytes | None,
         algorithm: str | None,
-        kid: str | None | KeyName,
+        kid: str | KeyName | None,
         allow_weak: bool,
     ) -> Self:
         if isinstance(password, str):
@@ -204,7 +208,7 @@ class Key:
         key: Any,
         algorithm: str | None = None,
         *,
-        kid: str | None | KeyName = AUTO,
+        kid: str | KeyName | None = AUTO,
         allow_weak: bool = False,
     ) -> Self:
         """A key from a private or public key object of the ``cryptography`` package.
@@ -227,7 +231,7 @@ class Key:
         jwk: Mapping[str, Any] | str | bytes,
         algorithm: str | None = None,
         *,
-        kid: str | None | KeyName = AUTO,
+        kid: str | KeyName | None = AUTO,
         allow_weak: bool = False,
     ) -> Self:
         """A key from a JWK (RFC 7517), as a mapping or as JSON text.
@@ -286,13 +290,11 @@ class Key:
         """
         if self._sign is None:
             raise InvalidKeyError("a public key can't sign")
-        signature: bytes = self._sign(data)
-        return signature
+        return self._sign(data)
 
     def verify(self, data: bytes, signature: bytes) -> bool:
         """Whether this key, by its own algorithm, made this signature of these bytes."""
-        verdict: bool = self._verify(data, signature)
-        return verdict
+        return self._verify(data, signature)
 
     # ── what leaves a key ────────────────────────────────────────────────────────────────
 

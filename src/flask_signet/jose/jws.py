@@ -164,6 +164,7 @@ def check_algorithm(jws: UnverifiedJWS, key: Key) -> None:
 
 
 def algorithm_message(header: Mapping[str, Any]) -> str:
+    """Why no key was found for a header's ``alg``."""
     if "alg" not in header:
         return "Algorithm not specified"
     return "The specified alg value is not allowed"

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from examples.auth_service import create_app
 from tests.examples.auth_service.accounts import MakeApp
-from tests.examples.auth_service.running import Running, start, stop
+from tests.examples.auth_service.running import Running, serving
 
 
 @pytest.fixture
@@ -84,6 +84,5 @@ def closed_port() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The real service on a free port, as ``python -m examples.auth_service`` starts it."""
-    running = start(tmp_path_factory.mktemp("service") / "instance")
-    yield running
-    stop(running)
+    with serving(tmp_path_factory.mktemp("service") / "instance") as running:
+        yield running

@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,6 @@ class Running:
     url: str
     printed: str
     instance: Path
-    process: subprocess.Popen[str]
 
 
 def service_environment(instance: Path, **more: str) -> dict[str, str]:
@@ -31,31 +32,35 @@ def service_environment(instance: Path, **more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in {"HOST", "PORT", "REDIS_URL", "AUTH_SERVICE_DATABASE"}
     }
-    # The package under test, wherever this process has it from.
-    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONPATH": path, **kept, "AUTH_SERVICE_INSTANCE": str(instance), **more}
+    # The package under test: where this process has it from, else the source beside the tests.
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT / "src")]))
+    return {**kept, "PYTHONPATH": path, "AUTH_SERVICE_INSTANCE": str(instance), **more}
 
 
-def start(instance: Path, *arguments: str, **environment: str) -> Running:
+@contextmanager
+def serving(instance: Path, *arguments: str) -> Iterator[Running]:
+    """The service on a free port, until the block ends; it must then stop by itself, in order."""
     process = subprocess.Popen(
         [sys.executable, "-m", "examples.auth_service", "--port", "0", *arguments],
         cwd=ROOT,
-        env=service_environment(instance, **environment),
+        env=service_environment(instance),
         stdout=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield _wait_until_it_serves(process, instance)
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=30)
+    assert code == 0
+
+
+def _wait_until_it_serves(process: subprocess.Popen[str], instance: Path) -> Running:
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:
         printed += line
         if found := re.match(r"Serving (http://\S+?)/ ", line):
-            return Running(found[1], printed, instance, process)
+            return Running(found[1], printed, instance)
     pytest.fail(f"the service stopped with {process.wait()} before it served: {printed}")
-
-
-def stop(service: Running) -> int:
-    service.process.send_signal(signal.SIGINT)
-    code = service.process.wait(timeout=30)
-    assert service.process.stdout is not None
-    service.process.stdout.close()
-    return code

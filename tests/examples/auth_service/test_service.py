@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.examples.auth_service.accounts import PASSWORD, bearer
-from tests.examples.auth_service.running import ROOT, Running, service_environment, start, stop
+from tests.examples.auth_service.running import ROOT, Running, service_environment, serving
 
 
 def request(
@@ -107,25 +107,22 @@ def test_the_files_are_their_owner_s(service: Running) -> None:
 def test_users_and_revocations_outlive_a_restart(tmp_path: Path) -> None:
     """The second run has the users, the secret and the revocations of the first."""
     credentials = {"email": "ada@example.org", "password": PASSWORD}
-    first = start(tmp_path / "instance")
-    assert request(first, "POST", "/api/v1/auth/users", credentials)[0] == 201
-    kept, revoked = (
-        request(first, "POST", "/api/v1/auth/tokens", credentials)[1]["access_token"]
-        for _ in range(2)
-    )
-    assert request(first, "DELETE", "/api/v1/auth/tokens", token=revoked)[0] == 204
-    assert stop(first) == 0
-    second = start(tmp_path / "instance")
-    assert request(second, "GET", "/api/v1/auth/users", token=kept)[0] == 200
-    assert request(second, "GET", "/api/v1/auth/users", token=revoked)[0] == 401
-    assert stop(second) == 0
+    with serving(tmp_path / "instance") as first:
+        assert request(first, "POST", "/api/v1/auth/users", credentials)[0] == 201
+        kept, revoked = (
+            request(first, "POST", "/api/v1/auth/tokens", credentials)[1]["access_token"]
+            for _ in range(2)
+        )
+        assert request(first, "DELETE", "/api/v1/auth/tokens", token=revoked)[0] == 204
+    with serving(tmp_path / "instance") as second:
+        assert request(second, "GET", "/api/v1/auth/users", token=kept)[0] == 200
+        assert request(second, "GET", "/api/v1/auth/users", token=revoked)[0] == 401
 
 
 def test_it_runs_on_flask_s_own_server(tmp_path: Path) -> None:
     """With --dev the same service runs in one process."""
-    running = start(tmp_path / "instance", "--dev")
-    status, body = request(running, "GET", "/api/v1/auth/users")
-    stop(running)
+    with serving(tmp_path / "instance", "--dev") as running:
+        status, body = request(running, "GET", "/api/v1/auth/users")
     assert status == 401
     assert "msg" in body
 
@@ -151,9 +148,28 @@ def test_a_bad_port_is_said_clearly(tmp_path: Path, port: str) -> None:
     assert not (tmp_path / "instance").exists()
 
 
-def test_a_bad_host_is_said_clearly(tmp_path: Path) -> None:
-    """A host that is not here is one line too."""
-    result = run(tmp_path / "instance", "--host", "192.0.2.1", "--port", "0")
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_a_bad_host_is_said_clearly(tmp_path: Path, host: str) -> None:
+    """A host that is not here, or nowhere, is one line too."""
+    result = run(tmp_path / "instance", "--host", host, "--port", "0")
     assert result.returncode == 1
-    assert result.stderr.startswith("Can't listen on 192.0.2.1 port 0: ")
+    assert re.fullmatch(rf"Can't listen on {host} port 0: [\w ,]+\.\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"AUTH_SERVICE_DATABASE": "nonsense"},
+        {"AUTH_SERVICE_DATABASE": "sqlite:////nowhere/users.sqlite3"},
+        {"AUTH_SERVICE_DATABASE": "nonsense://user:word@localhost/users"},
+        {"REDIS_URL": "redis//user:word@localhost"},
+    ],
+    ids=str,
+)
+def test_a_bad_setting_is_said_clearly(tmp_path: Path, setting: dict[str, str]) -> None:
+    """A setting that leads nowhere stops the start in one line, without the password in it."""
+    result = run(tmp_path / "instance", "--port", "0", **setting)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Can't start: ")
     assert len(result.stderr.splitlines()) == 1
+    assert "word" not in result.stderr
