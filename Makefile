@@ -26,8 +26,9 @@ lint: $(READY) ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	@# what a user's type checker sees of the package: all of it has a known type
-	$(BIN)/pyright --verifytypes flask_signet --ignoreexternal
+	@# What a user's type checker sees of the package: all of it has a known type. (It asks the
+	@# first python on the path where packages are, whatever the settings say.)
+	PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes flask_signet --ignoreexternal
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 import sqlalchemy
+from sqlalchemy.exc import OperationalError
 
 NO_SKIP = os.environ.get("FLASK_SIGNET_NO_SKIP") == "1"
 
@@ -61,7 +62,7 @@ def _database(variable: str, default: str, **connect_args: object) -> str:
     engine = sqlalchemy.create_engine(url, connect_args=connect_args)
     try:
         engine.connect().close()
-    except sqlalchemy.exc.OperationalError as error:
+    except OperationalError as error:
         pytest.skip(f"no database at {url} (set {variable}): {error.orig}")
     finally:
         engine.dispose()

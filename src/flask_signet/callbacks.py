@@ -46,14 +46,14 @@ class Callbacks:
 _PLAIN: Final = frozenset({bool, type(None), str, dict, tuple, int, bytes})
 
 
-def call(function: Callable[..., Any], *arguments: Any) -> Any:
+def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """The function's result; where that is a coroutine, the coroutine's.
 
     What is looked at is the result, not how the function was written: a lambda or a partial
     around an ``async def`` gives a coroutine too, and an unawaited coroutine is truthy, which
     as the answer of a ``token_verification_loader`` would let everybody in.
     """
-    result = function(*arguments)
+    result = function(*arguments, **named)
     if type(result) in _PLAIN or not inspect.isawaitable(result):
         return result
     return _await(result)

@@ -187,7 +187,7 @@ def _names(value: Any) -> frozenset[str] | None:
         return frozenset((value,))
     if isinstance(value, Iterable):
         names = frozenset(value)
-        if names and all(isinstance(name, str) for name in names):
+        if all(isinstance(name, str) for name in names):
             return names
     raise ValueError("None, a text or several")
 
@@ -813,15 +813,26 @@ def lifetime_seconds(lifetime: Any, now: float) -> float | None:
 class _Config:
     """``flask_jwt_extended.config.config``: the options of the current application.
 
-    Read-only; options are changed in ``app.config``.
+    Its properties are named like the attributes of :class:`Settings`, and give what the
+    application wrote. Read-only; options are changed in ``app.config``.
     """
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        from .app_state import current_state
+    __slots__ = ()
 
-        return getattr(current_state().settings, name)
+    def _raw(self, attribute: str) -> Any:
+        from flask import current_app
+
+        option = OPTIONS[attribute]
+        raw = current_app.config[f"JWT_{option.name}"]
+        try:
+            option.check(raw)
+        except ValueError as error:
+            raise ConfigurationError(f"JWT_{option.name} takes {error}") from None
+        return raw
+
+    @property
+    def is_asymmetric(self) -> bool:
+        return not ALGORITHMS[self._raw("algorithm")].is_symmetric
 
     @property
     def encode_key(self) -> Any:
@@ -837,7 +848,7 @@ class _Config:
 
         key = raw_secret()
         if not key:
-            raise missing_secret(self.algorithm, "JWT_")
+            raise missing_secret(self._raw("algorithm"), "JWT_")
         return key
 
     @property
@@ -851,30 +862,32 @@ class _Config:
     def _asymmetric_key(self, which: str) -> Any:
         from .key_options import missing_key
 
-        key = getattr(self, which)
+        key = self._raw(which)
         if not key:
-            raise missing_key(f"JWT_{which.upper()}", self.algorithm)
+            raise missing_key(f"JWT_{which.upper()}", self._raw("algorithm"))
         return key
 
     @property
-    def jwt_in_cookies(self) -> bool:
-        return "cookies" in self.token_location
+    def decode_algorithms(self) -> list[str]:
+        names, own = [*(self._raw("_decode_algorithms") or ())], self._raw("algorithm")
+        return names if own in names else [*names, own]
 
     @property
-    def jwt_in_headers(self) -> bool:
-        return "headers" in self.token_location
+    def token_location(self) -> Any:
+        raw = self._raw("token_location")
+        return (raw,) if isinstance(raw, str) else raw
 
     @property
-    def jwt_in_query_string(self) -> bool:
-        return "query_string" in self.token_location
+    def access_expires(self) -> Any:
+        return _as_delta(self._raw("access_expires"))
 
     @property
-    def jwt_in_json(self) -> bool:
-        return "json" in self.token_location
+    def refresh_expires(self) -> Any:
+        return _as_delta(self._raw("refresh_expires"))
 
     @property
     def cookie_max_age(self) -> int | None:
-        return None if self.session_cookie else ONE_YEAR
+        return None if self._raw("session_cookie") else ONE_YEAR
 
     @property
     def exempt_methods(self) -> set[str]:
@@ -886,41 +899,26 @@ class _Config:
 
         return JSONEncoder
 
-    # As they were written, not as they are used:
 
-    @property
-    def token_location(self) -> Any:
-        raw = self._raw("token_location")
-        return (raw,) if isinstance(raw, str) else raw
+def _as_delta(value: Any) -> Any:
+    return timedelta(seconds=value) if type(value) is int else value
 
-    @property
-    def csrf_request_methods(self) -> Any:
-        return self._raw("csrf_request_methods")
 
-    @property
-    def decode_audience(self) -> Any:
-        return self._raw("decode_audience")
+def _define_properties() -> None:
+    def give(attribute: str) -> property:
+        return property(lambda self: self._raw(attribute))
 
-    @property
-    def encode_audience(self) -> Any:
-        return self._raw("encode_audience")
+    def has(location: str) -> property:
+        return property(lambda self: location in self.token_location)
 
-    @property
-    def decode_issuer(self) -> Any:
-        return self._raw("decode_issuer")
+    for attribute in OPTIONS:
+        if not hasattr(_Config, attribute):
+            setattr(_Config, attribute, give(attribute))
+    for location in LOCATIONS:
+        setattr(_Config, f"jwt_in_{location}", has(location))
 
-    @property
-    def leeway(self) -> Any:
-        return self._raw("leeway")
 
-    def _raw(self, attribute: str) -> Any:
-        from flask import current_app
-
-        from .app_state import current_state
-
-        current_state().settings  # noqa: B018 - a wrong option raises here
-        return current_app.config[f"JWT_{OPTIONS[attribute].name}"]
-
+_define_properties()
 
 ONE_YEAR: Final = 31540000
 """Seconds; Flask-JWT-Extended's figure."""

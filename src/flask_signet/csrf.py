@@ -1,20 +1,18 @@
 """Double submit: a cookie comes with every request, the value in its token must come again.
 
 The value is a claim of the token itself, so it is bound to that token by its signature: a value
-from another session, or one that a sub-domain planted in a cookie, does not match.
+from another session, or one that a sub-domain planted in a cookie, does not match
+(:func:`.tokens.claims.check_csrf`). Here is how the value comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from hmac import compare_digest
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import request
 
 from .config import Settings
-from .exceptions import CSRFError, JWTDecodeError
+from .exceptions import CSRFError
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -42,24 +40,6 @@ def submitted_value(settings: Settings, *, refresh: bool) -> str:
     if not value:
         raise CSRFError("Missing CSRF token")
     return value
-
-
-def check_value(claims: Mapping[str, Any], value: str) -> None:
-    """Refuse a value that is not the token's.
-
-    :raises JWTDecodeError: if the token has none.
-    :raises CSRFError: if they differ.
-    """
-    if "csrf" not in claims:
-        raise JWTDecodeError("Missing claim: csrf")
-    claim = claims["csrf"]
-    # As bytes: compare_digest raises for texts that are not ASCII.
-    if type(claim) is not str or not compare_digest(_bytes(claim), _bytes(value)):
-        raise CSRFError("CSRF double submit tokens do not match")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def refuse_cross_site() -> None:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from flask import current_app
 from flask.json.provider import DefaultJSONProvider
 
 from .app_state import AppState, Configured, current_state
 from .callbacks import call
 from .config import Settings, lifetime_seconds
-from .csrf import check_value
 from .error_handlers import bind
 from .exceptions import (
     ConfigurationError,
+    DecodeError,
     ExpiredSignatureError,
     InvalidAlgorithmError,
     InvalidKeyError,
@@ -29,7 +30,8 @@ from .exceptions import (
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import Key
 from .jose.jws import UnverifiedJWS, algorithm_message, parse, parse_payload
-from .tokens.claims import check_subject
+from .key_options import missing_key
+from .tokens.claims import check_csrf, check_subject
 from .tokens.issue import encode, expiry, new_id
 from .tokens.token import Token
 from .tokens.verify import verify, verify_parsed
@@ -117,16 +119,24 @@ def create_token(
     moment = now()
     strict = settings.profile == "strict"
 
-    key = _signing_key(state, configured, identity)
     header: dict[str, Any] = {"typ": EXPLICIT_TYP[kind] if settings.explicit_typ else "JWT"}
-    if key.kid is not None and (settings.encode_kid or configured.ring.is_named):
-        header["kid"] = key.kid
     if callbacks.additional_headers is not None:
         header.update(call(callbacks.additional_headers, identity))
     if headers is not None:
         header.update(headers)
     if not header["typ"]:
         del header["typ"]
+
+    # The loaders are asked in the order in which Flask-JWT-Extended asks them.
+    more_claims: dict[str, Any] = {}
+    if callbacks.additional_claims is not None:
+        more_claims.update(call(callbacks.additional_claims, identity))
+    if claims is not None:
+        more_claims.update(claims)
+    subject = _wire_identity(state, settings, identity)
+    key = _signing_key(state, configured, identity)
+    if key.kid is not None and header.get("kid") is None:
+        header["kid"] = key.kid
 
     if isinstance(fresh, timedelta):
         fresh = moment + fresh.total_seconds()
@@ -135,7 +145,7 @@ def create_token(
         "iat": int(moment),
         "jti": new_id(as_uuid=not strict),
         "type": kind,
-        settings.identity_claim_key: _wire_identity(state, settings, identity),
+        settings.identity_claim_key: subject,
     }
     if settings.encode_nbf:
         payload["nbf"] = int(moment)
@@ -150,10 +160,7 @@ def create_token(
         payload["exp"] = expires
     if sid is not None:
         payload["sid"] = sid
-    if callbacks.additional_claims is not None:
-        payload.update(call(callbacks.additional_claims, identity))
-    if claims is not None:
-        payload.update(claims)
+    payload.update(more_claims)
     _check_identity(settings, state.prefix, payload)
 
     text = encode(header, payload, key, default=_json_default(state))
@@ -176,12 +183,12 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
         if not key.can_sign:
             raise ConfigurationError("what the encode_key_loader returned is a public key")
         return key
+    settings = configured.settings
+    if settings.is_asymmetric and not settings.private_key:
+        raise missing_key(f"{state.prefix}PRIVATE_KEY", settings.algorithm)
     signing = configured.ring.signing_key
     if signing is None:
-        raise ConfigurationError(
-            f"{state.prefix}PRIVATE_KEY must be set to use asymmetric cryptography algorithm "
-            f'"{configured.settings.algorithm}"'
-        )
+        raise ConfigurationError(f"{state.prefix}PRIVATE_KEY is a public key: it can't sign")
     return signing
 
 
@@ -284,6 +291,8 @@ def get_unverified_jwt_headers(encoded_token: str) -> dict[str, Any]:
 
     :raises SignetError: if it is not well-formed.
     """
+    if not current_app:
+        return dict(parse(encoded_token).header)
     state = current_state()
     try:
         return dict(_parse(state, encoded_token).header)
@@ -305,7 +314,7 @@ def check_token(
     settings = configured.settings
     try:
         if not isinstance(text, str | bytes):
-            raise TypeError(f"a token is a text, not {type(text).__name__}")
+            raise DecodeError(f"Invalid token type. Token must be a {bytes}")
         if state.callbacks.decode_key is None:
             token = verify(
                 text,
@@ -321,7 +330,7 @@ def check_token(
             keys = _decode_keys(state, configured, jws)
             token = verify_parsed(jws, keys, settings.rules, now(), allow_expired=allow_expired)
         if csrf_value:
-            check_value(token.claims, csrf_value)
+            check_csrf(token.claims, csrf_value)
     except ExpiredSignatureError as error:
         bind(error, state)
         if csrf_value:  # a wrong value counts before the expiry
@@ -335,7 +344,7 @@ def check_token(
 
 def _check_expired_csrf(state: AppState, error: ExpiredSignatureError, csrf_value: str) -> None:
     try:
-        check_value(error.jwt_data, csrf_value)
+        check_csrf(error.jwt_data, csrf_value)
     except SignetError as csrf_error:
         raise bind(csrf_error, state) from None
 

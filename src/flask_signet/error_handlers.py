@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,11 +15,15 @@ from .exceptions import (
     CSRFError,
     ExpiredSignatureError,
     FreshTokenRequired,
+    InvalidHeaderError,
+    InvalidQueryParamError,
+    JWTDecodeError,
     NoAuthorizationError,
     RevokedTokenError,
     SignetError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTokenError,
 )
 
 
@@ -60,6 +65,16 @@ def row_of(error: SignetError) -> Row:
     return next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
 
 
+#: The classes that the handler is registered for. Flask takes the nearest class with a handler:
+#: an application's handler for a parent of one of these must not swallow them, as it did not
+#: with Flask-JWT-Extended. PyJWT's classes have none, see `exceptions.adopt_pyjwt`.
+HANDLED: Final = (
+    *(AmbiguousTokenError, CSRFError, FreshTokenRequired, InvalidHeaderError),
+    *(InvalidQueryParamError, JWTDecodeError, NoAuthorizationError, RevokedTokenError),
+    *(UserClaimsVerificationError, UserLookupError, WrongTokenError, SignetError),
+)
+
+
 def render(state: AppState, error: SignetError) -> Response:
     """The answer to an error: the application's own, else the default.
 
@@ -67,20 +82,24 @@ def render(state: AppState, error: SignetError) -> Response:
     """
     row = row_of(error)
     callback = getattr(state.callbacks, row.callback)
-    if callback is None:
-        answer = _default_answer(state, error, row)
-    elif row.given == "message":
-        answer = call(callback, str(error))
-    else:
-        answer = call(callback, getattr(error, "jwt_header", {}), getattr(error, "jwt_data", {}))
+    answer = call(callback, *_arguments(row, error)) if callback is not None else None
+    if answer is None:  # also from a loader that has nothing to say about this one
+        answer = default_answer(state, error)
     response = state.app.make_response(answer)
     if response.status_code == _UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
         response.headers["WWW-Authenticate"] = error.www_authenticate
     return response
 
 
-def _default_answer(state: AppState, error: SignetError, row: Row) -> tuple[Response, HTTPStatus]:
-    settings = state.settings
+def _arguments(row: Row, error: SignetError) -> tuple[Any, ...]:
+    if row.given == "message":
+        return (str(error),)
+    return getattr(error, "jwt_header", {}), getattr(error, "jwt_data", {})
+
+
+def default_answer(state: AppState, error: SignetError) -> tuple[Response, HTTPStatus]:
+    """The answer where the application has none: the body in its ``JWT_ERROR_FORMAT``."""
+    settings, row = state.settings, row_of(error)
     message = row.message or str(error)
     if isinstance(error, UserLookupError):
         message = "Error loading the user"
@@ -112,8 +131,7 @@ def handle(error: SignetError) -> Any:
 
 def handle_for_api(error: SignetError) -> Any:
     """The same for an extension whose handlers give data, status and headers (RESTX)."""
-    response = _bound(error).response
-    assert response is not None  # noqa: S101 - a bound error has one; narrows the type
+    response = _bound(error).get_response()
     challenge = response.headers.get("WWW-Authenticate")
     headers = {"WWW-Authenticate": challenge} if challenge else {}
     return error.data, response.status_code, headers
@@ -134,3 +152,19 @@ def bind(error: SignetError, state: AppState) -> SignetError:
 
     error.renderer = renderer
     return error
+
+
+#: The default answers by field of the callbacks, called as the application's would be.
+DEFAULT_ANSWERS: Final[dict[str, Callable[..., Any]]] = {
+    "expired_token": lambda *token: _default(ExpiredSignatureError("Signature has expired")),
+    "invalid_token": lambda reason: _default(JWTDecodeError(reason)),
+    "needs_fresh_token": lambda *token: _default(FreshTokenRequired("", *token)),
+    "revoked_token": lambda *token: _default(RevokedTokenError(*token)),
+    "token_verification_failed": lambda *token: _default(UserClaimsVerificationError("", *token)),
+    "unauthorized": lambda reason: _default(NoAuthorizationError(reason)),
+    "user_lookup_error": lambda *token: _default(UserLookupError("", *token)),
+}
+
+
+def _default(error: SignetError) -> tuple[Response, HTTPStatus]:
+    return default_answer(current_state(), error)

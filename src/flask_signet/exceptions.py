@@ -90,9 +90,11 @@ class SignetError(HTTPException):
     only when something asks for it.
     """
 
-    # None here, so that a handler for this class is a handler for every status (Flask files
-    # handlers by status first); each class below that is raised has its own.
+    # Flask files handlers by the class's `code` first, then by class: with none here, handlers
+    # for our classes compete by class alone, as those for Flask-JWT-Extended's do. An instance
+    # has its status.
     code: int | None = None
+    status: ClassVar[int] = 422
     error_code: ClassVar[str] = "invalid_token"
     proved: ClassVar[Proved] = "nothing"
     challenge: ClassVar[str] = "invalid_token"
@@ -104,12 +106,14 @@ class SignetError(HTTPException):
         adopt_pyjwt()
         return super().__new__(cls)
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, *args: Any) -> None:
         # Not super().__init__(): Werkzeug's takes a description and a response, and passes
         # nothing on to the PyJWT classes that may follow it in the MRO.
-        Exception.__init__(self, message)
-        self.description = message
+        Exception.__init__(self, *args)
+        self.code = self.status
+        self.description = str(args[0]) if args else ""
         self._response: Response | None = None
+        self._asked = False
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -122,11 +126,13 @@ class SignetError(HTTPException):
         """The phrase of the HTTP status, e.g. ``"Unauthorized"``."""
         return HTTP_STATUS_CODES.get(self.code or 500, "Unknown Error")
 
-    # Flask and Flask-RESTful read `response`, Flask-RESTX reads `data` with `code`. Both are
-    # made on first use, so an error that the application catches itself calls no loader.
+    # The answer is made on first use, so an error that the application catches calls no loader.
+    # Flask-RESTful reads `response`; Flask-RESTX reads `data` and `code`, after it has called
+    # `get_response`, unless the application gave it a handler: then `data` must not be there.
+
     @property
     def response(self) -> Response | None:
-        """The answer, made on first use; None where no manager is at hand."""
+        """The answer; None where no manager is at hand."""
         if self._response is None and self.renderer is not None:
             self._response = self.renderer(self)
             self.code = self._response.status_code
@@ -136,17 +142,24 @@ class SignetError(HTTPException):
     def response(self, value: Response | None) -> None:
         self._response = value
 
+    def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+        """The answer, as Werkzeug's exceptions give it."""
+        self._asked = True
+        return super().get_response(environ, scope)
+
     @property
     def data(self) -> Any:
-        """The JSON of the answer's body.
+        """The JSON of the answer, for the extensions that make their own response of it.
 
-        :raises SignetError: this one, if the body is not JSON.
+        :raises AttributeError: if nobody has asked for the answer.
+        :raises SignetError: this one, if the answer is not JSON.
         """
-        response = self.response
+        if not self._asked:
+            raise AttributeError("data")
         # What a manager renders is Flask's response, which has JSON; Werkzeug's bare one has not.
-        body = getattr(response, "get_json", lambda **_: None)(silent=True)
+        body = getattr(self.response, "get_json", lambda **_: None)(silent=True)
         if body is None:
-            # Not JSON (a loader redirects to a login page, say): whoever asks gets this error
+            # A loader redirects to a login page, say: whoever asks for JSON gets this error
             # back, and it goes on to Flask, which sends `response` as it is.
             raise self
         return body
@@ -174,7 +187,7 @@ class SignetError(HTTPException):
         state = {
             name: value
             for name, value in self.__dict__.items()
-            if name not in {"renderer", "_response"}
+            if name not in {"renderer", "_response", "_asked"}
         }
         return _unpickle, (type(self), self.args, state)
 
@@ -183,6 +196,7 @@ def _unpickle(cls: type[SignetError], args: tuple[Any, ...], state: dict[str, An
     error = cls.__new__(cls)
     error.args = args
     error._response = None
+    error._asked = False
     error.__dict__.update(state)
     return error
 
@@ -194,14 +208,14 @@ class JWTExtendedException(SignetError):
 class JWTDecodeError(JWTExtendedException):
     """A claim that this library needs is missing or of the wrong kind."""
 
-    code = 422
+    status = 422
     proved = "signature"
 
 
 class InvalidHeaderError(JWTExtendedException):
     """The header that should hold the token does not have the right form."""
 
-    code = 422
+    status = 422
     error_code = "invalid_request"
     challenge = "invalid_request"
 
@@ -209,7 +223,7 @@ class InvalidHeaderError(JWTExtendedException):
 class InvalidQueryParamError(JWTExtendedException):
     """The query parameter that should hold the token does not have the right form."""
 
-    code = 422
+    status = 422
     error_code = "invalid_request"
     challenge = "invalid_request"
 
@@ -217,7 +231,7 @@ class InvalidQueryParamError(JWTExtendedException):
 class AmbiguousTokenError(JWTExtendedException):
     """The request carries more than one token; RFC 6750 section 2 forbids it."""
 
-    code = 400
+    status = 400
     error_code = "invalid_request"
     challenge = "invalid_request"
 
@@ -225,7 +239,7 @@ class AmbiguousTokenError(JWTExtendedException):
 class NoAuthorizationError(JWTExtendedException):
     """The request carries no token where one is looked for."""
 
-    code = 401
+    status = 401
     error_code = "token_missing"
     challenge = ""
 
@@ -233,14 +247,14 @@ class NoAuthorizationError(JWTExtendedException):
 class CSRFError(JWTExtendedException):
     """A cookie came without the proof that this site's own page sent it."""
 
-    code = 401
+    status = 401
     error_code = "csrf_failed"
 
 
 class WrongTokenError(JWTExtendedException):
     """A refresh token where an access token is needed, or the other way round."""
 
-    code = 422
+    status = 422
     error_code = "wrong_token_type"
     proved = "token"
 
@@ -261,7 +275,7 @@ class _WithToken(JWTExtendedException):
 class RevokedTokenError(_WithToken):
     """The token was revoked."""
 
-    code = 401
+    status = 401
     error_code = "token_revoked"
 
     def __init__(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> None:
@@ -271,7 +285,7 @@ class RevokedTokenError(_WithToken):
 class FreshTokenRequired(_WithToken):
     """The token is good, but its owner did not just log in."""
 
-    code = 401
+    status = 401
     error_code = "fresh_token_required"
     challenge = "insufficient_user_authentication"  # RFC 9470 section 3
 
@@ -279,21 +293,21 @@ class FreshTokenRequired(_WithToken):
 class UserLookupError(_WithToken):
     """``user_lookup_loader`` found nobody for this token."""
 
-    code = 401
+    status = 401
     error_code = "user_not_found"
 
 
 class UserClaimsVerificationError(_WithToken):
     """``token_verification_loader`` refused the token."""
 
-    code = 400
+    status = 400
     error_code = "claims_rejected"
 
 
 class InvalidTokenError(SignetError):
     """The token is not acceptable; PyJWT's classes of the same names lie below."""
 
-    code = 422
+    status = 422
 
 
 class DecodeError(InvalidTokenError):
@@ -317,7 +331,7 @@ class InvalidAlgorithmError(InvalidTokenError):
 class ExpiredSignatureError(InvalidTokenError):
     """The token was good until ``exp``. ``jwt_header`` and ``jwt_data`` are verified."""
 
-    code = 401
+    status = 401
     error_code = "token_expired"
     proved = "signature"
 

@@ -29,10 +29,10 @@ def has_user_lookup() -> bool:
     return current_state().callbacks.user_lookup is not None
 
 
-def user_lookup(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> Any:
+def user_lookup(*args: Any, **kwargs: Any) -> Any:
     """What the ``user_lookup_loader`` returns for a token, or None where there is none."""
     callback = current_state().callbacks.user_lookup
-    return callback and call(callback, jwt_header, jwt_data)
+    return callback and call(callback, *args, **kwargs)
 
 
 def verify_token_type(decoded_token: dict[str, Any], refresh: bool) -> None:

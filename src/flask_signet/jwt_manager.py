@@ -13,7 +13,7 @@ from .app_state import EXTENSION, AppState, current_state
 from .callbacks import Callbacks
 from .config import check_names, config, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
-from .exceptions import ConfigurationError, SignetError, adopt_pyjwt
+from .exceptions import ConfigurationError, adopt_pyjwt
 from .tokens.token import TokenPair
 from .view_decorators import Locations, View, guard
 
@@ -92,10 +92,11 @@ class JWTManager:
 
     def _set_error_handler_callbacks(self, app: Any) -> None:
         """Register the handler with a Flask application, or with an API extension's object."""
-        if isinstance(app, Flask | Blueprint):
-            app.register_error_handler(SignetError, error_handlers.handle)
-        else:
-            app.errorhandler(SignetError)(error_handlers.handle_for_api)
+        for error in error_handlers.HANDLED:
+            if isinstance(app, Flask | Blueprint):
+                app.register_error_handler(error, error_handlers.handle)
+            else:
+                app.errorhandler(error)(error_handlers.handle_for_api)
 
     def _state(self) -> AppState:
         return current_state(self.name)
@@ -307,6 +308,30 @@ class JWTManager:
 
     # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────
 
+    def _encode_jwt_from_config(
+        self,
+        identity: Any,
+        token_type: str,
+        claims: dict[str, Any] | None = None,
+        fresh: Fresh = False,
+        expires_delta: ExpiresDelta | None = None,
+        headers: dict[str, Any] | None = None,
+    ) -> str:
+        return create_token(
+            self._state(),
+            "refresh" if token_type == "refresh" else "access",
+            identity,
+            fresh=fresh,
+            expires_delta=expires_delta,
+            claims={"type": token_type, **(claims or {})},
+            headers=headers,
+        )
+
+    def _decode_jwt_from_config(
+        self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+    ) -> dict[str, Any]:
+        return self.decode_token(encoded_token, csrf_value, allow_expired)
+
     def __getattr__(self, name: str) -> Any:
         field = _PRIVATE_CALLBACKS.get(name)
         if field is None:
@@ -333,9 +358,9 @@ _PRIVATE_CALLBACKS: Final = {
     "_user_lookup_error_callback": "user_lookup_error",
 }
 
-# What those names are where the application set nothing; the answers have no default function
-# here, their table is in error_handlers.
+# What those names are where the application set nothing.
 _DEFAULTS: Final[dict[str, Callable[..., Any]]] = {
+    **error_handlers.DEFAULT_ANSWERS,
     "additional_claims": lambda identity: {},
     "additional_headers": lambda identity: {},
     "decode_key": lambda jwt_header, jwt_data: config.decode_key,

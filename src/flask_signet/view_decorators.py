@@ -25,7 +25,7 @@ from .exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from .locations import find_token, from_headers
+from .locations import EXTRACTORS, find_token
 
 Locations = str | Sequence[str] | None
 View = Callable[..., Any]
@@ -238,8 +238,32 @@ def _load_user(state: AppState, current: CurrentToken) -> dict[str, Any] | None:
 # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────────
 
 
+LocationType = Locations
+
+
 def _decode_jwt_from_headers() -> tuple[str, None]:
-    return from_headers(current_state().settings, refresh=False).text, None
+    return _extract("headers"), None
+
+
+def _decode_jwt_from_query_string() -> tuple[str, None]:
+    return _extract("query_string"), None
+
+
+def _decode_jwt_from_json(refresh: bool) -> tuple[str, None]:
+    return _extract("json", refresh), None
+
+
+def _decode_jwt_from_cookies(refresh: bool) -> tuple[str, str | None]:
+    found = EXTRACTORS["cookies"](current_state().settings, refresh=refresh)
+    return found.text, found.csrf_value
+
+
+def _extract(location: str, refresh: bool = False) -> str:
+    return EXTRACTORS[location](current_state().settings, refresh=refresh).text
+
+
+def _verify_token_is_fresh(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> None:
+    check_fresh(jwt_header, jwt_data)
 
 
 def _decode_jwt_from_request(

@@ -347,7 +347,8 @@ def same(theirs: Any, ours: Any) -> bool:
         return theirs.matches(ours)
     numbers = (bool, int, float)
     if isinstance(theirs, numbers) or isinstance(ours, numbers):
-        return type(theirs) is type(ours) and bool(theirs == ours)
+        both_nan = theirs != theirs and ours != ours  # noqa: PLR0124 # how NaN is told
+        return type(theirs) is type(ours) and (both_nan or bool(theirs == ours))
     return bool(theirs == ours)
 
 

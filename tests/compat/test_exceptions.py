@@ -187,9 +187,9 @@ def test_a_missing_claim_error_names_the_claim() -> None:
 @pytest.mark.skipif(SELF_CHECK, reason="FJE leaves PyJWT's classes as they are")
 @pytest.mark.parametrize("case", RAISED)
 def test_everything_ours_is_of_one_tree(case: str) -> None:
-    """`except JWTExtendedException` catches every refusal of ours, also where FJE raised PyJWT's."""
+    """`except SignetError` catches every refusal of ours, also where FJE raised PyJWT's."""
     headers, config = RAISED[case]
     ours = Both(config).ours
     with ours.app.test_request_context(headers=headers()):
-        with pytest.raises(cls(SUBJECT, "JWTExtendedException")):
+        with pytest.raises(cls(SUBJECT, "SignetError")):
             SUBJECT.verify_jwt_in_request(fresh=case == "fresh")

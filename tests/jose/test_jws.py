@@ -492,8 +492,6 @@ def test_c1_padding_by_name() -> None:
 
 def test_c1_padded_header_is_not_remembered_for_the_strict() -> None:
     """A padded header, accepted where that is allowed, is refused afterwards where it isn't."""
-    padded = base64.urlsafe_b64encode(b'{"alg":"HS256","x":"12"}').decode()
-    padded += "" if padded.endswith("=") else "===="
     padded = base64.urlsafe_b64encode(b'{"alg":"HS256","x":"1"}').decode()
     assert padded.endswith("=")
     token = signed_segments(padded, base64url.encode(PAYLOAD))
@@ -761,7 +759,7 @@ def shown_of(call: Callable[[], object]) -> str:
 )
 def test_messages_hold_no_piece_of_the_token(secret: str, data: st.DataObject) -> None:
     """No eight characters of a refused token, decoded or not, are in the error."""
-    spoiled = data.draw(st.sampled_from(["", "x", '"', "\\", "\x01", "}", "\ud800", "{"]))
+    spoiled = data.draw(st.sampled_from(["", "x", '"', "\\", "\x01", "}", "\\ud800", "{"]))
     header = json.dumps({"alg": secret, "x": secret})
     tokens = [
         *(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any, Final, Literal
 
 from ..exceptions import (
+    CSRFError,
     DecodeError,
     ExpiredSignatureError,
     ImmatureSignatureError,
@@ -135,6 +137,24 @@ def _check_names(claims: Mapping[str, Any], rules: ClaimRules) -> None:
         subject = claims.get("sub")
         if type(subject) is str and not 0 < len(subject) <= 255:
             raise InvalidSubjectError("Subject must have 1 to 255 characters")
+
+
+def check_csrf(claims: Mapping[str, Any], value: str) -> None:
+    """Refuse a CSRF value that is not the token's own.
+
+    :raises JWTDecodeError: if the token has none.
+    :raises CSRFError: if they differ.
+    """
+    if "csrf" not in claims:
+        raise JWTDecodeError("Missing claim: csrf")
+    claim = claims["csrf"]
+    # As bytes: compare_digest raises for texts that are not ASCII.
+    if type(claim) is not str or not compare_digest(_bytes(claim), _bytes(value)):
+        raise CSRFError("CSRF double submit tokens do not match")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def check_subject(subject: object, rule: SubjectRule) -> None:
