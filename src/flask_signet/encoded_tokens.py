@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from flask import current_app
+from flask import has_app_context
 from flask.json.provider import DefaultJSONProvider
 
 from .app_state import AppState, Configured, current_state
@@ -291,7 +291,7 @@ def get_unverified_jwt_headers(encoded_token: str) -> dict[str, Any]:
 
     :raises SignetError: if it is not well-formed.
     """
-    if not current_app:
+    if not has_app_context():
         return dict(parse(encoded_token).header)
     state = current_state()
     try:

@@ -131,10 +131,12 @@ def handle(error: SignetError) -> Any:
 
 def handle_for_api(error: SignetError) -> Any:
     """The same for an extension whose handlers give data, status and headers (RESTX)."""
-    response = _bound(error).get_response()
+    response: Any = _bound(error).response
     challenge = response.headers.get("WWW-Authenticate")
     headers = {"WWW-Authenticate": challenge} if challenge else {}
-    return error.data, response.status_code, headers
+    # Not `error.data`: an extension that finds that attribute takes it instead of this answer.
+    body = response.get_json(silent=True)
+    return response if body is None else (body, response.status_code, headers)
 
 
 def _bound(error: SignetError) -> SignetError:

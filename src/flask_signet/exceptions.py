@@ -396,8 +396,9 @@ class MissingRequiredClaimError(InvalidTokenError):
 
 # ── PyJWT's tree ─────────────────────────────────────────────────────────────────────────
 
-_PARENTS = (InvalidTokenError, DecodeError)
+_PARENTS = (InvalidTokenError,)
 _LEAVES = (
+    DecodeError,
     InvalidSignatureError,
     InvalidAlgorithmError,
     ExpiredSignatureError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from flask import Blueprint, Flask, Response, current_app
 
@@ -15,7 +15,7 @@ from .config import check_names, config, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
 from .tokens.token import TokenPair
-from .view_decorators import Locations, View, guard
+from .view_decorators import Guard, Locations, V, guard
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
@@ -181,10 +181,10 @@ class JWTManager:
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
-    ) -> Callable[[View], View]:
+    ) -> Guard:
         """:func:`flask_signet.jwt_required` for this manager's tokens."""
 
-        def decorate(view: View) -> View:
+        def decorate(view: V) -> V:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 self.verify_jwt_in_request(
@@ -192,7 +192,7 @@ class JWTManager:
                 )
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
-            return guarded
+            return cast(V, guarded)
 
         return decorate
 
@@ -319,7 +319,7 @@ class JWTManager:
     ) -> str:
         return create_token(
             self._state(),
-            "refresh" if token_type == "refresh" else "access",
+            "access" if token_type != "refresh" else "refresh",  # noqa: S105 - no password
             identity,
             fresh=fresh,
             expires_delta=expires_delta,

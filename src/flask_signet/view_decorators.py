@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, overload
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from flask import current_app, request
 
@@ -28,7 +28,7 @@ from .exceptions import (
 from .locations import EXTRACTORS, find_token
 
 Locations = str | Sequence[str] | None
-View = Callable[..., Any]
+V = TypeVar("V", bound=Callable[..., Any])
 
 
 def verify_jwt_in_request(
@@ -56,8 +56,14 @@ def verify_jwt_in_request(
     )
 
 
+class Guard(Protocol):
+    """A decorator that gives a view back with its type."""
+
+    def __call__(self, view: V, /) -> V: ...
+
+
 @overload
-def jwt_required(optional: View, /) -> View: ...
+def jwt_required(optional: V, /) -> V: ...
 @overload
 def jwt_required(
     optional: bool = False,
@@ -66,7 +72,7 @@ def jwt_required(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
-) -> Callable[[View], View]: ...
+) -> Guard: ...
 def jwt_required(
     optional: Any = False,
     fresh: bool = False,
@@ -83,7 +89,7 @@ def jwt_required(
     if callable(optional):
         return jwt_required()(optional)
 
-    def decorate(view: View) -> View:
+    def decorate(view: V) -> V:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             # By its name in this module, at each call: tests replace it there.
@@ -92,7 +98,7 @@ def jwt_required(
             )
             return current_app.ensure_sync(view)(*args, **kwargs)
 
-        return guarded
+        return cast(V, guarded)
 
     return decorate
 

@@ -27,6 +27,7 @@ from tests.compat.harness import (
 from tests.compat.minting import (
     CSRF,
     HS256,
+    OTHER_SECRET,
     SECRET,
     access,
     bearer,
@@ -378,11 +379,11 @@ def test_a_second_manager_is_an_error() -> None:
 
 def test_a_second_manager_with_a_name_is_none() -> None:
     """A named manager stands beside the unnamed one, with keys of its own."""
-    app = build(SUBJECT, {"PARTNER_JWT_SECRET_KEY": "p" * 64})
+    app = build(SUBJECT, {"PARTNER_JWT_SECRET_KEY": OTHER_SECRET})
     partner = SUBJECT.JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
     app.add_url_rule("/partner", "partner", partner.jwt_required()(lambda: "in"))
     client = app.test_client()
-    theirs = mint(claims(), "p" * 64)
+    theirs = mint(claims(), OTHER_SECRET)
     assert client.get("/partner", headers=bearer(theirs)).status_code == 200
     assert client.get("/partner", headers=bearer(access())).status_code == 422
     assert client.get("/required", headers=bearer(access())).status_code == 200

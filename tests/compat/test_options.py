@@ -404,39 +404,46 @@ def test_a_value_set_later_is_followed(option: Option, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    "options",
     [
-        ({"JWT_TOKEN_LOCATION": []}, "must contain at least one"),
-        ({"JWT_TOKEN_LOCATION": "banana"}, "can only contain"),
-        ({"JWT_TOKEN_LOCATION": 1}, "must be a sequence or a set"),
-        ({"JWT_TOKEN_LOCATION": ["headers", "banana"]}, "can only contain"),
-        ({"JWT_HEADER_NAME": ""}, "cannot be empty"),
-        ({"JWT_SECRET_KEY": None}, "must be set when using symmetric algorithm"),
-        ({"JWT_ALGORITHM": "RS256"}, "JWT_PUBLIC_KEY must be set"),
+        {"JWT_TOKEN_LOCATION": []},
+        {"JWT_TOKEN_LOCATION": "banana"},
+        {"JWT_TOKEN_LOCATION": 1},
+        {"JWT_TOKEN_LOCATION": ["headers", "banana"]},
+        {"JWT_HEADER_NAME": ""},
+        {"JWT_SECRET_KEY": None},
+        {"JWT_ALGORITHM": "RS256"},
     ],
     ids=str,
 )
-def test_a_bad_value_is_a_runtime_error_at_use(options: dict[str, Any], text: str) -> None:
-    """A value set later that cannot work gives FJE's RuntimeError, at the next use."""
+def test_a_bad_value_is_a_runtime_error_at_use(options: dict[str, Any]) -> None:
+    """A value set later that cannot work is a RuntimeError at the next use, in either library.
+
+    Ours names the option; the words are its own.
+    """
     both = Both()
     both.configure(**options)
-    answer = both.ask("/required", headers=bearer(access()))
-    assert answer.status == 500
-    assert answer.error is not None
-    assert answer.error.classes[0] == "RuntimeError"
-    assert text in answer.error.text
+    theirs, ours = both.ask_each("/required", headers=bearer(access()))
+    assert theirs.status == ours.status == 500
+    assert theirs.error is not None
+    assert ours.error is not None
+    assert theirs.error.classes[0] == "RuntimeError"
+    assert "RuntimeError" in ours.error.classes
+    if SUBJECT is not REFERENCE:
+        named = "JWT_PUBLIC_KEY" if "JWT_ALGORITHM" in options else next(iter(options))
+        assert named in ours.error.text
 
 
-@pytest.mark.parametrize("key", ["JWT_ACCESS_TOKEN_EXPIRES", "JWT_REFRESH_TOKEN_EXPIRES"])
+@pytest.mark.parametrize("kind", ["access", "refresh"])
 @pytest.mark.parametrize("value", ["banana", True, 1.5, None])
-def test_a_lifetime_that_is_none_is_a_runtime_error(key: str, value: Any) -> None:
+def test_a_lifetime_that_is_none_is_a_runtime_error(kind: str, value: Any) -> None:
     """What cannot be added to a datetime is no lifetime: RuntimeError, with the option's name."""
+    key = f"JWT_{kind.upper()}_TOKEN_EXPIRES"
     both = Both()
     both.configure(**{key: value})
-    answer = both.ask("/login", method="POST")
-    assert answer.status == 500
-    assert answer.error is not None
-    assert answer.error.text == f"must be able to add {key} to datetime.datetime"
+    for result in both.run_each(lambda lib: getattr(lib, f"create_{kind}_token")("alice")):
+        assert "RuntimeError" in result.classes
+        assert key in result.text
 
 
 @pytest.mark.parametrize("shape", [list, tuple, set, frozenset])

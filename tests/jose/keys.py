@@ -1,6 +1,6 @@
 """Keys that the tests share. Each is made once: an RSA key takes a moment."""
 
-import datetime
+import datetime as dt
 import hashlib
 from functools import cache
 from typing import Any, Final
@@ -112,7 +112,7 @@ def locked(password: bytes) -> KeySerializationEncryption:
 def certificate(private_key: Any) -> x509.Certificate:
     """A self-signed certificate."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "signet.example")])
-    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
     digest = (
         hashes.SHA256()
         if isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
@@ -121,5 +121,5 @@ def certificate(private_key: Any) -> x509.Certificate:
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
     builder = builder.public_key(private_key.public_key()).serial_number(1)
     builder = builder.not_valid_before(start)
-    builder = builder.not_valid_after(start + datetime.timedelta(days=36500))
+    builder = builder.not_valid_after(start + dt.timedelta(days=36500))
     return builder.sign(private_key, digest)

@@ -14,7 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +34,7 @@ COUNT: Final = 100_000 * EFFORT
 SEED: Final = 7515
 
 NAMES: Final = ["HS256", "HS384", "HS512", "EdDSA", "ES256", "ES384", "ES512", "RS256", "PS256"]
-WEIGHTS: Final = [50, 14, 14, 6, 8, 1, 1, 3, 3]
+WEIGHTS: Final = [52, 15, 15, 6, 8, 1, 1, 1, 1]
 
 
 # ── the three libraries ──────────────────────────────────────────────────────────────────
@@ -397,7 +397,8 @@ def bad_kid(case: Case) -> str:
 def forbidden_member(case: Case) -> str:
     jwk = {"kty": "oct", "k": "AAAA"}
     choices: list[tuple[str, Any]] = [
-        *(("crit", crit) for crit in ([], ["exp"], ["b64"], "exp", None, {}, 1, ["typ"], [1])),
+        *(("crit", []), ("crit", ["exp"]), ("crit", ["b64"]), ("crit", ["typ"]), ("crit", [1])),
+        *(("crit", "exp"), ("crit", None), ("crit", {}), ("crit", 1)),
         *(("b64", b64_) for b64_ in (True, False, None, 0, "no")),
         *(("zip", "DEF"), ("jwk", jwk), ("jwk", None), ("jwk", "x")),
         *(("jku", "https://example.com"), ("jku", 1), ("x5u", "https://example.com"), ("x5u", "x")),
@@ -410,7 +411,8 @@ def forbidden_member(case: Case) -> str:
 
 def registered_member(case: Case) -> str:
     member = case.numbers.choice(["typ", "cty", "x5t", "x5t#S256", "iss", "enc", "p2c", "url"])
-    content = case.numbers.choice(["x", "", None, 1, [], {}, True, ["JWT"], 2.5, "JWT"])
+    contents: list[Any] = ["x", "", None, 1, [], {}, True, ["JWT"], 2.5, "JWT"]
+    content = case.numbers.choice(contents)
     return case.header_with(**{member: content})
 
 
@@ -473,18 +475,18 @@ def odd_payload(case: Case) -> str:
 
 
 def large_payload(case: Case) -> str:
-    size = case.numbers.choice([8_000, 11_900, 12_300, 40_000])
+    size = case.numbers.choice([8_000, 11_900, 12_300, 16_000])
     return case.signed(payload=json.dumps({"x": "y" * size}).encode())
 
 
-MUTATIONS: Final[list[Mutation]] = [
+SPOILED: Final[list[Mutation]] = [
     *(flip_character, other_character, insert_junk, flip_signature_bit, flip_payload_bit),
     *(resize_signature, signature_of_another, edge_signature, malleable_signature, stray_bits),
     *(padded, standard_alphabet, rearranged, dressed, truncated, other_case, as_utf16),
     *(other_alg, no_alg, alg_none, bad_kid, forbidden_member, registered_member),
     *(odd_header, odd_header, odd_header, odd_payload, odd_payload, odd_payload, odd_payload),
-    large_payload,
 ]
+MUTATIONS: Final = [*SPOILED, *SPOILED, large_payload]  # the large ones take their time
 
 
 def case(number: int) -> Case:
@@ -512,8 +514,12 @@ class Facts:
     def __init__(self, token: str | bytes) -> None:
         self.token = token.decode("utf-8", "surrogateescape") if isinstance(token, bytes) else token
         segments = [*self.token.split("."), "", ""]
-        self.header, self.payload = (self._lax(segment) for segment in segments[:2])
-        self.documents = [self.header, self.payload]
+        self.segments = segments[:2]
+
+    @cached_property
+    def documents(self) -> list[bytes]:
+        """The header and the payload."""
+        return [self._lax(segment) for segment in self.segments]
 
     @staticmethod
     def _lax(segment: str) -> bytes:
@@ -522,7 +528,7 @@ class Facts:
 
     def members(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.header)
+            found = json.loads(self.documents[0])
         except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -532,30 +538,34 @@ class Facts:
         for document in self.documents:
             pairs: list[list[tuple[str, Any]]] = []
             try:
-                json.loads(document, object_pairs_hook=lambda found, to=pairs: to.append(found))
+                json.loads(document, object_pairs_hook=pairs.append)
             except (ValueError, RecursionError):
                 continue
             yield from pairs
 
-    def tokens(self, pattern: str) -> Iterator[str]:
-        """What of both documents, the texts in them left out, matches a pattern."""
-        for document in self.documents:
-            text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', self.text(document), flags=re.DOTALL)
-            yield from re.findall(pattern, text)
+    @cached_property
+    def bare(self) -> list[str]:
+        """Both documents with the texts in them left out."""
+        return [
+            re.sub(
+                r'"[^"\\]*(?:\\.[^"\\]*)*"',
+                '""',
+                document.decode(json.detect_encoding(document), "surrogatepass"),
+                flags=re.DOTALL,
+            )
+            for document in self.documents
+        ]
 
-    @staticmethod
-    def text(document: bytes) -> str:
-        return document.decode(json.detect_encoding(document), "surrogatepass")
+    def tokens(self, pattern: str) -> Iterator[str]:
+        """What of both documents, texts aside, matches a pattern."""
+        for text in self.bare:
+            yield from re.findall(pattern, text)
 
     def depths(self) -> list[int]:
         found = []
-        for document in self.documents:
-            depth = deepest = 0
-            text = re.sub(r'"(?:[^"\\]|\\.)*"', "", self.text(document), flags=re.DOTALL)
-            for character in text:
-                depth += (character in "[{") - (character in "]}")
-                deepest = max(deepest, depth)
-            found.append(deepest)
+        for text in self.bare:
+            steps = ((character in "[{") - (character in "]}") for character in text)
+            found.append(max(itertools.accumulate(steps, initial=0)))
         return found
 
 
@@ -588,7 +598,7 @@ WE_REFUSE: Final[dict[str, Reason]] = {
         lambda facts: "=" in facts.token
     ),
     "a token of more than 16384 characters is refused": lambda facts: len(facts.token) > 16_384,
-    "a header of more than 1024 bytes is refused": lambda facts: len(facts.header) > 1024,
+    "a header of more than 1024 bytes is refused": lambda facts: len(facts.documents[0]) > 1024,
     "a header member that brings a key or changes the reading is refused, whatever its value": (
         lambda facts: {"crit", "b64", "zip", "jwk", "jku", "x5u", "x5c"} & facts.members().keys()
     ),
@@ -647,6 +657,10 @@ def judge(made: Case, seen: Counter[str] | None = None) -> list[str]:
     ours = ask_ours(made.token, made.name)
     seen["accepted" if ours.content else "refused"] += 1
     seen[f"mutation {made.mutation}"] += 1
+    facts = Facts(made.token)
+    if made.mutation != "none" and ours.content is not None:
+        held = [reason for reason, holds in WE_REFUSE.items() if holds(facts)]
+        wrong += [f"{label}: ours accepts, though {reason}" for reason in held]
     for library, ask in OTHERS.items():
         other = ask(made.token, made.name)
         if made.mutation == "none" and other.content is None:
@@ -656,7 +670,6 @@ def judge(made: Case, seen: Counter[str] | None = None) -> list[str]:
                 wrong.append(f"{label}: {library} reads something else")
         elif (ours.content is None) != (other.content is None):
             table = WE_REFUSE if ours.content is None else WE_ACCEPT
-            facts = Facts(made.token)
             reasons = [reason for reason, holds in table.items() if holds(facts)]
             seen.update(reasons)
             seen[f"differs from {library}"] += 1

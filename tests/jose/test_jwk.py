@@ -53,8 +53,8 @@ def oct_jwk(name: str = "HS256", **members: Any) -> dict[str, Any]:
 # ── A2: a key of another kind is no HMAC secret ──────────────────────────────────────────
 
 
-def disguises() -> Iterator[tuple[str, bytes]]:
-    """Everything that a public key, or a private one, is handed around as."""
+def pem_and_der() -> Iterator[tuple[str, bytes]]:
+    """The PEM and DER that a key, public or private, is handed around as."""
     for kind, private in (
         ("RSA", keys.rsa_private()),
         ("EC", keys.private("ES256")),
@@ -90,6 +90,10 @@ def disguises() -> Iterator[tuple[str, bytes]]:
         yield f"{kind} certificate DER", certificate.public_bytes(Encoding.DER)
         body = base64.b64encode(certificate.public_bytes(Encoding.DER))
         yield f"{kind} certificate body, as in x5c", body
+
+
+def ssh_and_jwk() -> Iterator[tuple[str, bytes]]:
+    """Its SSH and JWK texts."""
     for kind, name in (("RSA", "RS256"), ("EC", "ES256"), ("Ed25519", "Ed25519")):
         private = keys.private(name)
         line = keys.openssh(private)
@@ -111,6 +115,10 @@ def disguises() -> Iterator[tuple[str, bytes]]:
         yield f"{kind} JWK, spaced", text.replace(":", " :\t").encode()
         yield f"{kind} JWKS", json.dumps({"keys": [jwk]}).encode()
         yield f"{kind} private JWK", json.dumps(keys.key(name).to_private_jwk()).encode()
+
+
+def older_forms() -> Iterator[tuple[str, bytes]]:
+    """PKCS #1 and SEC 1, locked keys, and the JWK of a secret."""
     pkcs1 = PublicFormat.PKCS1
     private = keys.rsa_private()
     yield "PKCS #1 PEM", keys.public_pem(private, pkcs1)
@@ -130,7 +138,7 @@ def disguises() -> Iterator[tuple[str, bytes]]:
     yield "JWK of a secret", json.dumps(oct_jwk()).encode()
 
 
-DISGUISES = dict(disguises())
+DISGUISES = {**dict(pem_and_der()), **dict(ssh_and_jwk()), **dict(older_forms())}
 
 
 @pytest.mark.parametrize("text", DISGUISES.values(), ids=DISGUISES)
@@ -164,7 +172,7 @@ def test_a2_secret_for_an_algorithm_with_pairs(name: str) -> None:
 def test_a2_key_pair_for_hmac(name: str) -> None:
     """There is no making an HMAC key out of a PEM, DER, JWK or key object of a pair."""
     private = keys.rsa_private()
-    for load, value in (
+    attempts: list[tuple[Callable[..., Key], Any]] = [
         (Key.from_pem, keys.pem(private)),
         (Key.from_pem, keys.public_pem(private)),
         (Key.from_der, keys.public_der(private)),
@@ -173,7 +181,8 @@ def test_a2_key_pair_for_hmac(name: str) -> None:
         (Key.from_jwk, {**rfc.COOKBOOK_RSA}),
         (Key.from_jwk, {**rfc.COOKBOOK_RSA, "k": base64url.encode(keys.SECRET)}),
         (Key.from_cryptography, keys.SECRET),
-    ):
+    ]
+    for load, value in attempts:
         with pytest.raises(InvalidKeyError):
             load(value, name)
 
@@ -253,11 +262,12 @@ def test_a4_curve_leaves_no_choice(name: str) -> None:
 def test_a4_rsa_and_ed_keys_need_a_name() -> None:
     """A key that several algorithms could use is refused without one."""
     for private in (keys.rsa_private(), keys.private("Ed25519")):
-        for load, value in (
+        attempts: list[tuple[Callable[..., Key], Any]] = [
             (Key.from_pem, keys.pem(private)),
             (Key.from_der, keys.public_der(private)),
             (Key.from_cryptography, private),
-        ):
+        ]
+        for load, value in attempts:
             with pytest.raises(InvalidKeyError, match="algorithm"):
                 load(value)
 
@@ -980,14 +990,15 @@ def test_secret_has_no_kid_of_its_own() -> None:
 )
 def test_b3_bad_kid(kid: Any) -> None:
     """A kid is 1 to 256 printable ASCII characters, however the key comes."""
-    for make in (
+    attempts: list[Callable[[], Key]] = [
         lambda: Key.from_secret(keys.SECRET, kid=kid),
         lambda: Key.from_cryptography(keys.private("ES256"), kid=kid),
         lambda: Key.from_jwk({**rfc.A3_KEY, "kid": kid}),
         lambda: Key.from_jwk(oct_jwk(kid=kid)),
         lambda: Key.generate("ES256", kid=kid),
         lambda: Key.generate("HS256", kid=kid),
-    ):
+    ]
+    for make in attempts:
         with pytest.raises(InvalidKeyError, match="kid"):
             make()
 
@@ -1136,7 +1147,8 @@ def refusal(make: Callable[[], object]) -> str | None:
     return None
 
 
-SECRET_TEXT = st.text(string.ascii_letters + string.digits + "_-+/=!", min_size=12, max_size=60)
+# No word of a message can be spelt with these letters.
+SECRET_TEXT = st.text("XYZxyzqQjJ" + string.digits + "_-+/=!", min_size=12, max_size=60)
 
 
 @examples(500)

