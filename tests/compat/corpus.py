@@ -55,7 +55,7 @@ class Case:
 
 def corpus() -> list[Case]:
     """All cases, the same ones for every run of one version of this file (but for the time)."""
-    made = [
+    return [
         *_edited_texts(),
         *_headers(),
         *_payloads(),
@@ -66,7 +66,6 @@ def corpus() -> list[Case]:
         *_json_bodies(),
         *_csrf_values(),
     ]
-    return made
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────
@@ -192,7 +191,21 @@ def _headers() -> Iterator[Case]:
 
 
 RAW_JSON: list[bytes] = [
-    *(b"", b" ", b"null", b"true", b"1", b"1.5", b'"x"', b"[]", b"[{}]", b"{", b"}", b"{}", b"{}{}"),
+    *(
+        b"",
+        b" ",
+        b"null",
+        b"true",
+        b"1",
+        b"1.5",
+        b'"x"',
+        b"[]",
+        b"[{}]",
+        b"{",
+        b"}",
+        b"{}",
+        b"{}{}",
+    ),
     *(b"{}x", b" {} ", b"\n{}\n", b"{'a': 1}", b'{"a"}', b'{"a": }', b'{"a": 1,}', b'{"a": 01}'),
     *(b'{"a": NaN}', b'{"a": Infinity}', b'{"a": -Infinity}', b'{"a": 1e400}', b'{"a": +1}'),
     *(b'{"a": 1, "a": 2}', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b"\xff", b"\xef\xbb\xbf{}"),
@@ -302,8 +315,34 @@ def _authorization_fields() -> Iterator[Case]:
     rng = random.Random(SEED + 2)
     good, old = access(), expired()
     pieces = [
-        *("Bearer", "Bearer ", "bearer", "BEARER", "Basic", "Digest", "JWT", "Token", ",", ", ", " "),
-        *("\t", "  ", good, good, old, "x", "x.y.z", "=", "realm=", '"', "Bearer,", ";", "Bearer\t"),
+        *(
+            "Bearer",
+            "Bearer ",
+            "bearer",
+            "BEARER",
+            "Basic",
+            "Digest",
+            "JWT",
+            "Token",
+            ",",
+            ", ",
+            " ",
+        ),
+        *(
+            "\t",
+            "  ",
+            good,
+            good,
+            old,
+            "x",
+            "x.y.z",
+            "=",
+            "realm=",
+            '"',
+            "Bearer,",
+            ";",
+            "Bearer\t",
+        ),
         *("Negotiate", "dTpw", "Bearer=", ":", "é"),
     ]
     for number in range(600):
@@ -321,7 +360,11 @@ def _json_bodies() -> Iterator[Case]:
         *(b"", b"null", b"[]", b"[1]", b"1", b'"x"', b'"access_token"', b"true", b"{", b"\xff"),
         *(b'{"access_token":1}', b'{"access_token":["x"]}', b'{"access_token":{"a":1}}'),
         *(b'{"access_token":true}', b'{"access_token":null}', b'{"access_token":""}', b"NaN"),
-        *(b'{"access_token":1.5}', b'{"access_token":"\\ud800"}', b'{"access_token":"x.y.\xc3\xa9"}'),
+        *(
+            b'{"access_token":1.5}',
+            b'{"access_token":"\\ud800"}',
+            b'{"access_token":"x.y.\xc3\xa9"}',
+        ),
         *(b'{"access_token":[]}', b'{"access_token":0}', b"[" * 100_000, b'["access_token"]'),
         b'{"access_token":' + b"1" * 5000 + b"}",
     ]

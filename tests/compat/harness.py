@@ -180,9 +180,7 @@ class Raised:
         )
 
     def matches(self, ours: "Raised") -> bool:
-        facts = (
-            (one.text, one.args, one.jwt_header, one.jwt_data) for one in (self, ours)
-        )
+        facts = ((one.text, one.args, one.jwt_header, one.jwt_data) for one in (self, ours))
         return self.classes[0] in ours.classes and same(*facts)
 
     def __repr__(self) -> str:
@@ -428,4 +426,3 @@ class Both:
         """A token issued by the reference, to be shown to both."""
         with self.theirs.app.test_request_context():
             return action(REFERENCE)
-

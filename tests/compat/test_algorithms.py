@@ -141,7 +141,9 @@ def test_flasks_secret_serves_if_there_is_no_other() -> None:
     assert both.ask("/required", headers=bearer(mint(claims(), OTHER_SECRET))).status == 422
 
 
-@pytest.mark.parametrize("key", ["not a key", "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"])
+@pytest.mark.parametrize(
+    "key", ["not a key", "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"]
+)
 def test_a_key_that_is_none_refuses_everything(key: str) -> None:
     """An asymmetric key that can't be read never verifies: both fail, and neither lets in."""
     both = Both()

@@ -86,7 +86,11 @@ def test_a_token_under_another_key_is_refused(
     else:
         sibling = {"RS": "RS256", "PS": "PS256", "ES": algorithm, "Ed": "EdDSA"}[algorithm[:2]]
         fresh = key_pair.__wrapped__(sibling)
-        other = {"JWT_ALGORITHM": algorithm, "JWT_PRIVATE_KEY": fresh[0], "JWT_PUBLIC_KEY": fresh[1]}
+        other = {
+            "JWT_ALGORITHM": algorithm,
+            "JWT_PRIVATE_KEY": fresh[0],
+            "JWT_PUBLIC_KEY": fresh[1],
+        }
     token = issue(issuer, build(issuer, other), "access")
     side = Side(verifier, build(verifier, key_options(algorithm)))
     answer = side.ask("/required", headers={"Authorization": f"Bearer {token}"})

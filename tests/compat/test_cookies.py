@@ -195,9 +195,7 @@ def test_tokens_without_a_csrf_value(value: Any) -> None:
     cookies = {"access_token_cookie": access(csrf=value)}
     both.ask("/required", cookies=cookies)
     if value is not None:  # None and a value given is a 500 there: test_differences.py
-        both.ask(
-            "/required", method="POST", cookies=cookies, headers={"X-CSRF-TOKEN": CSRF}
-        )
+        both.ask("/required", method="POST", cookies=cookies, headers={"X-CSRF-TOKEN": CSRF})
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "x.y.z"])

@@ -91,7 +91,9 @@ def test_the_context_processor_by_init_app() -> None:
     """init_app takes the flag, too, by position or name."""
 
     def setup(lib: ModuleType, app: Flask, _jwt: Any) -> None:
-        for number, (args, named) in enumerate((((True,), {}), ((), {"add_context_processor": True}))):
+        for number, (args, named) in enumerate(
+            (((True,), {}), ((), {"add_context_processor": True}))
+        ):
             late = Flask(f"late{number}")
             late.config.update(JWT_SECRET_KEY=app.config["JWT_SECRET_KEY"])
             jwt = lib.JWTManager()

@@ -1,4 +1,4 @@
-"""decode_token, get_jti, get_csrf_token, get_unverified_jwt_headers: a token as text, no request."""
+"""decode_token, get_jti, get_csrf_token, get_unverified_jwt_headers: a token without a request."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -70,7 +70,7 @@ def test_the_value_or_the_error_is_fjes(function: str, name: str) -> None:
 @pytest.mark.parametrize("allow_expired", [True, False])
 @pytest.mark.parametrize("csrf_value", [None, "", CSRF, "wrong"])
 def test_decode_tokens_arguments(name: str, allow_expired: bool, csrf_value: str | None) -> None:
-    """`csrf_value` is compared if it is not empty; `allow_expired` lets an expired token through."""
+    """`csrf_value` is compared if it is not empty; `allow_expired` lets an old token through."""
     token = TOKENS[name]()
     Both().run(lambda lib: lib.decode_token(token, csrf_value, allow_expired))
     Both().run(

@@ -65,9 +65,7 @@ def with_async(name: str, result: Any) -> Setup:
         ("user_lookup_loader", None, 500, 401),
     ],
 )
-def test_an_async_verdict(
-    loader: str, result: Any, theirs_status: int, ours_status: int
-) -> None:
+def test_an_async_verdict(loader: str, result: Any, theirs_status: int, ours_status: int) -> None:
     """FJE takes the coroutine for the verdict: it is always true. Ours awaits it."""
     both = Both(setup=with_async(loader, result))
     theirs, ours = both.ask_each("/required", headers=bearer(access()))
@@ -248,7 +246,11 @@ FIVE_HUNDREDS: dict[str, tuple[dict[str, Any], Callable[[], dict[str, Any]], int
     ),
     "a JSON token that is a number": (
         {"JWT_TOKEN_LOCATION": ["json"]},
-        lambda: {"method": "POST", "data": '{"access_token": 1}', "content_type": "application/json"},
+        lambda: {
+            "method": "POST",
+            "data": '{"access_token": 1}',
+            "content_type": "application/json",
+        },
         422,
     ),
     "a fresh claim that is text": (
@@ -294,7 +296,7 @@ def test_an_options_view_may_read_the_identity() -> None:
 
 
 def test_a_template_on_an_unguarded_page() -> None:
-    """With add_context_processor FJE fails on every page without a guard; ours has no user there."""
+    """With add_context_processor FJE fails on each page without a guard; ours has no user there."""
 
     def setup(_lib: ModuleType, app: Flask, manager: Any) -> None:
         manager.user_lookup_loader(lambda _header, data: data["sub"])
@@ -316,7 +318,7 @@ OWN = [jwt.DecodeError, jwt.InvalidTokenError, jwt.InvalidAudienceError, jwt.Exp
 
 @pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
 def test_the_applications_pyjwt_errors_are_its_own(kind: type[Exception]) -> None:
-    """An application that reads other tokens with PyJWT: FJE answers for its errors, ours doesn't."""
+    """An application reads other tokens with PyJWT: FJE answers for its errors, ours does not."""
 
     def setup(_lib: ModuleType, app: Flask, _manager: Any) -> None:
         @app.get("/other")
@@ -356,9 +358,12 @@ def test_a_loaders_dict_is_not_edited() -> None:
     seen = {}
     for lib in (REFERENCE, SUBJECT):
         shared = {"role": "user"}
-        app = build(lib, setup=lambda _l, _a, m, shared=shared: m.additional_claims_loader(
-            lambda _identity: shared
-        ))
+        app = build(
+            lib,
+            setup=lambda _l, _a, m, shared=shared: m.additional_claims_loader(
+                lambda _identity: shared
+            ),
+        )
         with app.test_request_context():
             lib.create_access_token("alice", additional_claims={"admin": True})
             token = lib.create_access_token("mallory")
@@ -440,7 +445,7 @@ def test_a_max_age_of_zero(function: str, session: bool) -> None:
 
 @pytest.mark.parametrize("identity", [1, 0, -7, 2**53])
 def test_an_int_identity_works(identity: int) -> None:
-    """FJE refuses the token that it has just issued; in ours the int comes back, on the wire too."""
+    """FJE refuses the token it has just issued; in ours the int comes back, on the wire too."""
     seen = {}
     for side in Both().sides:
         with side.app.test_request_context():

@@ -94,7 +94,11 @@ ERRORS = [
     Error("a comma list with an empty Bearer", 422, BAD_BEARER, header("Foo 1, Bearer, Baz 3")),
     Error("no type, two words", 422, BAD_BARE, header("a b"), {"JWT_HEADER_TYPE": ""}),
     Error(
-        "custom header name", 401, "Missing X-Token Header", request(), {"JWT_HEADER_NAME": "X-Token"}
+        "custom header name",
+        401,
+        "Missing X-Token Header",
+        request(),
+        {"JWT_HEADER_NAME": "X-Token"},
     ),
     Error(
         "custom header type",
@@ -280,7 +284,9 @@ ERRORS = [
         token(lambda: forge(HS256, claims(iss=["us"]))),
         {"JWT_DECODE_ISSUER": "us"},
     ),
-    Error("issued in the future", 422, "The token is not yet valid (iat)", of(iat=in_seconds(SOON))),
+    Error(
+        "issued in the future", 422, "The token is not yet valid (iat)", of(iat=in_seconds(SOON))
+    ),
     Error("not yet valid", 422, "The token is not yet valid (nbf)", of(nbf=in_seconds(SOON))),
     Error("iat is text", 422, "Issued At claim (iat) must be an integer.", of(iat="soon")),
     Error("nbf is text", 422, "Not Before claim (nbf) must be an integer.", of(nbf="soon")),
@@ -346,7 +352,7 @@ def test_what_a_callback_refuses(loader: str, result: Any, status: int, text: st
 @pytest.mark.parametrize("path", ["/required", "/optional", "/fresh", "/refresh", "/any-type"])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.case)
 def test_every_kind_of_guard_refuses_alike(path: str, error: Error) -> None:
-    """Whatever the guard, the libraries agree about the bad request; also about what they let in."""
+    """Whatever the guard, the libraries agree about the request, also if a guard lets it in."""
     both = Both(error.config)
     both.ask(**{**error.request(), "path": path})
 

@@ -78,7 +78,7 @@ def tampered() -> str:
 
 
 RAISED = {
-    "nothing": (lambda: {}, {}),
+    "nothing": (dict, {}),
     "bad header": (lambda: {"Authorization": "Bearer"}, {}),
     "not a token": (lambda: bearer("x"), {}),
     "expired": (lambda: bearer(expired()), {}),
@@ -139,7 +139,9 @@ PYJWT = [
 ]
 
 
-@pytest.mark.parametrize(("case", "kind"), PYJWT, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("case", "kind"), PYJWT, ids=lambda value: getattr(value, "__name__", value)
+)
 def test_pyjwts_classes_still_catch(case: str, kind: type[Exception]) -> None:
     """With PyJWT installed, `except jwt.<Class>` around ours catches what it caught from FJE.
 
@@ -190,6 +192,6 @@ def test_everything_ours_is_of_one_tree(case: str) -> None:
     """`except SignetError` catches every refusal of ours, also where FJE raised PyJWT's."""
     headers, config = RAISED[case]
     ours = Both(config).ours
-    with ours.app.test_request_context(headers=headers()):
-        with pytest.raises(cls(SUBJECT, "SignetError")):
-            SUBJECT.verify_jwt_in_request(fresh=case == "fresh")
+    context = ours.app.test_request_context(headers=headers())
+    with context, pytest.raises(cls(SUBJECT, "SignetError")):
+        SUBJECT.verify_jwt_in_request(fresh=case == "fresh")

@@ -246,9 +246,7 @@ OPTIONS = [
     ),
     Option("JWT_ACCESS_COOKIE_PATH", "/", ["/api/"], [COOKIE_LOGIN, LOGOUT]),
     Option("JWT_REFRESH_COOKIE_PATH", "/", ["/token/refresh"], [COOKIE_LOGIN, LOGOUT]),
-    Option(
-        "JWT_COOKIE_DOMAIN", None, [".example.com", "example.com"], [COOKIE_LOGIN, LOGOUT]
-    ),
+    Option("JWT_COOKIE_DOMAIN", None, [".example.com", "example.com"], [COOKIE_LOGIN, LOGOUT]),
     Option("JWT_COOKIE_SAMESITE", None, ["Lax", "Strict", "None"], [COOKIE_LOGIN, LOGOUT]),
     Option("JWT_COOKIE_SECURE", False, [True], [COOKIE_LOGIN, LOGOUT]),
     Option("JWT_SESSION_COOKIE", True, [False], [COOKIE_LOGIN, LOGOUT]),

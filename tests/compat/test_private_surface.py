@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
-from unittest import mock
 from uuid import UUID
 
 import pytest
-from flask import Flask, g, jsonify
+from flask import Flask, g
 from flask.json.provider import DefaultJSONProvider
 
 from tests.compat.harness import (
@@ -38,6 +37,22 @@ from tests.compat.minting import (
 # COMPATIBILITY.md, section 6, and what the documentation and public repositories import.
 IMPORTS = {
     "config": ["config"],
+    "default_callbacks": [
+        "default_additional_claims_callback",
+        "default_blocklist_callback",
+        "default_decode_key_callback",
+        "default_encode_key_callback",
+        "default_expired_token_callback",
+        "default_invalid_token_callback",
+        "default_jwt_headers_callback",
+        "default_needs_fresh_token_callback",
+        "default_revoked_token_callback",
+        "default_token_verification_callback",
+        "default_token_verification_failed_callback",
+        "default_unauthorized_callback",
+        "default_user_identity_callback",
+        "default_user_lookup_error_callback",
+    ],
     "exceptions": [
         "CSRFError",
         "FreshTokenRequired",
@@ -304,9 +319,7 @@ def test_verify_token_not_blocklisted(verdict: bool) -> None:
     def setup(_lib: ModuleType, _app: Flask, jwt: Any) -> None:
         jwt.token_in_blocklist_loader(lambda header, data: header["alg"] == "x" and verdict)
 
-    result = Both(setup=setup).run(
-        internal("verify_token_not_blocklisted", {"alg": "x"}, claims())
-    )
+    result = Both(setup=setup).run(internal("verify_token_not_blocklisted", {"alg": "x"}, claims()))
     assert (result is not None) is verdict
 
 
@@ -362,6 +375,34 @@ def test_the_json_encoder_is_the_applications(setup: Any) -> None:
         return json.dumps(values, cls=encoder) + json.dumps(values, cls=config.json_encoder)
 
     assert "Fri, 12 Aug 2022" in both.run(dumps)
+
+
+# ── default_callbacks ────────────────────────────────────────────────────────────────────────
+
+
+def test_default_callbacks_are_the_defaults() -> None:
+    """An application's loader that has nothing to add calls the default; it answers as FJE's."""
+    token = ({"alg": "HS256"}, claims())
+    arguments: dict[str, tuple[Any, ...]] = {
+        "default_additional_claims_callback": ("alice",),
+        "default_jwt_headers_callback": ("alice",),
+        "default_encode_key_callback": ("alice",),
+        "default_user_identity_callback": ("alice",),
+        "default_unauthorized_callback": ("why",),
+        "default_invalid_token_callback": ("why",),
+    }
+    both = Both()
+    for name in IMPORTS["default_callbacks"]:
+
+        def call(lib: ModuleType, name: str = name) -> Any:
+            callback = getattr(submodule(lib, "default_callbacks"), name)
+            result = callback(*arguments.get(name, token))
+            if isinstance(result, tuple):
+                answer, status = result
+                return [answer.get_json(), int(status)]
+            return result
+
+        both.run(call)
 
 
 # ── g ────────────────────────────────────────────────────────────────────────────────────────
@@ -485,54 +526,6 @@ def test_g_is_iterable_and_has_get() -> None:
         return sorted(name for name in g if name.startswith("_jwt_extended"))
 
     assert Both().run(seen, headers=bearer(access())) == sorted(G_NAMES)
-
-
-# ── patching ─────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_guard_looks_up_verify_jwt_in_request_when_called() -> None:
-    """Patching `<lib>.view_decorators.verify_jwt_in_request` switches every guard off.
-
-    The usual way in applications' tests; the view then runs without a token.
-    """
-    for lib in (REFERENCE, SUBJECT):
-        app = Flask("patched")
-        app.config["JWT_SECRET_KEY"] = "p" * 64
-        lib.JWTManager(app)
-        app.add_url_rule("/x", "x", lib.jwt_required(fresh=True)(lambda: "seen"))
-        assert app.test_client().get("/x").status_code == 401
-        target = f"{lib.__name__}.view_decorators.verify_jwt_in_request"
-        with mock.patch(target) as patched:
-            assert app.test_client().get("/x").get_data(as_text=True) == "seen"
-        patched.assert_called_once_with(False, True, False, None, True, False)
-        assert app.test_client().get("/x").status_code == 401
-
-
-def test_a_patched_verification_may_fill_g() -> None:
-    """A stand-in that writes `g` makes the getters speak for it."""
-
-    def stand_in(*_arguments: Any, **_named: Any) -> None:
-        g._jwt_extended_jwt = {"sub": "tester"}
-
-    seen = []
-    for lib in (REFERENCE, SUBJECT):
-        app = Flask("patched")
-        app.config["JWT_SECRET_KEY"] = "p" * 64
-        lib.JWTManager(app)
-        view = lib.jwt_required()(lambda lib=lib: jsonify(lib.get_jwt_identity()))
-        app.add_url_rule("/x", "x", view)
-        target = f"{lib.__name__}.view_decorators.verify_jwt_in_request"
-        with mock.patch(target, stand_in):
-            seen.append(app.test_client().get("/x").get_json())
-    assert seen == ["tester", "tester"]
-
-
-def test_a_patched_getter_is_used() -> None:
-    """Patching a getter where the application imported it needs nothing of the library."""
-    for lib in (REFERENCE, SUBJECT):
-        utils = submodule(lib, "utils")
-        with mock.patch.object(utils, "get_jwt_identity", return_value="bob"):
-            assert utils.get_jwt_identity() == "bob"
 
 
 # ── view_decorators' private readers ─────────────────────────────────────────────────────────

@@ -30,6 +30,7 @@ FUNCTIONS = [
 NAMES = sorted([*FUNCTIONS, "JWTManager", "current_user"])
 METHODS = ["init_app", "_set_error_handler_callbacks"]
 
+
 def parameters(function: Any) -> dict[str, tuple[str, Any]]:
     return {
         name: (parameter.kind.description, parameter.default)

@@ -7,7 +7,7 @@ the tokens that this code issues; that, too, is shown here. The blocklist runs o
 """
 
 import base64
-import datetime
+import datetime  # noqa: ICN001 # the tutorial writes datetime.timedelta
 import json
 from collections.abc import Iterator
 from json import dumps
@@ -56,7 +56,7 @@ class User:
     """What the tutorial's SQLAlchemy model offers: query.get(ident=...), serialize()."""
 
     rows: ClassVar[dict[Any, "User"]] = {}
-    query: ClassVar[Any] = SimpleNamespace(get=lambda ident: User.rows.get(ident))
+    query: ClassVar[Any] = SimpleNamespace(get=lambda *, ident: User.rows.get(ident))
 
     def __init__(self, id: int, name: str, password: str) -> None:  # noqa: A002 # the tutorial's
         self.id, self.name, self.password = id, name, password
@@ -113,9 +113,11 @@ def application(lib: ModuleType, rc: Any) -> Flask:
             args = request.get_json()
             user = next((u for u in User.rows.values() if u.name == args.get("name")), None)
             if user and user.check_password(password=args.get("password")):
-                access_token    = create_access_token(identity=user.id)
-                refresh_token   = create_refresh_token(identity=user.id)
-                return make_response(jsonify(access_token=access_token, refresh_token=refresh_token), 201)
+                access_token = create_access_token(identity=user.id)
+                refresh_token = create_refresh_token(identity=user.id)
+                return make_response(
+                    jsonify(access_token=access_token, refresh_token=refresh_token), 201
+                )
             return make_response(jsonify(msg="no"), 401)
 
         @jwt_required()
@@ -204,7 +206,7 @@ def log_in(client: FlaskClient) -> dict[str, str]:
 
 
 def test_the_identity_is_in_the_sub_claim(client: FlaskClient) -> None:
-    """"The value given as identity is stored in the JWT's sub claim": the int 1, as an int."""
+    """The value given as identity is stored in the sub claim: the int 1, as an int."""
     tokens = log_in(client)
     assert set(tokens) == {"access_token", "refresh_token"}
     for name, kind, life in (("access_token", "access", 900), ("refresh_token", "refresh", 604800)):
@@ -269,7 +271,7 @@ def test_the_access_token_opens_the_guarded_view(ours: FlaskClient) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic dTpw"}], ids=str)
 def test_without_a_token_to_the_login_page(client: FlaskClient, headers: dict[str, str]) -> None:
-    """"Not logged in, one is redirected to the login page (index.login)"."""
+    """Who is not logged in is redirected to the login page, index.login."""
     answer = client.get(URL, headers=headers)
     assert (answer.status_code, answer.location) == (302, "/login")
     assert client.get(URL, headers=headers, follow_redirects=True).text == "login page"
@@ -300,7 +302,10 @@ def test_the_refresh_token_gets_a_new_access_token(ours: FlaskClient) -> None:
 def test_each_token_is_for_its_own_views(client: FlaskClient) -> None:
     """An access token does not refresh, a refresh token does not open."""
     wrong = client.patch(URL, headers=bearer(access()))
-    assert (wrong.status_code, wrong.get_json()) == (422, {"msg": "Only refresh tokens are allowed"})
+    assert (wrong.status_code, wrong.get_json()) == (
+        422,
+        {"msg": "Only refresh tokens are allowed"},
+    )
     wrong = client.get(URL, headers=bearer(refresh()))
     assert wrong.get_json() == {"msg": "Only non-refresh tokens are allowed"}
 
@@ -310,7 +315,7 @@ def test_each_token_is_for_its_own_views(client: FlaskClient) -> None:
 
 @INT_IDENTITY
 def test_a_revoked_token_is_refused(ours: FlaskClient) -> None:
-    """After DELETE its `jti` is in Redis, and the token is good for nothing, the others still are."""
+    """After DELETE its `jti` is in Redis: that token is good for nothing, the others still are."""
     first, second = log_in(ours), log_in(ours)
     assert ours.get(URL, headers=bearer(first["access_token"])).status_code == 200
     revoked = ours.delete(URL, headers=bearer(first["access_token"]))
@@ -338,8 +343,8 @@ def test_delete_as_printed_needs_its_decorator(client: FlaskClient) -> None:
     """Without `@jwt_required()`, `get_jwt()` says what is missing, in both libraries."""
     answer = client.delete("/as-printed", headers=bearer(access()))
     assert answer.status_code == 500
+    client.application.config["PROPAGATE_EXCEPTIONS"] = True
     with pytest.raises(RuntimeError, match="You must call `@jwt_required"):
-        client.application.config["PROPAGATE_EXCEPTIONS"] = True
         client.delete("/as-printed", headers=bearer(access()))
 
 

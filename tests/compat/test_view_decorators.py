@@ -78,20 +78,28 @@ def test_optional_does_not_forgive_a_missing_user() -> None:
 
 
 def options_view(lib: ModuleType, app: Flask, _jwt: Any) -> None:
-    for name, arguments in {"plain": {}, "refresh": {"refresh": True}, "fresh": {"fresh": True}}.items():
+    for name, arguments in {
+        "plain": {},
+        "refresh": {"refresh": True},
+        "fresh": {"fresh": True},
+    }.items():
 
         def view() -> Any:
             return jsonify(g=[known in g for known in G_NAMES])
 
         guard = lib.jwt_required(**arguments)
-        app.add_url_rule(f"/options-{name}", f"options-{name}", guard(view), methods=["GET", "OPTIONS"])
+        app.add_url_rule(
+            f"/options-{name}", f"options-{name}", guard(view), methods=["GET", "OPTIONS"]
+        )
 
     @app.route("/verify", methods=["GET", "OPTIONS"])
     def verify() -> Any:
         return jsonify(result=lib.verify_jwt_in_request())
 
 
-@pytest.mark.parametrize("path", ["/options-plain", "/options-refresh", "/options-fresh", "/verify"])
+@pytest.mark.parametrize(
+    "path", ["/options-plain", "/options-refresh", "/options-fresh", "/verify"]
+)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, None], ids=str)
 def test_options_requests_are_not_guarded(path: str, headers: dict[str, str] | None) -> None:
     """A preflight carries no credentials: OPTIONS goes to the view, and nothing is verified."""

@@ -1220,3 +1220,30 @@ def test_messages_hold_no_pem(data: st.DataObject) -> None:
         assert text is not None
         assert not (secret | pieces(password)) & pieces(text)
         assert not pieces(body.hex()) & pieces(text)
+
+
+@pytest.mark.parametrize("lock", [False, True], ids=["open", "locked"])
+@pytest.mark.parametrize("name", ["RS256", "ES256", "Ed25519"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["\n", "\n\n", ":", ": ", "\n: ", "!", "=", "\u00e9", "-----", "-----BEGIN X-----\n"],
+    ids=ascii,
+)
+def test_message_holds_no_line_of_a_pem(name: str, lock: bool, spoil: str) -> None:
+    """A blank line, a colon or the like within a PEM brings none of its lines into the error."""
+    pem = keys.pem(keys.private(name), encryption=keys.locked(b"password") if lock else None)
+    lines = pem.decode().splitlines()
+    secret = set().union(*(pieces(line) for line in lines[1:-1]))
+    seen = 0
+    for row in range(1, len(lines)):
+        for column in (0, 10, len(lines[row])):
+            line = lines[row][:column] + spoil + lines[row][column:]
+            text = "\n".join([*lines[:row], line, *lines[row + 1 :]])
+            for shown in (
+                refusal(lambda text=text: Key.from_pem(text, name)),  # type: ignore[misc]
+                refusal(lambda text=text: Key.from_pem(text, name, password="x")),  # type: ignore[misc]
+            ):
+                if shown is not None:
+                    seen += 1
+                    assert not secret & pieces(shown)
+    assert seen

@@ -93,8 +93,8 @@ class HMAC(Algorithm):
             return f"{self.name} needs a secret of {self.size} bytes at least, it has {len(key)}"
         if len(set(key)) < 8:
             return "the secret has fewer than 8 different characters"
-        if _PLACEHOLDER.match(key):
-            return "the secret begins like a placeholder from a tutorial"
+        if _is_placeholder(key):
+            return "the secret reads like a placeholder from a tutorial"
         return None
 
     def _bind(self, key: bytes) -> Sign:
@@ -267,9 +267,11 @@ def _ml_dsa() -> Iterable[Algorithm]:
     """ML-DSA where this build of ``cryptography`` can do it."""
     try:
         from cryptography.hazmat.primitives.asymmetric import mldsa
-
+    except ImportError:
+        return
+    try:
         mldsa.MLDSA44PublicKey.from_public_bytes(b"")
-    except (ImportError, UnsupportedAlgorithm):
+    except UnsupportedAlgorithm:
         return
     except ValueError:
         pass  # supported: it complains of the empty key, not of the algorithm
@@ -308,16 +310,29 @@ def get_algorithm(name: str) -> Algorithm:
     """
     algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise InvalidKeyError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+        # The name is not repeated: arguments get mixed up, and it may be the secret.
+        raise InvalidKeyError(f"no such algorithm; there are {', '.join(ALGORITHMS)}")
     return algorithm
 
 
 # ── weak keys that their library does not refuse ─────────────────────────────────────────
 
 _PLACEHOLDER = re.compile(
-    rb"(?i)(super[-_ ]?)*(jwt[-_ ]?)?"
-    rb"(secret|change[-_ ]?(me|this|it)|password|example|your|default)"
+    rb"(?i)secret|password|changeme|change[-_ ]?(me|this|it)|example|default|your|super|jwt|key"
+    rb"|0123456789|1234567890|abcdefgh|qwerty"
 )
+
+
+def _is_placeholder(secret: bytes) -> bool:
+    """Whether a secret is the kind that tutorials print: known words, and little beside them.
+
+    What is left without the words must look drawn at random: a random text of 32 bytes, as
+    base64 or hex, has more digits and more different characters than a sentence.
+    """
+    rest, found = _PLACEHOLDER.subn(b"", secret)
+    digits = sum(48 <= byte <= 57 for byte in rest)
+    return bool(found) and (digits < 4 or len(set(rest)) < 16)
+
 
 _ROCA_PRIMES = (
     *(3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73),

@@ -9,12 +9,13 @@ became an HMAC secret in so many libraries (CVE-2015-9235, CVE-2022-29217, CVE-2
 from __future__ import annotations
 
 import base64
+import contextlib
 import enum
 import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 from cryptography import x509
@@ -164,8 +165,7 @@ class Key:
         :param algorithm: needed but for elliptic curves, where the curve decides.
         :raises InvalidKeyError: if it can't be read or may not be used.
         """
-        data = pem.encode("utf-8", "surrogatepass") if isinstance(pem, str) else bytes(pem)
-        return cls._load("pem", data, password, algorithm, kid, allow_weak)
+        return cls._load("pem", _as_bytes(pem, "a PEM"), password, algorithm, kid, allow_weak)
 
     @classmethod
     def from_der(
@@ -181,7 +181,7 @@ class Key:
 
         :raises InvalidKeyError: if it can't be read or may not be used.
         """
-        return cls._load("der", bytes(der), password, algorithm, kid, allow_weak)
+        return cls._load("der", _as_bytes(der, "a DER key"), password, algorithm, kid, allow_weak)
 
     @classmethod
     def _load(
@@ -193,13 +193,20 @@ class Key:
         kid: str | KeyName | None,
         allow_weak: bool,
     ) -> Self:
-        if isinstance(password, str):
-            password = password.encode()
+        if password is not None:
+            password = _as_bytes(password, "a password")
         try:
             found = _load_any(data, password, form)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            # The library's message may say why (a wrong password, say); it quotes no key.
-            raise InvalidKeyError(f"can't read this {form.upper()} key: {error}") from None
+        except TypeError:
+            # The one thing that its reader raises this for.
+            wanted = "needs its password" if password is None else "has no password, one was given"
+            raise InvalidKeyError(f"this {form.upper()} key {wanted}") from None
+        except _CANT_READ:
+            # Not with the library's message: it quotes lines of a PEM that it can't read.
+            raise InvalidKeyError(
+                f"can't read this {form.upper()} key: is it whole, and of a supported kind"
+                f"{', and is its password right' if password else ''}?"
+            ) from None
         return cls.from_cryptography(found, algorithm, kid=kid, allow_weak=allow_weak)
 
     @classmethod
@@ -215,6 +222,8 @@ class Key:
 
         :raises InvalidKeyError: if it may not be used with this algorithm.
         """
+        if isinstance(key, x509.Certificate):
+            key = key.public_key()
         entry = get_algorithm(algorithm) if algorithm is not None else _only_algorithm(key)
         if entry.is_symmetric:
             raise InvalidKeyError(f"{entry.name} needs a shared secret, not a key pair")
@@ -249,7 +258,7 @@ class Key:
             raise InvalidKeyError(f"the JWK's alg is not {algorithm}")
         name = algorithm if algorithm is not None else stated
         if name is None and jwk.get("kty") == "EC":
-            name = _EC_ALGORITHMS.get(jwk.get("crv"))  # type: ignore[arg-type]  # any JSON value
+            name = _EC_ALGORITHMS.get(_member(jwk, "crv"))
         if name is None:
             raise InvalidKeyError("the JWK has no alg: say which algorithm it is for")
         entry = get_algorithm(name)
@@ -260,12 +269,12 @@ class Key:
             kid = jwk["kid"]
         if entry.is_symmetric:
             secret = _octets(jwk, "k")
-            return cls.from_secret(
-                secret, entry.name, kid=None if kid is AUTO else kid, allow_weak=allow_weak
-            )
+            name = None if kid is AUTO else kid
+            key = cls.from_secret(secret, entry.name, kid=name, allow_weak=allow_weak)
+            return key if may_sign else cls._make(entry, secret, None, name, allow_weak)
         try:
             public, private = _READERS[entry.kty](jwk, entry)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except _CANT_READ as error:
             if isinstance(error, InvalidKeyError):
                 raise
             raise InvalidKeyError("the JWK's members don't make a key") from None
@@ -356,6 +365,11 @@ class Key:
 _SSH = re.compile(rb"(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp\d+|sk-[a-z0-9-]+@openssh)")
 _JWK = re.compile(rb'["\']kty["\']\s*:')
 _SPACE = re.compile(rb"\s+")
+_BASE64_WORD = re.compile(rb"[A-Za-z0-9+/_-]{40,}")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+_SMALLEST_DER = 40
+"""Bytes: below that of any key that could verify a signature (Ed25519's has 44)."""
 
 
 def _other_kind(secret: bytes) -> str | None:
@@ -366,23 +380,50 @@ def _other_kind(secret: bytes) -> str | None:
         return "an SSH key"
     if _JWK.search(secret):
         return "a JWK"
-    if _is_der(secret):
+    if _holds_der(secret):
         return "a DER key"
-    try:
-        body = base64.b64decode(_SPACE.sub(b"", secret), altchars=b"-_", validate=False)
-    except ValueError:
-        return None
-    return "the body of a PEM" if _is_der(body) else None
+    if any(_holds_der(body) or _SSH.search(body) for body in _base64_bodies(secret)):
+        return "the body of a PEM or SSH key"
+    return None
+
+
+def _base64_bodies(secret: bytes) -> Iterator[bytes]:
+    """What a secret decodes to, if it is base64: whole, and each of its longer words."""
+    for word in {_SPACE.sub(b"", secret), *_BASE64_WORD.findall(secret)}:
+        text = word.translate(_TO_STANDARD, b"=")
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(text[: len(text) - (len(text) % 4 == 1)] + b"===")
+
+
+def _holds_der(data: bytes) -> bool:
+    """Whether there is a key in DER anywhere in the data."""
+    start = data.find(b"\x30")  # a SEQUENCE, as every key and certificate is
+    while start != -1:
+        size = _der_size(data[start : start + 6])
+        if _SMALLEST_DER <= size <= len(data) - start and _is_der(data[start : start + size]):
+            return True
+        start = data.find(b"\x30", start + 1)
+    return False
+
+
+def _der_size(head: bytes) -> int:
+    """The bytes of a DER value, its head included (X.690 section 8.1.3); 0 if it has none."""
+    if len(head) < 2:
+        return 0
+    if head[1] < 0x80:
+        return 2 + head[1]
+    count = head[1] & 0x7F
+    if not 0 < count <= 4 or len(head) < 2 + count:
+        return 0
+    return 2 + count + int.from_bytes(head[2 : 2 + count], "big")
 
 
 def _is_der(data: bytes) -> bool:
-    if data[:1] != b"\x30":  # a SEQUENCE, as every key and certificate is
-        return False
     try:
         _load_any(data, None, "der")
     except TypeError:
         return True  # a private key that asks for its password
-    except (ValueError, UnsupportedAlgorithm):
+    except _CANT_READ:
         try:
             # PKCS #1, which only has a loader for its PEM form.
             body = base64.b64encode(data)
@@ -392,6 +433,18 @@ def _is_der(data: bytes) -> bool:
         except (ValueError, UnsupportedAlgorithm):
             return False
     return True
+
+
+_CANT_READ = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What the library raises for a key or certificate that it can't read."""
+
+
+def _as_bytes(value: str | bytes, what: str) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise InvalidKeyError(f"{what} is a text or some bytes, not {type(value).__name__}")
 
 
 # ── PEM and DER ──────────────────────────────────────────────────────────────────────────
@@ -410,7 +463,7 @@ def _load_any(data: bytes, password: bytes | None, form: str) -> Any:
     except ValueError:
         try:
             return x509.load_der_x509_certificate(data).public_key()
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             return serialization.load_der_private_key(data, password)
 
 
@@ -450,6 +503,12 @@ def _jwk_mapping(jwk: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
     if not isinstance(jwk, Mapping):
         raise InvalidKeyError("a JWK is a mapping or a JSON text")
     return jwk
+
+
+def _member(jwk: Mapping[str, Any], name: str) -> str:
+    """A text member, or an empty text for anything else."""
+    value = jwk.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _obey_use(jwk: Mapping[str, Any]) -> bool:
@@ -508,7 +567,7 @@ def _read_rsa(jwk: Mapping[str, Any], entry: Algorithm) -> tuple[Any, Any]:
 
 
 def _read_ec(jwk: Mapping[str, Any], entry: Algorithm) -> tuple[Any, Any]:
-    curve = _CURVES.get(jwk.get("crv"))  # type: ignore[arg-type]  # any JSON value
+    curve = _CURVES.get(_member(jwk, "crv"))
     if curve is None:
         raise InvalidKeyError(f"the JWK's crv is none of {', '.join(_CURVES)}")
     size = (curve.key_size + 7) // 8
@@ -528,7 +587,7 @@ _EDWARDS: dict[str, tuple[Any, Any, int]] = {
 
 
 def _read_okp(jwk: Mapping[str, Any], entry: Algorithm) -> tuple[Any, Any]:
-    found = _EDWARDS.get(jwk.get("crv"))  # type: ignore[arg-type]  # any JSON value
+    found = _EDWARDS.get(_member(jwk, "crv"))
     if found is None:
         raise InvalidKeyError(f"the JWK's crv is none of {', '.join(_EDWARDS)}")
     public_type, private_type, size = found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from json import JSONDecodeError
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from ..exceptions import (
@@ -70,14 +71,13 @@ def header_segment(header: Mapping[str, Any], key: Key) -> str:
     """The first segment of a token: the header as JSON, as base64url."""
     if header.get("alg", key.algorithm) != key.algorithm:
         raise InvalidKeyError(f"the header's alg is not the key's, {key.algorithm}")
-    forbidden = FORBIDDEN_HEADERS.intersection(header)
-    if forbidden:
-        raise ValueError(f"no verifier of ours would take a header with {min(forbidden)!r}")
     text = json.dumps(
         {**header, "alg": key.algorithm}, separators=(",", ":"), sort_keys=True, allow_nan=False
     ).encode()
-    if len(text) > MAX_HEADER_BYTES:
-        raise ValueError(f"the header has {len(text)} bytes, the limit is {MAX_HEADER_BYTES}")
+    try:
+        _check_header(_parse_header(text))
+    except InvalidTokenError as error:
+        raise ValueError(f"no verifier of ours would take this header: {error}") from None
     return base64url.encode(text)
 
 
@@ -106,7 +106,7 @@ def parse(
         raise DecodeError("Not enough segments")
     header = _known_headers.get(segment)
     if header is None:
-        header = _parse_header(_segment(segment, "header", allow_padding))
+        header = MappingProxyType(_parse_header(_segment(segment, "header", allow_padding)))
         _check_header(header)
     return UnverifiedJWS(
         header,
@@ -184,8 +184,14 @@ def verify(jws: UnverifiedJWS, key: Key) -> bytes:
 
 
 def remember_header(jws: UnverifiedJWS) -> None:
-    """Keep the parsed header of a token that was accepted."""
-    if jws.header_segment not in _known_headers:
+    """Keep the parsed header of a token that was accepted.
+
+    Only one of plain texts, which nobody can change, and in its one canonical form.
+    """
+    segment = jws.header_segment
+    if segment in _known_headers or segment.endswith(b"="):
+        return
+    if all(type(value) is str for value in jws.header.values()):
         if len(_known_headers) >= _MAX_KNOWN_HEADERS:
             _known_headers.clear()
         _known_headers[jws.header_segment] = jws.header

@@ -1,0 +1,145 @@
+"""The application under test, and its tokens minted by hand: what is judged mints nothing here.
+
+`application()` builds a Flask application with one view for each kind of guard. `mint()` makes the
+text of a token from the standard library alone, any header and any claims under any secret.
+"""
+
+import base64
+import hmac
+import json
+import sys
+from collections.abc import Callable, Mapping
+from types import EllipsisType
+from typing import Any, Final
+
+import pytest
+from flask import Flask, Response, jsonify
+from werkzeug.test import TestResponse
+
+import flask_signet
+from flask_signet import JWTManager, jwt_required
+
+NOW: Final = 1_700_000_000
+"""The time of the fixture `clock`, in seconds since 1970."""
+
+# 64 bytes: long enough for HS512, so that no test has to deal with a weak secret.
+SECRET: Final = "9mJx2vQ7-Lr4TzWq_8bNcYd5HkFs3PgU1eRaXo6Zi0BtGnKwVhMjSuDyEpCfAlQx"
+OTHER_SECRET: Final = "Wq3-Zt8yKp5_Nf1uRb7LsXc2HdVj9GmEo4TaQi6wYv0JzPxUkBrMhDlFnSgCeAOy"
+CSRF: Final = "9b1d7a52-6f0e-4c5b-8f3e-2d8d6b3c4e55"
+ALL_LOCATIONS: Final = ["headers", "cookies", "query_string", "json"]
+PROFILES: Final = ("compatible", "strict")
+
+GUARDS: Final[dict[str, dict[str, bool]]] = {
+    "required": {},
+    "optional": {"optional": True},
+    "fresh": {"fresh": True},
+    "refresh": {"refresh": True},
+    "any-type": {"verify_type": False},
+    "unrevoked": {"skip_revocation_check": True},
+}
+METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+# ── the application ──────────────────────────────────────────────────────────────────────
+
+
+def describe() -> Response:
+    """What a view can know of the token that came with the request."""
+    return jsonify(
+        identity=flask_signet.get_jwt_identity(),
+        location=flask_signet.get_jwt_request_location(),
+        claims=flask_signet.get_jwt(),
+        header=flask_signet.get_jwt_header(),
+    )
+
+
+def application(profile: str = "compatible", **options: Any) -> Flask:
+    """An application with the views `/required`, `/optional`, … that `GUARDS` names, and `/open`.
+
+    :param options: of `app.config`.
+    """
+    app = Flask("tests.application")
+    app.config.update(JWT_PROFILE=profile, JWT_SECRET_KEY=SECRET)
+    app.config.update(options)
+    JWTManager(app)
+    for name, arguments in GUARDS.items():
+        guarded = jwt_required(**arguments)(describe)
+        app.add_url_rule(f"/{name}", name, guarded, methods=METHODS)
+    app.add_url_rule("/open", "open", lambda: jsonify(open=True), methods=METHODS)
+    return app
+
+
+def manager(app: Flask) -> JWTManager:
+    """The application's unnamed manager."""
+    found: JWTManager = app.extensions["flask-jwt-extended"]
+    return found
+
+
+# ── tokens ───────────────────────────────────────────────────────────────────────────────
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign(header: Any, payload: Any, secret: str = SECRET) -> str:
+    """Any JSON, or any bytes, as header and payload under a right HS256 signature."""
+    parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload))
+    text = ".".join(base64url(part) for part in parts)
+    return f"{text}.{base64url(hmac.digest(secret.encode(), text.encode(), 'sha256'))}"
+
+
+def claims(kind: str = "access", **changes: Any) -> dict[str, Any]:
+    """A payload that both profiles take; a change to `...` takes the claim out."""
+    made = {
+        "fresh": False,
+        "iat": NOW - 10,
+        "nbf": NOW - 10,
+        "exp": NOW + 900,
+        "jti": "3f0c5d6e-8a53-4b7e-9d5c-0b6a0f9f2a11",
+        "type": kind,
+        "sub": "alice",
+        "csrf": CSRF,
+    }
+    made.update(changes)
+    return {name: value for name, value in made.items() if not isinstance(value, EllipsisType)}
+
+
+def mint(
+    kind: str = "access",
+    *,
+    secret: str = SECRET,
+    header: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> str:
+    """The text of a token that both profiles take, but for the changes to its claims."""
+    typ = {"access": "at+jwt", "refresh": "rt+jwt"}.get(kind, "JWT")
+    return sign({"alg": "HS256", "typ": typ, **(header or {})}, claims(kind, **changes), secret)
+
+
+def expired(kind: str = "access", **changes: Any) -> str:
+    return mint(kind, iat=NOW - 900, nbf=NOW - 900, exp=NOW - 60, **changes)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+# ── time ─────────────────────────────────────────────────────────────────────────────────
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
+    """Have the whole package read this clock: each module of it that knows `now` by name."""
+    real = flask_signet.encoded_tokens.now
+    for name, module in list(sys.modules.items()):
+        if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
+            monkeypatch.setattr(module, "now", clock)
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────
+
+
+def answer(response: TestResponse) -> tuple[int, str]:
+    """Status and text of a refusal; status and identity of a success."""
+    body = response.get_json()
+    return response.status_code, body["identity"] if response.status_code == 200 else body["msg"]

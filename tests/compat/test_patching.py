@@ -1,0 +1,132 @@
+"""What applications' tests patch inside FJE (seen in public repositories) can be patched in ours.
+
+A drop-in must pass the application's own tests as well, and those replace parts of the library by
+their path. Each test here does so on both libraries; the change of the path's first word is the
+only one that a user makes.
+"""
+
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+from flask import Flask, Response, g, jsonify
+
+from tests.compat.harness import REFERENCE, SUBJECT, Side, build, submodule
+from tests.compat.minting import access, bearer
+
+LIBRARIES = pytest.mark.parametrize("lib", [REFERENCE, SUBJECT], ids=["FJE", "ours"])
+
+
+def views(lib: ModuleType, app: Flask, jwt: Any) -> None:
+    jwt.user_lookup_loader(lambda _header, data: {"name": data["sub"]})
+
+    @app.get("/identity")
+    @lib.jwt_required(fresh=True)
+    def identity() -> Response:
+        return jsonify(lib.get_jwt_identity())
+
+    @app.get("/user")
+    @lib.jwt_required()
+    def user() -> Response:
+        return jsonify(lib.current_user["name"])
+
+
+@pytest.fixture
+def side(lib: ModuleType) -> Side:
+    return Side(lib, build(lib, setup=views))
+
+
+def patch(lib: ModuleType, path: str, *replacement: Any, **arguments: Any) -> Any:
+    """`mock.patch("<lib>.<path>", ...)`."""
+    return mock.patch(f"{lib.__name__}.{path}", *replacement, **arguments)
+
+
+@LIBRARIES
+def test_the_guard_is_switched_off(lib: ModuleType, side: Side) -> None:
+    """`view_decorators.verify_jwt_in_request` is looked up at each call, with FJE's arguments."""
+    assert side.ask("/identity").status == 401
+    with patch(lib, "view_decorators.verify_jwt_in_request") as verify:
+        side.ask("/identity")
+    verify.assert_called_once_with(False, True, False, None, True, False)
+    assert side.ask("/identity").status == 401
+
+
+@LIBRARIES
+def test_the_guard_is_replaced_by_one_that_fills_g(lib: ModuleType, side: Side) -> None:
+    """A stand-in that writes `g._jwt_extended_jwt` makes the getters speak for it."""
+
+    def stand_in(*_arguments: Any, **_named: Any) -> None:
+        g._jwt_extended_jwt = {"sub": "tester"}
+
+    with patch(lib, "view_decorators.verify_jwt_in_request", stand_in):
+        assert side.ask("/identity").body == "tester"
+
+
+@LIBRARIES
+def test_the_claims_are_replaced(lib: ModuleType, side: Side) -> None:
+    """`utils.get_jwt` patched, the guard off: get_jwt_identity() reads the patched claims."""
+    with (
+        patch(lib, "view_decorators.verify_jwt_in_request"),
+        patch(lib, "utils.get_jwt", return_value={"sub": "tester"}),
+    ):
+        assert side.ask("/identity").body == "tester"
+
+
+@LIBRARIES
+def test_the_user_is_replaced(lib: ModuleType, side: Side) -> None:
+    """`utils.get_current_user` patched: the proxy `current_user` stands for the patched user."""
+    with (
+        patch(lib, "view_decorators.verify_jwt_in_request"),
+        patch(lib, "utils.get_current_user", return_value={"name": "tester"}),
+    ):
+        assert side.ask("/user").body == "tester"
+
+
+@LIBRARIES
+def test_the_decoded_request_is_replaced(lib: ModuleType, side: Side) -> None:
+    """`view_decorators._decode_jwt_from_request` patched: its claims are the request's."""
+    decoded = ({"sub": "tester"}, {"alg": "none"}, "headers")
+    path = "view_decorators._decode_jwt_from_request"
+    with patch(lib, path, return_value=decoded) as decode:
+        assert side.ask("/identity").body == "tester"
+    assert decode.call_args.args[:2] == (None, True)
+    error = submodule(lib, "exceptions").JWTDecodeError("Token has expired")
+    with patch(lib, path, side_effect=error):
+        answer = side.ask("/identity")
+    assert (answer.status, answer.body) == (422, {"msg": "Token has expired"})
+
+
+@LIBRARIES
+def test_the_cookie_reader_is_replaced(lib: ModuleType) -> None:
+    """`view_decorators._decode_jwt_from_cookies` patched: the token that it gives is verified."""
+    side = Side(lib, build(lib, {"JWT_TOKEN_LOCATION": ["cookies"]}))
+    given = (access(sub="tester"), None)
+    with patch(lib, "view_decorators._decode_jwt_from_cookies", return_value=given) as read:
+        assert side.ask("/required", method="POST").body["identity"] == "tester"
+    read.assert_called_once_with(False)
+
+
+@LIBRARIES
+def test_the_header_reader_is_replaced(lib: ModuleType, side: Side) -> None:
+    """So with `_decode_jwt_from_headers`."""
+    given = (access(sub="tester", fresh=True), None)
+    with patch(lib, "view_decorators._decode_jwt_from_headers", return_value=given):
+        assert side.ask("/identity").body == "tester"
+
+
+@LIBRARIES
+def test_the_loaded_user_is_replaced(lib: ModuleType, side: Side) -> None:
+    """`view_decorators._load_user` patched: the user is not looked up."""
+    loaded = {"loaded_user": {"name": "tester"}}
+    with patch(lib, "view_decorators._load_user", return_value=loaded):
+        assert side.ask("/user", headers=bearer(access())).body == "tester"
+
+
+@LIBRARIES
+@pytest.mark.parametrize("module", ["", "utils."])
+def test_a_getter_is_replaced_where_it_is_exported(lib: ModuleType, module: str) -> None:
+    """An application that calls `flask_signet.get_jwt_identity()` by its path sees the patch."""
+    with patch(lib, f"{module}get_jwt_identity", return_value="tester"):
+        owner = getattr(lib, module.rstrip(".")) if module else lib
+        assert owner.get_jwt_identity() == "tester"
