@@ -255,7 +255,7 @@ class Key:
         jwk = _jwk_mapping(jwk)
         stated = jwk.get("alg")
         if stated is not None and algorithm is not None and stated != algorithm:
-            raise InvalidKeyError(f"the JWK's alg is not {algorithm}")
+            raise InvalidKeyError("the JWK's alg is not the algorithm given")
         name = algorithm if algorithm is not None else stated
         if name is None and jwk.get("kty") == "EC":
             name = _EC_ALGORITHMS.get(_member(jwk, "crv"))
