@@ -36,7 +36,7 @@ format: $(READY) ## put the code into shape
 
 bench: $(READY) ## run every benchmark in turn (each prints a table of ratios)
 	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
-		printf '\n== %s\n' "$$script"; $(BIN)/python "$$script"; done
+		printf '\n== %s\n' "$$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; done
 
 docs: $(READY) ## build the documentation into build/docs
 	$(BIN)/python -m sphinx -q --fail-on-warning --keep-going -b html docs build/docs

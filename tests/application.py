@@ -84,7 +84,9 @@ def base64url(data: bytes) -> str:
 
 def sign(header: Any, payload: Any, secret: str = SECRET) -> str:
     """Any JSON, or any bytes, as header and payload under a right HS256 signature."""
-    parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload))
+    parts = (
+        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)
+    )
     text = ".".join(base64url(part) for part in parts)
     return f"{text}.{base64url(hmac.digest(secret.encode(), text.encode(), 'sha256'))}"
 

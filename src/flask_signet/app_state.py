@@ -134,7 +134,8 @@ def current_state(name: str = "") -> AppState:
     :raises RuntimeError: if there is no such manager, or no application context.
     """
     try:
-        state: AppState = current_app.extensions[EXTENSION][name]
+        # By way of the object: each attribute of a proxy costs as much as this whole look-up.
+        state: AppState = current_app._get_current_object().extensions[EXTENSION][name]  # type: ignore[attr-defined]  # it is a LocalProxy
     except KeyError:
         raise RuntimeError(_NO_MANAGER) from None
     return state

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import g, has_request_context, request
+from flask import Request, g, has_request_context, request
 from werkzeug.local import LocalProxy
 
 from .app_state import AppState, current_state
@@ -62,9 +62,10 @@ def absent() -> CurrentToken:
     return CurrentToken({}, {}, {"loaded_user": None}, None, None)
 
 
-def remember(state: AppState, current: CurrentToken, *, mirror: bool = True) -> None:
-    """Make it the current token of this request, for this manager."""
-    carrier = request._get_current_object()  # type: ignore[attr-defined]  # it is a LocalProxy
+def remember(
+    state: AppState, carrier: Request, current: CurrentToken, *, mirror: bool = True
+) -> None:
+    """Make it the current token of the request ``carrier``, for this manager."""
     carrier.__dict__.setdefault("_flask_signet", {})[state.manager.name] = current
     if mirror and not state.manager.name:
         target = g._get_current_object()

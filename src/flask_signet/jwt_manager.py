@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response
 
 from . import cookies, current_token, error_handlers, sessions
 from .app_state import EXTENSION, AppState, current_state
@@ -15,7 +14,7 @@ from .config import check_names, config, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
 from .tokens.token import TokenPair
-from .view_decorators import Guard, Locations, V, guard
+from .view_decorators import Guard, Locations, guard, guard_with
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
@@ -183,18 +182,11 @@ class JWTManager:
         skip_revocation_check: bool = False,
     ) -> Guard:
         """:func:`flask_signet.jwt_required` for this manager's tokens."""
-
-        def decorate(view: V) -> V:
-            @wraps(view)
-            def guarded(*args: Any, **kwargs: Any) -> Any:
-                self.verify_jwt_in_request(
-                    optional, fresh, refresh, locations, verify_type, skip_revocation_check
-                )
-                return current_app.ensure_sync(view)(*args, **kwargs)
-
-            return cast(V, guarded)
-
-        return decorate
+        return guard_with(
+            lambda: self.verify_jwt_in_request(
+                optional, fresh, refresh, locations, verify_type, skip_revocation_check
+            )
+        )
 
     def verify_jwt_in_request(
         self,

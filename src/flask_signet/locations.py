@@ -37,7 +37,8 @@ class Found(NamedTuple):
 def from_headers(settings: Settings, *, refresh: bool) -> Found:
     """The token of ``Authorization: Bearer <token>`` (RFC 6750 section 2.1)."""
     name, scheme = settings.header_name, settings.header_type
-    value = request.headers.get(name, "").strip().strip(",")
+    headers = request._get_current_object().headers  # type: ignore[attr-defined]  # a proxy
+    value: str = headers.get(name, "").strip().strip(",")
     if not value:
         raise NoAuthorizationError(f"Missing {name} Header")
     parts = value.split()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar, cast, overload
 
-from flask import current_app, request
+from flask import Request, current_app, request
 
 from . import current_token
 from .app_state import AppState, Configured, current_state
@@ -89,14 +90,27 @@ def jwt_required(
     if callable(optional):
         return jwt_required()(optional)
 
+    def check() -> None:
+        # By its name in this module, at each call: tests replace it there.
+        verify_jwt_in_request(
+            optional, fresh, refresh, locations, verify_type, skip_revocation_check
+        )
+
+    return guard_with(check)
+
+
+def guard_with(check: Callable[[], Any]) -> Guard:
+    """A decorator whose view runs once a check has let its request pass."""
+
     def decorate(view: V) -> V:
+        is_async = iscoroutinefunction(view)  # asked once here, not at every request
+
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            # By its name in this module, at each call: tests replace it there.
-            verify_jwt_in_request(
-                optional, fresh, refresh, locations, verify_type, skip_revocation_check
-            )
-            return current_app.ensure_sync(view)(*args, **kwargs)
+            check()
+            if is_async:
+                return current_app.ensure_sync(view)(*args, **kwargs)
+            return view(*args, **kwargs)
 
         return cast(V, guarded)
 
@@ -114,8 +128,9 @@ def guard(
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """:func:`verify_jwt_in_request` for any manager."""
     configured = state.configured()  # one look at the options for the whole request
-    if request.method == "OPTIONS" and _is_exempt(configured.settings):
-        current_token.remember(state, current_token.absent(), mirror=False)
+    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    if carrier.method == "OPTIONS" and _is_exempt(configured.settings):
+        current_token.remember(state, carrier, current_token.absent(), mirror=False)
         return None
     try:
         current = _current(
@@ -127,12 +142,12 @@ def guard(
         if not optional:
             bind(error, state)
             raise
-        current_token.remember(state, current_token.absent())
+        current_token.remember(state, carrier, current_token.absent())
         return None
     except SignetError as error:
         bind(error, state)
         raise
-    current_token.remember(state, current)
+    current_token.remember(state, carrier, current)
     return current.header, current.payload
 
 

@@ -94,7 +94,7 @@ def test_the_guard_keeps_the_views_name_and_docstring() -> None:
     """Flask names endpoints after functions, so the guard must not hide the name."""
     for lib in (REFERENCE, SUBJECT):
 
-        @lib.jwt_required()  # type: ignore[untyped-decorator] # a library chosen at run time
+        @lib.jwt_required()
         def profile() -> str:
             """Who you are."""
             return "x"

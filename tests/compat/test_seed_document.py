@@ -44,7 +44,7 @@ def rc(redis_url: str) -> Iterator["redis.Redis"]:
             def get(self, name: str) -> Any:
                 return client.get(name=name)
 
-        yield Remembering()  # type: ignore[misc] # stands in for the client's two methods
+        yield Remembering()
         if seen:
             client.delete(*seen)
 
@@ -87,13 +87,13 @@ def application(lib: ModuleType, rc: Any) -> Flask:
     jwt = lib.JWTManager()
 
     @jwt.token_in_blocklist_loader
-    def check_if_token_revoked(jwt_header, jwt_payload: dict) -> bool:  # type: ignore[no-untyped-def,type-arg] # to the letter
+    def check_if_token_revoked(jwt_header, jwt_payload: dict) -> bool:
         """
         사용된 액세스 토큰(access_token)의 재사용을 방지합니다.
         """
 
         if not jwt_payload and "jti" not in jwt_payload:
-            return None  # type: ignore[return-value] # to the letter
+            return None
 
         jti = jwt_payload.get("jti")
         token = rc.get(name=jti)
@@ -108,7 +108,7 @@ def application(lib: ModuleType, rc: Any) -> Flask:
     jwt_required, get_jwt, get_jwt_identity = lib.jwt_required, lib.get_jwt, lib.get_jwt_identity
 
     class Auth(MethodView):
-        def post(self):  # type: ignore[no-untyped-def]
+        def post(self):
             """토큰 발급"""
             args = request.get_json()
             user = next((u for u in User.rows.values() if u.name == args.get("name")), None)
@@ -121,7 +121,7 @@ def application(lib: ModuleType, rc: Any) -> Flask:
             return make_response(jsonify(msg="no"), 401)
 
         @jwt_required()
-        def get(self):  # type: ignore[no-untyped-def]
+        def get(self):
             """사용자 조회"""
 
             user = User.query.get(ident=get_jwt_identity())
@@ -129,14 +129,14 @@ def application(lib: ModuleType, rc: Any) -> Flask:
             return make_response(dumps(obj=user, ensure_ascii=False, indent=4), 200)
 
         @jwt_required(refresh=True)
-        def patch(self):  # type: ignore[no-untyped-def]
+        def patch(self):
             """토큰 갱신"""
 
             access_token = create_access_token(identity=get_jwt_identity())
             return make_response(jsonify(access_token=access_token), 201)
 
         @jwt_required()
-        def delete(self):  # type: ignore[no-untyped-def]
+        def delete(self):
             """토큰 폐기"""
 
             rc.set(name=get_jwt().get("jti"), value="")
@@ -145,7 +145,7 @@ def application(lib: ModuleType, rc: Any) -> Flask:
     class DeleteAsPrinted(MethodView):
         """The tutorial prints `delete` without a decorator."""
 
-        def delete(self):  # type: ignore[no-untyped-def]
+        def delete(self):
             """토큰 폐기"""
 
             rc.set(name=get_jwt().get("jti"), value="")

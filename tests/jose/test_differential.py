@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import joserfc.jws
 import joserfc.jwt
 import jwt
+import pytest
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -671,6 +672,7 @@ def judge(made: Case, seen: Counter[str] | None = None) -> list[str]:
     return wrong
 
 
+@pytest.mark.timeout(180 * EFFORT)
 def test_same_verdict_or_a_reason() -> None:
     """On a hundred thousand tokens all three agree, or a stated reason holds of the token."""
     seen: Counter[str] = Counter()

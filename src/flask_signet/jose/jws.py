@@ -21,6 +21,7 @@ from ..exceptions import (
     InvalidTokenError,
 )
 from . import base64url
+from .base64url import decode
 from .jwk import MAX_KID_LENGTH, Key
 from .strict_json import loads_object
 
@@ -99,6 +100,7 @@ def parse(
     """
     if len(token) > max_length:
         raise DecodeError("Token is too long")
+    # What isn't ASCII becomes "?", which is in no segment's alphabet.
     raw = token.encode("ascii", "replace") if isinstance(token, str) else token
     signing_input, dot, signature_segment = raw.rpartition(b".")
     segment, another, payload_segment = signing_input.partition(b".")
@@ -122,7 +124,7 @@ def _segment(segment: bytes, name: str, allow_padding: bool) -> bytes:
     if allow_padding and segment.endswith(b"=") and len(segment) % 4 == 0:
         segment = segment.rstrip(b"=")
     try:
-        return base64url.decode(segment)
+        return decode(segment)
     except ValueError:
         raise DecodeError(f"Invalid {name} padding") from None
 

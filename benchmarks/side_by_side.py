@@ -1,0 +1,54 @@
+"""Time several functions in turn, in small slices, so that a noisy machine is noisy for all.
+
+An absolute time on a shared machine says little. Slices of a millisecond or two, interleaved, see
+the same machine, and their ratio repeats.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+ROUNDS = 101
+SLICE_SECONDS = 0.002
+
+
+def measure(functions: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Microseconds of CPU per call: the median of the slices, each function in each round."""
+    counts = {name: _calls_per_slice(function) for name, function in functions.items()}
+    slices: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(ROUNDS):
+        for name, function in functions.items():
+            slices[name].append(_slice(function, counts[name]))
+    return {name: statistics.median(times) * 1e6 for name, times in slices.items()}
+
+
+def _slice(function: Callable[[], object], count: int) -> float:
+    start = time.process_time()
+    for _ in range(count):
+        function()
+    return (time.process_time() - start) / count
+
+
+def _calls_per_slice(function: Callable[[], object]) -> int:
+    _slice(function, 20)  # warm
+    return max(5, int(SLICE_SECONDS / max(_slice(function, 20), 1e-7)))
+
+
+def versions(*packages: str) -> str:
+    """What was compared, and on which Python."""
+    named = []
+    for package in packages:
+        try:
+            named.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            named.append(f"{package} (not installed)")
+    return f"Python {sys.version.split()[0]}, {', '.join(named)}"
+
+
+def show(line: str) -> None:
+    """A line of the report."""
+    sys.stdout.write(line + "\n")

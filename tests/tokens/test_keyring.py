@@ -1,0 +1,194 @@
+"""A key ring: the first key signs, all verify, and a token can't choose what it is checked by."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from flask_signet import Key, KeyRing
+from flask_signet.exceptions import (
+    InvalidAlgorithmError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    SignetError,
+)
+from tests.jose import keys
+
+
+def secret(kid: str | None, number: int = 0, algorithm: str = "HS256") -> Key:
+    return Key.from_secret(keys.private(algorithm, number), algorithm, kid=kid)
+
+
+def pair(kid: str | None, algorithm: str = "RS256", number: int = 0) -> Key:
+    return Key.from_cryptography(keys.private(algorithm, number), algorithm, kid=kid)
+
+
+def refusal(ring: KeyRing, header: dict[str, Any]) -> tuple[type[SignetError], str]:
+    with pytest.raises(SignetError) as caught:
+        ring.candidates(header)
+    return type(caught.value), str(caught.value)
+
+
+NOT_ALLOWED = (InvalidAlgorithmError, "The specified alg value is not allowed")
+NOT_SPECIFIED = (InvalidAlgorithmError, "Algorithm not specified")
+NOT_OURS = (InvalidSignatureError, "Signature verification failed")
+
+
+# ── what a ring is ───────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_a_sequence_of_its_keys() -> None:
+    """A ring gives its keys back in order, and shows none of what they hold."""
+    new, old = secret("new", 1), secret("old", 0)
+    ring = KeyRing(new, old)
+    assert isinstance(ring, Sequence)
+    assert list(ring) == [new, old]
+    assert (len(ring), ring[0], ring[-1], ring[:1]) == (2, new, old, (new,))
+    assert old in ring
+    assert repr(ring) == "<KeyRing [<Key HS256 secret kid='new'>, <Key HS256 secret kid='old'>]>"
+
+
+def test_rotation_is_a_new_ring() -> None:
+    """KeyRing(new, *old) signs with the new key and takes the tokens of all."""
+    old = KeyRing(secret("a"))
+    new = KeyRing(secret("b", 1), *old)
+    assert new.signing_key is new[0]
+    assert [list(new.candidates({"alg": "HS256", "kid": kid})) for kid in "ab"] == [
+        [old[0]],
+        [new[0]],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ring", "signs"),
+    [
+        ([secret("a"), secret("b", 1)], 0),
+        ([pair("a").public_key(), pair("b", number=1)], 1),
+        ([pair("a").public_key(), pair("b", number=1), pair("c", "ES256")], 1),
+        ([pair("a").public_key()], None),
+    ],
+)
+def test_the_first_key_that_can_sign_signs(ring: list[Key], signs: int | None) -> None:
+    """Public keys are passed over for signing; a ring of them alone signs nothing."""
+    assert KeyRing(*ring).signing_key is (None if signs is None else ring[signs])
+
+
+@pytest.mark.parametrize(
+    ("ring", "message"),
+    [
+        ([], "a key ring needs a key"),
+        ([secret("a"), secret("a", 1)], "two keys of the ring have the same kid"),
+        ([secret("a"), pair("a")], "two keys of the ring have the same kid"),
+        ([pair("a"), pair("a").public_key()], "two keys of the ring have the same kid"),
+        ([secret("a"), secret(None), secret("a")], "two keys of the ring have the same kid"),
+        ([secret(None), pair(None)], "keys of different families need a kid each"),
+        ([pair(None, "ES256"), pair(None, "ES384")], "keys of different families need a kid each"),
+        ([pair(None), pair(None, "ES256"), secret("a")], "of different families need a kid each"),
+    ],
+)
+def test_a17_a_ring_that_is_none(ring: list[Key], message: str) -> None:
+    """No keys, one name for two keys, and nameless keys that only alg tells apart are refused."""
+    with pytest.raises(InvalidKeyError, match=message):
+        KeyRing(*ring)
+
+
+@pytest.mark.parametrize(
+    ("ring", "is_named"),
+    [
+        ([secret("a")], True),
+        ([secret("a"), pair("b")], True),
+        ([secret(None)], False),
+        ([secret("a"), secret(None, 1)], False),
+    ],
+)
+def test_is_named(ring: list[Key], is_named: bool) -> None:
+    """A ring is named if every key of it is."""
+    assert KeyRing(*ring).is_named is is_named
+
+
+# ── which keys may have signed a token ───────────────────────────────────────────────────
+
+
+def test_a_kid_chooses_its_key_alone() -> None:
+    """A token that names a key of the ring is for that key: no other is tried."""
+    ring = KeyRing(secret("a"), secret("b", 1), pair("c"), pair("d", "ES256"))
+    for key in ring:
+        assert list(ring.candidates({"alg": key.algorithm, "kid": key.kid})) == [key]
+
+
+@pytest.mark.parametrize("kid", ["z", "A", "a ", "", "a\0", "../a", "a' OR '1'='1"])
+def test_b3_an_unknown_kid_is_refused_and_no_other_key_tried(kid: str) -> None:
+    """A kid is compared whole; a token that names no key of ours was signed by none."""
+    for ring in (
+        KeyRing(secret("a")),
+        KeyRing(secret("a"), secret("b", 1)),
+        KeyRing(pair("a"), secret("b")),
+    ):
+        assert refusal(ring, {"alg": "HS256", "kid": kid}) == NOT_OURS
+
+
+def test_a_kid_does_not_change_the_algorithm() -> None:
+    """The key that a token names keeps its own algorithm: verify compares, the ring hands out."""
+    ring = KeyRing(pair("a"), secret("b"))
+    for claimed in ("HS256", "none", "RS512"):
+        assert [key.algorithm for key in ring.candidates({"alg": claimed, "kid": "a"})] == ["RS256"]
+
+
+def test_nameless_keys_are_tried_by_alg() -> None:
+    """Secrets without names are tried in order; a kid that another library wrote is ignored."""
+    new, old, longer = secret(None, 1), secret(None, 0), secret(None, 2, "HS512")
+    ring = KeyRing(new, old, longer)
+    for header in ({"alg": "HS256"}, {"alg": "HS256", "kid": "theirs"}):
+        assert list(ring.candidates(header)) == [new, old]
+    assert list(ring.candidates({"alg": "HS512"})) == [longer]
+    assert refusal(ring, {"alg": "HS384"}) == NOT_ALLOWED
+
+
+def test_a_token_without_a_kid_is_matched_by_alg_in_one_family() -> None:
+    """Where all keys are of one family, named or not, a token from before the names is taken."""
+    named, nameless = secret("a"), secret(None, 1)
+    ring = KeyRing(named, nameless)
+    assert list(ring.candidates({"alg": "HS256"})) == [named, nameless]
+    assert list(ring.candidates({"alg": "HS256", "kid": "a"})) == [named]
+    assert list(ring.candidates({"alg": "HS256", "kid": "other"})) == [nameless]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"alg": "HS256"}, {"alg": "RS256"}, {"alg": "ES256"}, {"alg": "HS256", "kid": None}],
+)
+def test_a2_alg_never_chooses_between_families(header: dict[str, Any]) -> None:
+    """In a ring of several families a token must name its key (RFC 8725 section 3.1)."""
+    ring = KeyRing(secret("a"), pair("b"), pair("c", "ES256"))
+    assert refusal(ring, header) == NOT_ALLOWED
+
+
+def test_a2_named_keys_of_other_families_leave_the_nameless_alone() -> None:
+    """Beside named keys of other families, alg finds the nameless ones and nothing else."""
+    nameless, named = secret(None), pair("b")
+    ring = KeyRing(nameless, named)
+    assert list(ring.candidates({"alg": "HS256"})) == [nameless]
+    assert list(ring.candidates({"alg": "RS256", "kid": "b"})) == [named]
+    assert refusal(ring, {"alg": "RS256"}) == NOT_ALLOWED
+    assert refusal(ring, {"alg": "RS256", "kid": "z"}) == NOT_OURS
+
+
+@pytest.mark.parametrize(
+    ("header", "refused"),
+    [
+        ({}, NOT_SPECIFIED),
+        ({"kid": "a"}, NOT_SPECIFIED),
+        *(
+            ({"alg": alg}, NOT_ALLOWED)
+            for alg in ("none", "None", "", "hs256", "HS256 ", "HS256\0", "HS384", "RS256")
+        ),
+        *(({"alg": alg}, NOT_ALLOWED) for alg in (None, 256, True, ["HS256"], {"HS256": 1})),
+        *(({"alg": alg, "kid": "a"}, NOT_ALLOWED) for alg in (None, 256, ["HS256"])),
+    ],
+    ids=repr,
+)
+def test_a1_an_alg_is_one_of_the_keys(
+    header: dict[str, Any], refused: tuple[type[SignetError], str]
+) -> None:
+    """An alg that is no text, or not to the letter that of a key, finds no key."""
+    assert refusal(KeyRing(secret("a")), header) == refused
