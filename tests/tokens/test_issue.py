@@ -112,20 +112,22 @@ def test_no_lifetime_is_refused(zero: float) -> None:
 
 # ── what goes in comes out ───────────────────────────────────────────────────────────────
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**64 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"]))
+    | TEXT
 )
 CLAIMS = st.dictionaries(
-    st.text(st.characters(exclude_categories=["Cs"])).map("x".__add__),
+    TEXT.map("x".__add__),
     st.recursive(
         SCALARS,
-        lambda inner: st.lists(inner) | st.dictionaries(st.text('abc\\"é[{'), inner),
-        max_leaves=20,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+        max_leaves=8,
     ),
+    max_size=5,
 )
 
 
@@ -135,14 +137,19 @@ def test_any_json_comes_back(claims: dict[str, Any]) -> None:
     assert issued(claims) == {**ALICE, **claims}
 
 
+NAMES = st.sampled_from([1, "1", None, "null", True, "true", 1.0, "1.0", "\ud800", "a"])
+NUMBERS = st.sampled_from([10**20, 10**20 - 1, -(10**19), 1 - 10**19, 1.5e300, math.nan, math.inf])
+
+
 @given(
     claims=st.dictionaries(
-        st.text(max_size=3) | st.integers(0, 3) | st.none() | st.booleans(),
+        NAMES,
         st.recursive(
-            st.integers() | st.floats() | st.text(max_size=3),
-            lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(0, 9), inner),
-            max_leaves=50,
+            NUMBERS | st.just("\udfff") | st.just("[["),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=2),
+            max_leaves=5,
         ),
+        max_size=3,
     )
 )
 def test_what_is_signed_is_taken(claims: dict[Any, Any]) -> None:
@@ -188,7 +195,10 @@ def test_the_default_is_asked_for_what_is_not_json() -> None:
     claims = {"price": Decimal("1.5"), "id": uuid.UUID(int=5), "n": 1, "list": [Decimal(2)]}
     assert issued(claims, default=default) == {
         **ALICE,
-        **{"price": "1.5", "id": str(uuid.UUID(int=5)), "n": 1, "list": ["2"]},
+        "price": "1.5",
+        "id": str(uuid.UUID(int=5)),
+        "n": 1,
+        "list": ["2"],
     }
     assert asked == [Decimal("1.5"), uuid.UUID(int=5), Decimal(2)]
 
@@ -261,9 +271,10 @@ def test_c5_no_nan(number: float) -> None:
             issued(claims)
 
 
-@pytest.mark.parametrize("text", ["\ud800", "\udfff", "a\udc00b", "\udc00\ud800"])
-def test_c5_no_half_of_a_pair(text: str) -> None:
+@pytest.mark.parametrize("half", [0xD800, 0xDBFF, 0xDC00, 0xDFFF], ids=hex)
+def test_c5_no_half_of_a_pair(half: int) -> None:
     """Half of a surrogate pair is no character, as a value or as a name."""
+    text = f"a{chr(half)}b"
     for claims in ({"text": text}, {text: 1}, {"in": [{"here": text}]}):
         with pytest.raises(ValueError, match="half of a surrogate pair"):
             issued(claims)
@@ -360,7 +371,7 @@ def test_the_cache_of_segments_does_not_grow(segments: dict[Any, str]) -> None:
 def test_b1_no_header_that_brings_a_key(member: str) -> None:
     """A header member that our verifier refuses is refused here, as text or anything else."""
     for value in ("x", ["x"], {"kty": "oct"}, True):
-        with pytest.raises(ValueError, match=f"'{member}'"):
+        with pytest.raises(ValueError, match=member):
             encode({member: value}, dict(ALICE), KEY)
 
 
