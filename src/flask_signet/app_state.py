@@ -42,8 +42,8 @@ class Configured:
     def __init__(
         self, settings: Settings, snapshot: tuple[Any, ...], build: Callable[[Settings], KeyRing]
     ) -> None:
-        self.settings = settings
-        self.snapshot = snapshot
+        self.settings: Settings = settings
+        self.snapshot: tuple[Any, ...] = snapshot
         self._build = build
         self._ring: KeyRing | None = None
         self._loaded: OrderedDict[Any, tuple[Key, ...]] = OrderedDict()
@@ -84,9 +84,9 @@ class AppState:
     __slots__ = ("_configured", "_profile", "_reader", "app", "callbacks", "manager", "prefix")
 
     def __init__(self, app: Flask, manager: JWTManager, prefix: str) -> None:
-        self.app = app
-        self.manager = manager
-        self.prefix = prefix
+        self.app: Flask = app
+        self.manager: JWTManager = manager
+        self.prefix: str = prefix
         self.callbacks: Callbacks = manager.callbacks
         self._reader = OptionReader(prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
         self._profile = app.config.get(f"{prefix}PROFILE", "compatible")

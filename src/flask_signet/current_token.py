@@ -42,6 +42,12 @@ class CurrentToken:
 
     __slots__ = ("header", "identity", "location", "payload", "user")
 
+    header: dict[str, Any]
+    payload: dict[str, Any]
+    user: dict[str, Any] | None
+    location: str | None
+    identity: Any
+
     def __init__(
         self,
         header: dict[str, Any],
@@ -213,5 +219,4 @@ current_user: Any = LocalProxy(get_current_user)
 def current_user_context_processor() -> dict[str, Any]:
     """``current_user`` for templates: None where no guard has run."""
     loaded = _read("user", None)
-    found = loaded is not _MISSING and loaded is not None
-    return {"current_user": loaded["loaded_user"] if found else None}
+    return {"current_user": loaded["loaded_user"] if isinstance(loaded, dict) else None}

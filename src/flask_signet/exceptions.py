@@ -99,6 +99,8 @@ class SignetError(HTTPException):
     proved: ClassVar[Proved] = "nothing"
     challenge: ClassVar[str] = "invalid_token"
 
+    description: str | None
+
     #: Makes the response. Set by the manager that refused; it calls the matching loader.
     renderer: Callable[[Any], Response] | None = None
 
@@ -208,61 +210,61 @@ class JWTExtendedException(SignetError):
 class JWTDecodeError(JWTExtendedException):
     """A claim that this library needs is missing or of the wrong kind."""
 
-    status = 422
-    proved = "signature"
+    status: ClassVar[int] = 422
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidHeaderError(JWTExtendedException):
     """The header that should hold the token does not have the right form."""
 
-    status = 422
-    error_code = "invalid_request"
-    challenge = "invalid_request"
+    status: ClassVar[int] = 422
+    error_code: ClassVar[str] = "invalid_request"
+    challenge: ClassVar[str] = "invalid_request"
 
 
 class InvalidQueryParamError(JWTExtendedException):
     """The query parameter that should hold the token does not have the right form."""
 
-    status = 422
-    error_code = "invalid_request"
-    challenge = "invalid_request"
+    status: ClassVar[int] = 422
+    error_code: ClassVar[str] = "invalid_request"
+    challenge: ClassVar[str] = "invalid_request"
 
 
 class AmbiguousTokenError(JWTExtendedException):
     """The request carries more than one token; RFC 6750 section 2 forbids it."""
 
-    status = 400
-    error_code = "invalid_request"
-    challenge = "invalid_request"
+    status: ClassVar[int] = 400
+    error_code: ClassVar[str] = "invalid_request"
+    challenge: ClassVar[str] = "invalid_request"
 
 
 class NoAuthorizationError(JWTExtendedException):
     """The request carries no token where one is looked for."""
 
-    status = 401
-    error_code = "token_missing"
-    challenge = ""
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "token_missing"
+    challenge: ClassVar[str] = ""
 
 
 class CSRFError(JWTExtendedException):
     """A cookie came without the proof that this site's own page sent it."""
 
-    status = 401
-    error_code = "csrf_failed"
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "csrf_failed"
 
 
 class WrongTokenError(JWTExtendedException):
     """A refresh token where an access token is needed, or the other way round."""
 
-    status = 422
-    error_code = "wrong_token_type"
-    proved = "token"
+    status: ClassVar[int] = 422
+    error_code: ClassVar[str] = "wrong_token_type"
+    proved: ClassVar[Proved] = "token"
 
 
 class _WithToken(JWTExtendedException):
     """An error about a verified token: it carries the header and the payload."""
 
-    proved = "token"
+    proved: ClassVar[Proved] = "token"
 
     def __init__(
         self, message: str, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]
@@ -275,8 +277,8 @@ class _WithToken(JWTExtendedException):
 class RevokedTokenError(_WithToken):
     """The token was revoked."""
 
-    status = 401
-    error_code = "token_revoked"
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "token_revoked"
 
     def __init__(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> None:
         super().__init__("Token has been revoked", jwt_header, jwt_data)
@@ -285,55 +287,55 @@ class RevokedTokenError(_WithToken):
 class FreshTokenRequired(_WithToken):
     """The token is good, but its owner did not just log in."""
 
-    status = 401
-    error_code = "fresh_token_required"
-    challenge = "insufficient_user_authentication"  # RFC 9470 section 3
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "fresh_token_required"
+    challenge: ClassVar[str] = "insufficient_user_authentication"  # RFC 9470 section 3
 
 
 class UserLookupError(_WithToken):
     """``user_lookup_loader`` found nobody for this token."""
 
-    status = 401
-    error_code = "user_not_found"
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "user_not_found"
 
 
 class UserClaimsVerificationError(_WithToken):
     """``token_verification_loader`` refused the token."""
 
-    status = 400
-    error_code = "claims_rejected"
+    status: ClassVar[int] = 400
+    error_code: ClassVar[str] = "claims_rejected"
 
 
 class InvalidTokenError(SignetError):
     """The token is not acceptable; PyJWT's classes of the same names lie below."""
 
-    status = 422
+    status: ClassVar[int] = 422
 
 
 class DecodeError(InvalidTokenError):
     """The text is not a well-formed token."""
 
-    error_code = "malformed_token"
+    error_code: ClassVar[str] = "malformed_token"
 
 
 class InvalidSignatureError(DecodeError):
     """No key of ours made this signature."""
 
-    error_code = "invalid_signature"
+    error_code: ClassVar[str] = "invalid_signature"
 
 
 class InvalidAlgorithmError(InvalidTokenError):
     """``alg`` is missing, or is not the algorithm of a key of ours."""
 
-    error_code = "invalid_algorithm"
+    error_code: ClassVar[str] = "invalid_algorithm"
 
 
 class ExpiredSignatureError(InvalidTokenError):
     """The token was good until ``exp``. ``jwt_header`` and ``jwt_data`` are verified."""
 
-    status = 401
-    error_code = "token_expired"
-    proved = "signature"
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "token_expired"
+    proved: ClassVar[Proved] = "signature"
 
     jwt_header: Mapping[str, Any]
     jwt_data: Mapping[str, Any]
@@ -342,47 +344,47 @@ class ExpiredSignatureError(InvalidTokenError):
 class ImmatureSignatureError(InvalidTokenError):
     """``nbf`` or ``iat`` lies in the future."""
 
-    error_code = "token_not_yet_valid"
-    proved = "signature"
+    error_code: ClassVar[str] = "token_not_yet_valid"
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidIssuedAtError(InvalidTokenError):
     """``iat`` is not a number."""
 
-    proved = "signature"
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidAudienceError(InvalidTokenError):
     """The token is meant for somebody else."""
 
-    error_code = "invalid_audience"
-    proved = "signature"
+    error_code: ClassVar[str] = "invalid_audience"
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidIssuerError(InvalidTokenError):
     """The token comes from somebody else."""
 
-    error_code = "invalid_issuer"
-    proved = "signature"
+    error_code: ClassVar[str] = "invalid_issuer"
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidSubjectError(InvalidTokenError):
     """``sub`` is of a kind that this application does not take."""
 
-    proved = "signature"
+    proved: ClassVar[Proved] = "signature"
 
 
 class InvalidJTIError(InvalidTokenError):
     """``jti`` is not a string."""
 
-    proved = "signature"
+    proved: ClassVar[Proved] = "signature"
 
 
 class MissingRequiredClaimError(InvalidTokenError):
     """A claim that must be there is not; ``claim`` is its name."""
 
-    error_code = "missing_claim"
-    proved = "signature"
+    error_code: ClassVar[str] = "missing_claim"
+    proved: ClassVar[Proved] = "signature"
 
     def __init__(self, claim: str) -> None:
         # By name: PyJWT's class of this name may come next in the MRO, see adopt_pyjwt.

@@ -51,9 +51,9 @@ class JWTManager:
                 "a second JWTManager takes both a name and a config_prefix of its own, e.g. "
                 'JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
             )
-        self.name = name
-        self.config_prefix = config_prefix
-        self.callbacks = Callbacks()
+        self.name: str = name
+        self.config_prefix: str = config_prefix
+        self.callbacks: Callbacks = Callbacks()
         if app is not None:
             self.init_app(app, add_context_processor)
 

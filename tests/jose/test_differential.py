@@ -442,10 +442,7 @@ ODD_DOCUMENTS: Final[list[Callable[[bytes], bytes]]] = [
     lambda plain: plain[:-1] + b",}",
     lambda plain: plain[:-1] + b',"x":2}',
     lambda plain: b'{"\\u0078":2,' + plain[1:],
-    *(
-        lambda plain, size=size: b'{"' + b"z" * size + b'":1,' + plain[1:]
-        for size in (900, 1100, 11_000, 13_000)
-    ),
+    *(lambda plain, size=size: b'{"' + b"z" * size + b'":1,' + plain[1:] for size in (900, 1100)),
     *(lambda _, text=text: text for text in (b"[]", b"{}", b"", b"null", b"1", b'"x"', b"NaN")),
 ]
 

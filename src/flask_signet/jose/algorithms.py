@@ -179,9 +179,9 @@ class ECDSA(_Asymmetric):
 
     def __init__(self, name: str, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> None:
         super().__init__(name, "EC", name)
-        self.curve = curve
-        self.size = (curve.key_size + 7) // 8
-        self.algorithm = ec.ECDSA(digest)
+        self.curve: ec.EllipticCurve = curve
+        self.size: int = (curve.key_size + 7) // 8
+        self.algorithm: ec.ECDSA = ec.ECDSA(digest)
 
     def check(self, key: Any) -> str | None:
         if not isinstance(key, ec.EllipticCurvePublicKey):

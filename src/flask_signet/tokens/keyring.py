@@ -41,7 +41,7 @@ class KeyRing(Sequence[Key]):
         mixed = len({key.family for key in keys}) > 1
         self._by_algorithm = self._nameless if mixed else _grouped(keys)
         #: The first key that can sign, or None.
-        self.signing_key = next((key for key in keys if key.can_sign), None)
+        self.signing_key: Key | None = next((key for key in keys if key.can_sign), None)
 
     def candidates(self, header: Mapping[str, Any]) -> Sequence[Key]:
         """The keys that may have signed a token with this header: one, as a rule.
