@@ -534,11 +534,14 @@ def test_names_of_others_are_left_alone(name: str) -> None:
     JWTManager(app)
 
 
-def test_the_warning_points_to_the_application() -> None:
-    """The warning's place is the line that made the manager."""
+@pytest.mark.parametrize(
+    "start", [lambda app: JWTManager(app), lambda app: JWTManager().init_app(app)]
+)
+def test_the_warning_points_to_the_application(start: Callable[[Flask], object]) -> None:
+    """The warning's place is the line of the application that the manager was given it in."""
     app = bare_application(MINE=5)
     with pytest.warns(UnknownOptionWarning) as caught:
-        JWTManager().init_app(app)
+        start(app)
     assert caught[0].filename == __file__
 
 

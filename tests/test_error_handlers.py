@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -290,11 +291,11 @@ def test_default_answer(profile: str, name: str, error_format: str) -> None:
         assert response.content_type == "application/problem+json"
         assert response.get_json() == {
             "type": "about:blank",
-            "title": response.status.split(" ", 1)[1].title().replace("Uri", "URI"),
+            "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": text,
             "error": code,
-        } | {"title": response.get_json()["title"]}
+        }
     else:
         assert response.content_type == "application/json"
         body = {"msg": text} if error_format == "msg" else {"msg": text, "error": code}
@@ -460,7 +461,7 @@ def test_async_loader(loader: str) -> None:
 
 
 def test_no_loader_is_asked_about_an_error_that_is_caught() -> None:
-    """A loader may log or count: it is asked for an answer, never for an error that nobody sends."""
+    """A loader may log or count: it is asked for answers, not for errors that nobody sends."""
     app = refusing_app()
     calls: list[Any] = []
     load_all(app, lambda *arguments: calls.append(arguments))
@@ -704,6 +705,9 @@ def test_no_piece_of_broken_json_is_repeated(
         assert "77777777" not in text, part
 
 
+_APPS = {profile: refusing_app(profile) for profile in PROFILES}
+
+
 @examples(60)
 @given(
     name=st.sampled_from([name for name in REFUSALS if name != "missing"]),
@@ -719,9 +723,6 @@ def test_any_token_is_kept_secret(name: str, profile: str, note: str) -> None:
         pieces = set(windows(token))
         for part, text in said(app, row, token, []).items():
             assert not [piece for piece in pieces if piece in text], part
-
-
-_APPS = {profile: refusing_app(profile) for profile in PROFILES}
 
 
 def test_the_search_finds_what_is_there() -> None:

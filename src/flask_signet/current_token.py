@@ -75,11 +75,14 @@ def remember(
     carrier.__dict__.setdefault("_flask_signet", {})[state.manager.name] = current
     if mirror and not state.manager.name:
         target = g._get_current_object()
-        target._jwt_extended_jwt_user = current.user
-        target._jwt_extended_jwt_header = current.header
-        target._jwt_extended_jwt = current.payload
-        target._jwt_extended_jwt_location = current.location
-        target._flask_signet_mirror = current
+        # All at once: `g` takes its attributes one by one through a function each.
+        target.__dict__.update(
+            _jwt_extended_jwt_user=current.user,
+            _jwt_extended_jwt_header=current.header,
+            _jwt_extended_jwt=current.payload,
+            _jwt_extended_jwt_location=current.location,
+            _flask_signet_mirror=current,
+        )
 
 
 def _of_request(name: str) -> CurrentToken | None:

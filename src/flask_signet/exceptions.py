@@ -55,6 +55,7 @@ __all__ = [
     "NoAuthorizationError",
     "RevokedTokenError",
     "SignetError",
+    "StoreUnavailableError",
     "UserClaimsVerificationError",
     "UserLookupError",
     "WeakSecretWarning",
@@ -390,10 +391,37 @@ class MissingRequiredClaimError(InvalidTokenError):
         # By name: PyJWT's class of this name may come next in the MRO, see adopt_pyjwt.
         SignetError.__init__(self, claim)
         self.claim = claim
-        self.description = str(self)
+        self.description: str | None = str(self)
 
     def __str__(self) -> str:
         return f'Token is missing the "{self.claim}" claim'
+
+
+# ── what the deployment got wrong: a response, but none that sends anybody to log in ─────
+
+
+class StoreUnavailableError(SignetError):
+    """The session store did not answer, or can't be trusted: nothing was decided.
+
+    Neither "this token is good" nor "log in again": 503 with ``Retry-After`` (RFC 9110 sections
+    15.6.4 and 10.2.3). What the store's driver said is ``__cause__``, for the log alone.
+
+    :param retry_after: whole seconds after which a client may try again.
+    """
+
+    status = 503
+    error_code = "store_unavailable"
+    challenge = ""
+
+    def __init__(
+        self, message: str = "The session store is not available", retry_after: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """The headers that go with it."""
+        return [*super().get_headers(environ, scope), ("Retry-After", str(self.retry_after))]
 
 
 # ── PyJWT's tree ─────────────────────────────────────────────────────────────────────────

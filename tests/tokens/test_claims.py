@@ -34,6 +34,7 @@ from flask_signet.tokens.claims import (
     check_csrf,
     check_subject,
 )
+from tests.jose.effort import examples
 
 NOW = 1_700_000_000.0
 GOOD: dict[str, Any] = {
@@ -416,6 +417,7 @@ JSON = st.recursive(
 KNOWN = st.sampled_from(["exp", "nbf", "iat", "iss", "aud", "sub", "jti", "fresh", "type"])
 
 
+@examples(200)
 @given(changes=st.dictionaries(KNOWN, JSON | st.just(...)), now=st.floats(0, LAST_SECOND))
 def test_any_claims_pass_or_are_refused(changes: dict[str, Any], now: float) -> None:
     """Whatever JSON the claims are, they pass or one of our errors is raised."""

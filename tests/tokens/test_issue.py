@@ -21,6 +21,7 @@ from flask_signet.tokens.issue import encode, expiry, new_id
 from flask_signet.tokens.verify import verify
 from tests.applications import part
 from tests.jose import keys
+from tests.jose.effort import examples
 
 KEY = keys.key("HS256")
 ALICE = {"sub": "alice"}
@@ -90,6 +91,7 @@ def test_expiry(now: float, lifetime: float, expires: int) -> None:
     assert type(expiry(now, lifetime)) is int
 
 
+@examples(200)
 @given(now=st.floats(1, 4e9), lifetime=st.floats(1e-9, 1e9) | st.integers(1, 10**9))
 def test_a_token_outlives_its_first_second(now: float, lifetime: float) -> None:
     """A lifetime above zero gives an exp above iat and no later than it says, to the second."""
@@ -97,6 +99,7 @@ def test_a_token_outlives_its_first_second(now: float, lifetime: float) -> None:
     assert int(now) < expires <= max(now + lifetime, int(now) + 1)
 
 
+@examples(200)
 @given(now=st.floats(1, 4e9), lifetime=st.floats(-1e9, -1e-9))
 def test_a_negative_lifetime_has_ended(now: float, lifetime: float) -> None:
     """A lifetime below zero never gives a token that is still good."""
@@ -131,6 +134,7 @@ CLAIMS = st.dictionaries(
 )
 
 
+@examples(200)
 @given(claims=CLAIMS)
 def test_any_json_comes_back(claims: dict[str, Any]) -> None:
     """Any JSON claims come back from the verifier as they went in."""
@@ -141,6 +145,7 @@ NAMES = st.sampled_from([1, "1", None, "null", True, "true", 1.0, "1.0", "\ud800
 NUMBERS = st.sampled_from([10**20, 10**20 - 1, -(10**19), 1 - 10**19, 1.5e300, math.nan, math.inf])
 
 
+@examples(200)
 @given(
     claims=st.dictionaries(
         NAMES,

@@ -110,14 +110,10 @@ def parse(
     if header is None:
         header = MappingProxyType(_parse_header(_segment(segment, "header", allow_padding)))
         _check_header(header)
-    return UnverifiedJWS(
-        header,
-        # A fourth segment would hide in the payload's: a dot is outside its alphabet.
-        _segment(payload_segment, "payload", allow_padding),
-        signing_input,
-        _segment(signature_segment, "crypto", allow_padding),
-        segment,
-    )
+    # A fourth segment would hide in the payload's: a dot is outside its alphabet.
+    payload = _segment(payload_segment, "payload", allow_padding)
+    signature = _segment(signature_segment, "crypto", allow_padding)
+    return UnverifiedJWS(header, payload, signing_input, signature, segment)
 
 
 def _segment(segment: bytes, name: str, allow_padding: bool) -> bytes:

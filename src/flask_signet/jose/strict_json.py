@@ -8,6 +8,7 @@ have them: the one who checks and the one who uses must read the same thing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 MAX_MEMBERS = 256
@@ -43,9 +44,20 @@ def _float(digits: str) -> float:
     return value
 
 
-_decode = json.JSONDecoder(
+_decoder = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
-).decode
+)
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # undocumented by its types
+
+
+def _decode(text: str) -> Any:
+    # The scanner alone reads what a token's issuer writes: an object from the first character to
+    # the last. Anything else, white space around it or a mistake, goes through the whole decoder.
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)
+    return value if end == len(text) else _decoder.decode(text)
 
 
 def loads_object(data: bytes, *, max_depth: int) -> dict[str, Any]:
