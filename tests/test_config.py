@@ -535,7 +535,7 @@ def test_names_of_others_are_left_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [lambda app: JWTManager(app), lambda app: JWTManager().init_app(app)]
+    "start", [JWTManager, lambda app: JWTManager().init_app(app)], ids=["JWTManager", "init_app"]
 )
 def test_the_warning_points_to_the_application(start: Callable[[Flask], object]) -> None:
     """The warning's place is the line of the application that the manager was given it in."""

@@ -1,9 +1,10 @@
 """From the key options to keys: every form of them, and every mistake told by its option."""
 
+import hmac
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +25,7 @@ from flask_signet.exceptions import (
     SignetError,
     WeakSecretWarning,
 )
+from flask_signet.jose import base64url
 from flask_signet.tokens.issue import encode
 from tests.applications import application, bare_application, part, signed
 from tests.jose import keys
@@ -406,8 +408,8 @@ def test_a_jwks_of_several_algorithms() -> None:
     jwks = {"keys": [RSA_KEY.to_public_jwk(), EC_KEY.to_public_jwk()]}
     options = {"ALGORITHM": "RS256", "DECODE_ALGORITHMS": ["ES256"], "PUBLIC_KEY": jwks}
     for key in (RSA_KEY, EC_KEY):
-        for header in ({"kid": key.kid}, {}) if key is RSA_KEY else ({"kid": key.kid},):
-            assert takes(encode(header, {"sub": "alice"}, key), **options)
+        assert takes(encode({"kid": key.kid}, {"sub": "alice"}, key), **options)
+        assert not takes(encode({}, {"sub": "alice"}, key), **options)  # alg chooses no family
 
 
 @pytest.mark.parametrize(
@@ -473,7 +475,7 @@ def test_a_jwks_own_kid_goes_into_the_header() -> None:
 
 
 def test_encode_kid_names_the_nameless() -> None:
-    """With JWT_ENCODE_KID a key pair signs under its thumbprint; a secret has no name to publish."""
+    """With JWT_ENCODE_KID a key pair signs under its thumbprint; a secret has no name."""
     for form in ("PEM", "cryptography", "JWK without alg and kid"):
         token = new_token(ALGORITHM="RS256", ENCODE_KID=True, PRIVATE_KEY=PRIVATE[form])
         assert part(token, 0)["kid"] == RSA_KEY.thumbprint()
@@ -545,9 +547,10 @@ def test_no_decode_key() -> None:
     """A decode_key_loader that knows no key for a token says None: nobody signed it."""
     manager = JWTManager()
     manager.decode_key_loader(lambda header, payload: None)
-    with application(manager, SECRET_KEY=SECRET).app_context():
-        with pytest.raises(InvalidSignatureError, match="Signature verification failed"):
-            decode_token(new_token(SECRET_KEY=SECRET))
+    token = new_token(SECRET_KEY=SECRET)
+    app = application(manager, SECRET_KEY=SECRET)
+    with app.app_context(), pytest.raises(InvalidSignatureError, match="Signature verification"):
+        decode_token(token)
 
 
 def test_what_a_decode_key_loader_is_given() -> None:
@@ -599,17 +602,16 @@ def test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault(loaded: str, alg: Any
     header = {} if alg is ... else {"alg": alg}
     # signed by what an attacker has: the public key's own text
     secret = keys.public_pem(RSA) if public else OTHER
-    forger = Key.from_jwk({"kty": "oct", "k": "AAAA", "alg": "HS256"}, allow_weak=True)
-    object.__setattr__(forger, "_sign", lambda data: hmac_sha256(secret, data))
     error = InvalidSignatureError if alg == right else InvalidAlgorithmError
     with app.app_context(), pytest.raises(error):
-        decode_token(signed({"sub": "alice"}, forger, header))
+        decode_token(hmac_signed(header, {"sub": "alice"}, secret))
 
 
-def hmac_sha256(secret: bytes, data: bytes) -> bytes:
-    import hmac
-
-    return hmac.digest(secret, data, "sha256")
+def hmac_signed(header: dict[str, Any], payload: dict[str, Any], secret: bytes) -> str:
+    """A token under an HMAC by a secret that we would not have as a Key."""
+    segments = (base64url.encode(json.dumps(part).encode()) for part in (header, payload))
+    text = ".".join(segments)
+    return f"{text}.{base64url.encode(hmac.digest(secret, text.encode(), 'sha256'))}"
 
 
 @pytest.mark.parametrize("several", [list, tuple, "JWKS"])
@@ -740,8 +742,9 @@ def test_what_holds_the_keys_does_not_print_them() -> None:
         assert "hunter" not in f"{thing!r} {thing!s}"
 
 
-def test_an_unverified_header_needs_no_key(
-    check: Callable[[str], dict[str, Any]] = get_unverified_jwt_headers,
-) -> None:
+def test_an_unverified_header_needs_no_key() -> None:
     """The header of a token can be read without any key."""
-    assert check(new_token(SECRET_KEY=SECRET)) == {"alg": "HS256", "typ": "JWT"}
+    token = new_token(SECRET_KEY=SECRET)
+    assert get_unverified_jwt_headers(token) == {"alg": "HS256", "typ": "JWT"}
+    with running(SECRET_KEY=None):
+        assert get_unverified_jwt_headers(token) == {"alg": "HS256", "typ": "JWT"}

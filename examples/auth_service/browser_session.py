@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, current_app, jsonify, make_response, redirect, request, url_for
-from flask.typing import ResponseReturnValue
+from flask import Response, current_app, make_response, redirect, request, url_for
 
 from flask_signet import (
     create_access_token,
@@ -68,50 +67,31 @@ def _revoke_presented_tokens() -> None:
 
 
 # ── without a good token: the login page for a browser, the usual JSON for the API ────────────
+# A loader that returns None leaves the answer to Flask-Signet.
 
 
 @jwt.unauthorized_loader
-def no_token(reason: str) -> ResponseReturnValue:
+def no_token(reason: str) -> Response | None:
     """No token at all, or a form without the CSRF value: nothing to drop."""
-    return (jsonify(msg=reason), 401) if is_api_request() else _to_login()
-
-
-@jwt.invalid_token_loader
-def invalid_token(reason: str) -> ResponseReturnValue:
-    """Not a token of ours."""
-    return (jsonify(msg=reason), 422) if is_api_request() else _to_login(drop_cookies=True)
+    return None if is_api_request() else _to_login()
 
 
 @jwt.expired_token_loader
-def expired_token(
-    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
-) -> ResponseReturnValue:
+def expired_token(jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]) -> Response | None:
     """The access token's 15 minutes are over: the refresh token gets the next one."""
     if is_api_request():
-        return jsonify(msg="Token has expired"), 401
+        return None
     if request.method == "GET" and jwt_payload.get("type") == "access":
         return _go(url_for("index.renew", next=requested_path()))
     return _to_login(drop_cookies=True)
 
 
+@jwt.invalid_token_loader
 @jwt.revoked_token_loader
-def revoked_token(
-    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
-) -> ResponseReturnValue:
-    """Somebody has logged out."""
-    if is_api_request():
-        return jsonify(msg="Token has been revoked"), 401
-    return _to_login(drop_cookies=True)
-
-
 @jwt.user_lookup_error_loader
-def unknown_user(
-    jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]
-) -> ResponseReturnValue:
-    """The user was deleted."""
-    if is_api_request():
-        return jsonify(msg=f"Error loading the user {jwt_payload['sub']}"), 401
-    return _to_login(drop_cookies=True)
+def bad_token(*reason_or_token: object) -> Response | None:
+    """Not a token of ours, somebody has logged out, or the user was deleted."""
+    return None if is_api_request() else _to_login(drop_cookies=True)
 
 
 def _to_login(*, drop_cookies: bool = False) -> Response:

@@ -26,6 +26,7 @@ before a moment. It goes when the last token that it could refuse has expired by
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ MAX_MEMO: Final = 2000
 
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
+_ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
 
 
 def microseconds(seconds: float) -> int:
@@ -74,10 +76,7 @@ def stored_id(text: str, limit: int = MAX_ID) -> str:
     What is too long or can't be a text in every database (NUL, half a surrogate pair) becomes a
     digest, so that a token with an odd ``jti`` can be revoked like any other.
     """
-    if len(text) <= limit and text.isascii() and text.isprintable() and text[:7] != _DIGEST_MARK:
-        return text
-    plain = "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-    if plain and len(text) <= limit and not text.startswith(_DIGEST_MARK):
+    if len(text) <= limit and not _ODD.search(text):
         return text
     return _DIGEST_MARK + _digest(text)[:43]
 
@@ -125,6 +124,9 @@ class Device(NamedTuple):
     label: str = ""
 
 
+UNKNOWN_DEVICE: Final = Device()
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One session, as it was when the store answered. There is no token in it.
@@ -156,7 +158,7 @@ class Session:
     last_seen_at: float
     previous_jti: str = ""
     memo: str = field(default="", repr=False)
-    device: Device = Device()
+    device: Device = UNKNOWN_DEVICE
 
     @classmethod
     def begin(
@@ -168,7 +170,7 @@ class Session:
         expires_at: float = NEVER,
         absolute_expires_at: float = NEVER,
         memo: str = "",
-        device: Device = Device(),
+        device: Device = UNKNOWN_DEVICE,
         adopted_jti: str = "",
     ) -> Session:
         """A session for :meth:`SessionStore.open_session`, or for :meth:`SessionStore.adopt`.
@@ -198,7 +200,7 @@ class Session:
         )
 
     def opened_after(self, not_before: float) -> Session:
-        """This session, opened after that moment: a log-in survives the one that ended all.
+        """The session, opened after that moment: a log-in survives the one that ended all.
 
         Clocks step back and differ between machines; a log-in that comes after "log out
         everywhere" must not be ended by it.
@@ -465,10 +467,12 @@ class SessionStore(Protocol):
         - again, with that session live: as in :meth:`rotate` for the token before its current
           one, so *replayed* within the grace and *reused* after it, or once the successor was
           used;
-        - if the token was revoked, or its subject logged out everywhere at ``issued_at`` or
-          later, or the session it once opened is not live: *gone*.
+        - if the token was revoked, has expired (``token_expires_at <= now``), or its subject
+          was logged out everywhere at ``issued_at`` or later, or the session that it once opened
+          is not live: *gone*.
 
-        It sets no limit to the number of sessions: nobody logs in.
+        ``now`` is the session's ``created_at``. There is no limit to the number of sessions here:
+        nobody logs in.
 
         :param issued_at: the token's ``iat``.
         :param token_expires_at: the token's ``exp``; it stays revoked until then.

@@ -1,0 +1,338 @@
+"""Sessions in this process's memory: for tests, and for development with one process.
+
+Every process has its own, and nothing outlives it. The rules are those of all stores, so this is
+also the shortest reading of :class:`~flask_signet.tokens.store.SessionStore`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import RLock
+
+from ..tokens.store import (
+    MAX_SUBJECT,
+    SEEN_EVERY,
+    Finding,
+    Kind,
+    Opened,
+    Pruned,
+    Revocation,
+    Rotation,
+    Session,
+    Successor,
+    Synced,
+    Upgraded,
+    checked_rotation,
+    ended_by,
+    is_grace_replay,
+    microseconds,
+    seconds,
+    stored_id,
+)
+
+_SCHEMA = 1
+
+
+class MemoryStore:
+    """A :class:`~flask_signet.tokens.store.SessionStore` behind one lock."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._sessions: dict[str, Session] = {}
+        self._of_subject: dict[str, set[str]] = {}
+        self._numbers: dict[tuple[Kind, str], int] = {}
+        self._entries: dict[int, Revocation] = {}  # by number, ascending
+        self._last = 0
+        self._epoch = secrets.token_urlsafe(16)
+
+    # ── the life of a session ────────────────────────────────────────────────────────────
+
+    def open_session(
+        self, session: Session, *, refuse_until: float, max_sessions: int = 0
+    ) -> Opened:
+        """See :meth:`.SessionStore.open_session`."""
+        now = session.created_at
+        with self._lock:
+            session = self._keep(session)
+            live = self.list_sessions(session.subject, now=now)
+            surplus = live[max_sessions:] if max_sessions else []
+            for each in reversed(surplus):
+                self._end(each, refuse_until)
+        return Opened(session, tuple(reversed(surplus)))
+
+    def rotate(
+        self,
+        sid: str,
+        jti: str,
+        successor: Successor,
+        *,
+        now: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.rotate`."""
+        jti, successor = stored_id(jti), checked_rotation(jti, successor)
+        with self._lock:
+            session = self.find_session(sid, now=now)
+            if session is None:
+                return Rotation("gone")
+            if session.jti == successor.jti:
+                return Rotation("rotated")
+            if session.jti != jti:
+                return self._refuse(session, jti, now, grace, refuse_until)
+            now = seconds(microseconds(now))
+            self._sessions[session.sid] = replace(
+                session,
+                jti=successor.jti,
+                previous_jti=jti,
+                rotated_at=now,
+                last_seen_at=now,
+                expires_at=min(successor.expires_at, session.absolute_expires_at),
+                memo=successor.memo,
+            )
+        return Rotation("rotated")
+
+    def adopt(
+        self,
+        session: Session,
+        *,
+        issued_at: float,
+        token_expires_at: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.adopt`."""
+        now, jti = session.created_at, session.previous_jti
+        with self._lock:
+            if self.is_revoked(now=now, jti=jti):
+                found = self.find_session(session.sid, now=now)
+                if found is None:
+                    return Rotation("gone")
+                if found.jti == session.jti:
+                    return Rotation("rotated", found)
+                return self._refuse(found, jti, now, grace, refuse_until)
+            gone = self.is_revoked(now=now, subject=session.subject, issued_at=issued_at)
+            if gone or not self.revoke_token(jti, now=now, expires_at=token_expires_at):
+                return Rotation("gone")
+            return Rotation("rotated", self._keep(session))
+
+    def end_session(
+        self, sid: str, *, now: float, refuse_until: float, subject: str = ""
+    ) -> Session | None:
+        """See :meth:`.SessionStore.end_session`."""
+        sid, subject = stored_id(sid), stored_id(subject, MAX_SUBJECT)
+        with self._lock:
+            kept = self._sessions.get(sid)
+            if subject and (kept is None or kept.subject != subject):
+                return None
+            live = self.find_session(sid, now=now)
+            if kept is None:
+                self._revoke(Revocation("sid", sid, refuse_until))
+            else:
+                self._end(kept, refuse_until)
+            return live
+
+    def end_sessions(
+        self, subject: str, *, now: float, expires_at: float, except_sid: str = ""
+    ) -> None:
+        """See :meth:`.SessionStore.end_sessions`."""
+        subject = stored_id(subject, MAX_SUBJECT)
+        with self._lock:
+            spared = self.find_session(except_sid, now=now)
+            spares = spared is not None and spared.subject == subject
+            moments = [self._sessions[sid].created_at for sid in self._of_subject.get(subject, ())]
+            before = self._entry("subject", subject)
+            if before is not None:
+                moments.append(before.not_before)
+            self._revoke(
+                Revocation(
+                    "subject",
+                    subject,
+                    expires_at,
+                    not_before=max(seconds(microseconds(now)), *moments, 0.0),
+                    except_sid=stored_id(except_sid) if spares else "",
+                )
+            )
+
+    def find_session(self, sid: str, *, now: float) -> Session | None:
+        """See :meth:`.SessionStore.find_session`."""
+        with self._lock:
+            session = self._sessions.get(stored_id(sid))
+            if session is None or microseconds(session.expires_at) <= microseconds(now):
+                return None
+            entry = self._entry("subject", session.subject)
+            ended = entry is not None and ended_by(session.created_at, session.sid, entry)
+            return None if ended else session
+
+    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+        """See :meth:`.SessionStore.list_sessions`."""
+        with self._lock:
+            sids = self._of_subject.get(stored_id(subject, MAX_SUBJECT), ())
+            found = (self.find_session(sid, now=now) for sid in sids)
+            live = [session for session in found if session is not None]
+        return sorted(live, key=lambda each: (each.created_at, each.sid), reverse=True)
+
+    def touch(self, sid: str, *, now: float) -> None:
+        """See :meth:`.SessionStore.touch`."""
+        with self._lock:
+            session = self.find_session(sid, now=now)
+            if session is not None and now >= session.last_seen_at + SEEN_EVERY:
+                now = seconds(microseconds(now))
+                self._sessions[session.sid] = replace(session, last_seen_at=now)
+
+    def _keep(self, session: Session) -> Session:
+        entry = self._entry("subject", session.subject)
+        if entry is not None:
+            session = session.opened_after(entry.not_before)
+        self._sessions[session.sid] = session
+        self._of_subject.setdefault(session.subject, set()).add(session.sid)
+        return session
+
+    def _refuse(
+        self, session: Session, jti: str, now: float, grace: float, refuse_until: float
+    ) -> Rotation:
+        if is_grace_replay(session, jti, now, grace):
+            return Rotation("replayed", session)
+        self._end(session, refuse_until)
+        return Rotation("reused", session)
+
+    def _end(self, session: Session, refuse_until: float) -> None:
+        self._drop(session)
+        self._revoke(Revocation("sid", session.sid, refuse_until))
+
+    def _drop(self, session: Session) -> None:
+        del self._sessions[session.sid]
+        siblings = self._of_subject[session.subject]
+        siblings.discard(session.sid)
+        if not siblings:
+            del self._of_subject[session.subject]
+
+    # ── what is refused ──────────────────────────────────────────────────────────────────
+
+    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+        """See :meth:`.SessionStore.revoke_token`."""
+        with self._lock:
+            if microseconds(expires_at) <= microseconds(now):
+                return False
+            known = self.is_revoked(now=now, jti=jti)
+            self._revoke(Revocation("jti", stored_id(jti), expires_at))
+            return not known
+
+    def is_revoked(
+        self,
+        *,
+        now: float,
+        jti: str = "",
+        sid: str = "",
+        subject: str = "",
+        issued_at: float = 0.0,
+    ) -> bool:
+        """See :meth:`.SessionStore.is_revoked`."""
+        with self._lock:
+            token = self._entry("jti", stored_id(jti))
+            session = self._entry("sid", stored_id(sid))
+            if any(entry and _in_force(entry, now) for entry in (token, session)):
+                return True
+            everywhere = self._entry("subject", stored_id(subject, MAX_SUBJECT))
+        return (
+            everywhere is not None
+            and _in_force(everywhere, now)
+            and ended_by(issued_at, stored_id(sid), everywhere)
+        )
+
+    def follow(self) -> MemoryFollower:
+        """See :meth:`.SessionStore.follow`."""
+        return MemoryFollower(self)
+
+    def _entry(self, kind: Kind, value: str) -> Revocation | None:
+        number = self._numbers.get((kind, value))
+        return None if number is None else self._entries[number]
+
+    def _revoke(self, entry: Revocation) -> None:
+        before = self._entry(entry.kind, entry.value)
+        if before is not None:
+            entry = entry._replace(expires_at=max(entry.expires_at, before.expires_at))
+            del self._entries[self._numbers[entry.kind, entry.value]]
+        self._last += 1
+        self._numbers[entry.kind, entry.value] = self._last
+        self._entries[self._last] = entry
+
+    def _since(self, number: int, limit: int) -> tuple[list[Revocation], int]:
+        with self._lock:
+            if number == self._last:
+                return [], number
+            later = [each for each in self._entries if each > number][:limit]
+            entries = [self._entries[each] for each in later]
+            return entries, (later[-1] if len(later) == limit else self._last)
+
+    # ── what the operator does ───────────────────────────────────────────────────────────
+
+    def prune(self, *, now: float, batch: int = 500) -> Pruned:
+        """See :meth:`.SessionStore.prune`."""
+        with self._lock:
+            sessions = self._expired_sessions(now)
+            for session in sessions[:batch]:
+                self._drop(session)
+            entries = [each for each in self._entries.values() if not _in_force(each, now)]
+            for entry in entries[:batch]:
+                self._forget(entry, now)
+        more = len(sessions) > batch or len(entries) > batch
+        return Pruned(min(len(sessions), batch), min(len(entries), batch), more)
+
+    def _expired_sessions(self, now: float) -> list[Session]:
+        limit = microseconds(now)
+        return [each for each in self._sessions.values() if microseconds(each.expires_at) <= limit]
+
+    def _forget(self, entry: Revocation, now: float) -> None:
+        # The sessions that a subject's entry ended go before it does, or they would be back.
+        for sid in list(self._of_subject.get(entry.value, ())) if entry.kind == "subject" else ():
+            if self.find_session(sid, now=now) is None:
+                self._drop(self._sessions[sid])
+        del self._entries[self._numbers.pop((entry.kind, entry.value))]
+
+    def check(self) -> list[Finding]:
+        """See :meth:`.SessionStore.check`."""
+        return [
+            Finding(
+                "warning",
+                "not_shared",
+                "memory:// keeps sessions in one process, and loses them with it",
+                "use sqlite:///path on one machine, or postgresql://, mysql:// or redis://",
+            )
+        ]
+
+    def upgrade(self) -> Upgraded:
+        """See :meth:`.SessionStore.upgrade`."""
+        return Upgraded(_SCHEMA, _SCHEMA)
+
+    def close(self) -> None:
+        """See :meth:`.SessionStore.close`."""
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore of {len(self._sessions)} sessions>"
+
+
+class MemoryFollower:
+    """A :class:`~flask_signet.tokens.store.Follower` of a :class:`MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._read = 0
+
+    def poll(self) -> Sequence[Revocation]:
+        """See :meth:`.Follower.poll`."""
+        return self.sync().entries
+
+    def sync(self, *, limit: int = 10_000) -> Synced:
+        """See :meth:`.Follower.sync`."""
+        entries, self._read = self._store._since(self._read, limit)
+        return Synced(entries, self._read == self._store._last, self._store._epoch)
+
+    def close(self) -> None:
+        """See :meth:`.Follower.close`."""
+
+
+def _in_force(entry: Revocation, now: float) -> bool:
+    return microseconds(now) < microseconds(entry.expires_at)
