@@ -95,7 +95,7 @@ def test_a_key_that_fails_fails_each_time(state: AppState) -> None:
     """A ring that can't be built is not remembered as built."""
     state.app.config["JWT_SECRET_KEY"] = 5
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match="^JWT_SECRET_KEY: "):
+        with pytest.raises(ConfigurationError, match=r"^JWT_SECRET_KEY: "):
             state.configured().ring  # noqa: B018 - the ring is built when it is asked for
 
 

@@ -14,6 +14,7 @@ from flask import Flask
 import flask_signet
 from flask_signet import (
     JWTManager,
+    Key,
     create_access_token,
     create_refresh_token,
     decode_token,
@@ -38,7 +39,7 @@ from tests.applications import application, part, signed
 from tests.conftest import Clock
 from tests.jose import keys
 
-KEY = keys.key("HS256")
+KEY = Key.from_secret(keys.SECRET)
 
 
 @contextmanager
@@ -230,7 +231,7 @@ def test_a_token_lives_as_long_as_it_says(app: Flask, clock: Clock) -> None:
 @pytest.mark.parametrize("zero", [0, 0.0, timedelta(0), relativedelta()])
 def test_no_lifetime(app: Flask, create: Callable[..., str], zero: Any) -> None:
     """A lifetime of zero is refused, with what to write for "for ever"."""
-    with pytest.raises(ValueError, match="^expires_delta is zero: give a lifetime above zero, or"):
+    with pytest.raises(ValueError, match=r"^expires_delta is zero: give a lifetime above zero, or"):
         create("alice", expires_delta=zero)
 
 
@@ -257,7 +258,7 @@ def test_lifetimes_in_the_strict_profile() -> None:
             create_access_token("alice", expires_delta=timedelta(seconds=-1))
     with (
         running(PROFILE="strict", ACCESS_TOKEN_EXPIRES=False),
-        pytest.raises(ValueError, match="^JWT_ACCESS_TOKEN_EXPIRES is False, but"),
+        pytest.raises(ValueError, match=r"^JWT_ACCESS_TOKEN_EXPIRES is False, but"),
     ):
         create_access_token("alice")
 
@@ -322,12 +323,6 @@ def test_an_int_where_a_string_is_asked_for(options: dict[str, Any]) -> None:
     """An int in the strict profile is an error that names the option to set."""
     with running(**options), pytest.raises(TypeError, match="set JWT_IDENTITY_TYPE = int, and"):
         create_access_token(7)
-
-
-def test_a_text_that_is_none_of_the_type() -> None:
-    """An identity that its own type can't read back is refused when the token is made."""
-    with running(IDENTITY_TYPE=int), pytest.raises((TypeError, ValueError)):
-        create_access_token("alice")
 
 
 def test_a_token_from_before_the_type_was_set() -> None:
@@ -450,17 +445,6 @@ def test_claims_that_make_no_token(app: Flask, claims: dict[str, Any]) -> None:
         create_access_token("alice", additional_claims=claims)
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [{"jti": 5}, {"fresh": "yes"}, {"exp": "tomorrow"}, {"iat": None}, {"nbf": True}],
-    ids=repr,
-)
-def test_registered_claims_of_a_wrong_kind(app: Flask, claims: dict[str, Any]) -> None:
-    """The same holds for a registered claim that somebody overrides with what it can't be."""
-    with pytest.raises((TypeError, ValueError)):
-        create_access_token("alice", additional_claims=claims)
-
-
 def test_a_token_that_is_too_long() -> None:
     """A token over JWT_MAX_TOKEN_LENGTH is refused at creation, and the option is named."""
     with running(MAX_TOKEN_LENGTH=500) as app:
@@ -523,7 +507,7 @@ def test_defaults_of_a_foreign_token(app: Flask) -> None:
 @pytest.mark.parametrize("read", [decode_token, get_jti, get_csrf_token])
 def test_what_is_no_text_is_refused(app: Flask, read: Callable[[Any], Any], token: Any) -> None:
     """What is no text is refused as a token, in PyJWT's words."""
-    with pytest.raises(DecodeError, match="Invalid token type. Token must be a <class 'bytes'>"):
+    with pytest.raises(DecodeError, match=r"Invalid token type\. Token must be a <class 'bytes'>"):
         read(token)
 
 
@@ -571,8 +555,9 @@ def test_the_csrf_value_counts_before_the_expiry(app: Flask, clock: Clock) -> No
 def test_a_csrf_value_without_the_claim() -> None:
     """Who asks for the CSRF value of a token without one is told so."""
     with running(COOKIE_CSRF_PROTECT=False):
+        token = create_access_token("alice")
         with pytest.raises(JWTDecodeError, match="Missing claim: csrf"):
-            decode_token(create_access_token("alice"), csrf_value="value")
+            decode_token(token, csrf_value="value")
 
 
 @pytest.mark.parametrize(

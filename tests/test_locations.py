@@ -252,6 +252,16 @@ def test_query_string(prefix: str, query: str, expected: tuple[int, str]) -> Non
     assert answer(client.get("/required", query_string=query.format(t=mint()))) == expected
 
 
+@pytest.mark.parametrize("query", ["jwt=\x80", "jwt=\xff.\xff.\xff", "\xe9=1&jwt=x", "jwt=x&\xe9"])
+@pytest.mark.parametrize("guard", ["required", "optional"])
+def test_query_string_of_raw_bytes(guard: str, query: str) -> None:
+    """A server hands on bytes that no URL may have; they are a refusal, never an error (C7)."""
+    app = application(JWT_TOKEN_LOCATION=["query_string"], PROPAGATE_EXCEPTIONS=True)
+    response = app.test_client().get(f"/{guard}", environ_overrides={"QUERY_STRING": query})
+    assert response.status_code in ((401, 422) if guard == "required" else (200, 401, 422))
+    assert response.is_json
+
+
 @pytest.mark.parametrize("profile", ["compatible", "strict"])
 def test_query_string_is_off_by_default(profile: str) -> None:
     """Nobody's token is read from a URL unless the application asked for it (E4)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
@@ -18,6 +19,7 @@ from .exceptions import ConfigurationError
 from .jose.jwk import Key
 from .key_options import build_ring, read_keys
 from .tokens.keyring import KeyRing
+from .tokens.store import SessionStore
 
 if TYPE_CHECKING:
     from .callbacks import Callbacks
@@ -81,7 +83,10 @@ class Configured:
 class AppState:
     """One manager in one application. Its options and keys follow ``app.config``."""
 
-    __slots__ = ("_configured", "_profile", "_reader", "app", "callbacks", "manager", "prefix")
+    __slots__ = (
+        *("_configured", "_opening", "_profile", "_reader", "_store"),
+        *("app", "callbacks", "manager", "prefix"),
+    )
 
     def __init__(self, app: Flask, manager: JWTManager, prefix: str) -> None:
         self.app: Flask = app
@@ -91,6 +96,8 @@ class AppState:
         self._reader = OptionReader(prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
         self._profile = app.config.get(f"{prefix}PROFILE", "compatible")
         self._configured: Configured | None = None
+        self._store: tuple[Any, float, SessionStore] | None = None
+        self._opening = Lock()
 
     def configured(self) -> Configured:
         """The options and keys as they are now.
@@ -123,6 +130,34 @@ class AppState:
         :raises ConfigurationError: if one is wrong.
         """
         return self.configured().settings
+
+    def store(self) -> SessionStore | None:
+        """The store of ``JWT_SESSION_STORE``, opened at its first use; None where it is not set.
+
+        :raises ConfigurationError: if the option is wrong.
+        """
+        settings = self.settings
+        wanted, timeout = settings.session_store, settings.store_timeout
+        if wanted is None:
+            return None
+        opened = self._store
+        if opened is not None and opened[0] is wanted and opened[1] == timeout:
+            return opened[2]
+        with self._opening:
+            opened = self._store
+            if opened is None or opened[0] is not wanted or opened[1] != timeout:
+                opened = self._store = wanted, timeout, self._open_store(wanted, timeout)
+        return opened[2]
+
+    def _open_store(self, wanted: Any, timeout: float) -> SessionStore:
+        if isinstance(wanted, SessionStore):
+            return wanted
+        from .stores import open_store  # here: SQLAlchemy and redis-py are loaded on demand
+
+        try:
+            return open_store(wanted, timeout=timeout)
+        except ValueError as error:
+            raise ConfigurationError(f"{self.prefix}SESSION_STORE: {error}") from None
 
 
 _MAX_LOADED = 256

@@ -1,6 +1,6 @@
 """The functions that an application may replace, and what they do where it doesn't.
 
-One dataclass of fifteen functions. The loader decorators of the manager replace them.
+One dataclass of functions. The loader decorators of the manager replace them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Answer = Callable[..., Any]
 
 @dataclass(slots=True)
 class Callbacks:
-    """The fifteen functions of one manager; None stands for the default.
+    """The functions of one manager; None stands for the default.
 
     The names are those of the loaders, without ``_loader``.
     """
@@ -39,6 +39,7 @@ class Callbacks:
     token_verification_failed: Answer | None = None
     unauthorized: Answer | None = None
     user_identity: Callable[[Any], Any] | None = None
+    user_state: Callable[[Any], Any] | None = None
     user_lookup: Callable[[dict[str, Any], dict[str, Any]], Any] | None = None
     user_lookup_error: Answer | None = None
 

@@ -217,6 +217,34 @@ def _maybe_callable(value: Any) -> Callable[[str], Any] | None:
     raise ValueError("None, or a type or function that reads an identity from its text, e.g. int")
 
 
+def _store(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and "://" in value):
+        return value
+    # A SessionStore, an SQLAlchemy engine, or Flask-SQLAlchemy's object: `open_store` tells.
+    if not isinstance(value, str | bytes | int | float):
+        return value
+    raise ValueError("None, a store, or a URL such as 'sqlite:///sessions.db'")
+
+
+def _above_zero(value: Any) -> float:
+    seconds = _leeway(value)
+    if seconds > 0:
+        return seconds
+    raise ValueError("seconds above zero, or a timedelta")
+
+
+def _maybe_lifetime(value: Any) -> Lifetime:
+    return None if value is None else _lifetime(value)
+
+
+def _count(value: Any) -> int:
+    if value is None:
+        return 0
+    if type(value) is int and value >= 0:
+        return value
+    raise ValueError("a whole number, zero or more")
+
+
 def _samesite(value: Any) -> str | None:
     if value is None:
         return None
@@ -597,6 +625,75 @@ class Settings:
         "REFRESH_CSRF_HEADER_NAME", "X-CSRF-TOKEN", _text, "The same for refresh tokens."
     )
 
+    # sessions
+    session_store: Any = _option(
+        "SESSION_STORE",
+        None,
+        _store,
+        "Where sessions and revocations are kept: a URL (`sqlite:///sessions.db`, "
+        "`postgresql://...`, `mysql://...`, `redis://...`, `memory://`) or a store. Without "
+        "one, there are no sessions, as in Flask-JWT-Extended.",
+        new=True,
+    )
+    store_timeout: float = _option(
+        "STORE_TIMEOUT",
+        2,
+        _above_zero,
+        "Seconds after which a store that does not answer is a 503.",
+        new=True,
+    )
+    refresh_rotation: bool | None = _option(
+        "REFRESH_ROTATION",
+        None,
+        _choice(None, True, False),
+        "Each refresh token is good once (RFC 9700 section 4.14.2). None: where there is a store.",
+        new=True,
+    )
+    refresh_reuse_grace: float = _option(
+        "REFRESH_REUSE_GRACE",
+        10,
+        _leeway,
+        "Seconds in which the refresh token just replaced gets the same successor again; 0 is "
+        "strict.",
+        new=True,
+    )
+    refresh_idle_expires: Lifetime = _option(
+        "REFRESH_IDLE_EXPIRES",
+        None,
+        _maybe_lifetime,
+        "How long a session lives without a refresh; None: `JWT_REFRESH_TOKEN_EXPIRES`.",
+        new=True,
+    )
+    refresh_absolute_expires: Lifetime = _option(
+        "REFRESH_ABSOLUTE_EXPIRES",
+        timedelta(days=90),
+        _lifetime,
+        "How long a session lives at most, however often it is refreshed; False: no end.",
+        new=True,
+    )
+    max_sessions_per_subject: int = _option(
+        "MAX_SESSIONS_PER_SUBJECT",
+        0,
+        _count,
+        "Sessions that one subject can have at once: the oldest are ended; 0: any number.",
+        new=True,
+    )
+    revocation_max_staleness: float = _option(
+        "REVOCATION_MAX_STALENESS",
+        2,
+        _leeway,
+        "Seconds by which this process may lag behind a revocation made by another; past it "
+        "the store is asked.",
+        new=True,
+    )
+    revocation_on_store_error: str = _option(
+        "REVOCATION_ON_STORE_ERROR",
+        "refuse",
+        _choice("refuse", "allow"),
+        "What a guard does while the store does not answer: `refuse` with 503, or `allow`.",
+        new=True,
+    )
+
     # what follows from them, made once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)
 
@@ -621,6 +718,11 @@ class Settings:
     def decode_algorithms(self) -> list[str]:
         names = self._decode_algorithms
         return [*names] if self.algorithm in names else [*names, self.algorithm]
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a refresh replaces the refresh token."""
+        return self.session_store is not None and self.refresh_rotation is not False
 
     @property
     def puts_csrf(self) -> bool:
@@ -771,6 +873,11 @@ def _check_together(settings: Settings, prefix: str) -> None:
                 f"{prefix}{option}_NAME = {name!r} needs {prefix}{option}_PATH = '/' and no "
                 f"{prefix}COOKIE_DOMAIN; begin it with __Secure- instead"
             )
+    if settings.refresh_rotation and settings.session_store is None:
+        raise ConfigurationError(
+            f"{prefix}REFRESH_ROTATION = True needs a store: set {prefix}SESSION_STORE, e.g. to "
+            "'sqlite:///sessions.db'"
+        )
     if settings.profile != "strict":
         return
     samesite = (settings.cookie_samesite, settings.refresh_cookie_samesite)

@@ -85,7 +85,8 @@ def remember(
         )
 
 
-def _of_request(name: str) -> CurrentToken | None:
+def of_request(name: str) -> CurrentToken | None:
+    """What a guard of the manager of this name found in this request, or None."""
     if not has_request_context():
         return None
     found: dict[str, CurrentToken] = request.__dict__.get("_flask_signet", {})
@@ -95,7 +96,7 @@ def _of_request(name: str) -> CurrentToken | None:
 def _read(attribute: str, state: AppState | None) -> Any:
     """A part of the current token, or ``_MISSING``."""
     name = state.manager.name if state is not None else ""
-    current = _of_request(name)
+    current = of_request(name)
     if name:
         return getattr(current, attribute) if current is not None else _MISSING
     in_g = g.get(_NAME_IN_G[attribute], _MISSING)
@@ -134,7 +135,7 @@ def identity(state: AppState | None = None) -> Any:
     claims = payload(state)
     if state is None:
         state = current_state()
-    current = _of_request(state.manager.name)
+    current = of_request(state.manager.name)
     if current is not None and current.payload is claims:
         return current.identity
     return to_identity(state.settings, claims)  # the application put its own claims into `g`

@@ -111,9 +111,15 @@ def create_token(
     expires_delta: Any = None,
     claims: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
-    sid: str | None = None,
+    session: Mapping[str, Any] | None = None,
+    wire_identity: Any = None,
 ) -> str:
-    """A token of either type; ``sid`` names the session that it belongs to."""
+    """A token of either type.
+
+    :param session: the claims of the session that it belongs to; no loader can change them.
+    :param wire_identity: the identity as it stands in the token, where that is known; else the
+        ``user_identity_loader`` is asked.
+    """
     configured, callbacks = state.configured(), state.callbacks
     settings = configured.settings
     moment = now()
@@ -133,7 +139,8 @@ def create_token(
         more_claims.update(call(callbacks.additional_claims, identity))
     if claims is not None:
         more_claims.update(claims)
-    subject = _wire_identity(state, settings, identity)
+    if wire_identity is None:
+        wire_identity = make_wire_identity(state, identity)
     key = _signing_key(state, configured, identity)
     if key.kid is not None and header.get("kid") is None:
         header["kid"] = key.kid
@@ -145,7 +152,7 @@ def create_token(
         "iat": int(moment),
         "jti": new_id(as_uuid=not strict),
         "type": kind,
-        settings.identity_claim_key: subject,
+        settings.identity_claim_key: wire_identity,
     }
     if settings.encode_nbf:
         payload["nbf"] = int(moment)
@@ -158,9 +165,8 @@ def create_token(
     expires = _expiry(settings, state.prefix, kind, expires_delta, moment)
     if expires is not None:
         payload["exp"] = expires
-    if sid is not None:
-        payload["sid"] = sid
     payload.update(more_claims)
+    payload.update(session or {})
     _check_identity(settings, state.prefix, payload)
 
     text = encode(header, payload, key, default=_json_default(state))
@@ -192,11 +198,11 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
     return signing
 
 
-def _wire_identity(state: AppState, settings: Settings, identity: Any) -> Any:
+def make_wire_identity(state: AppState, identity: Any) -> Any:
     """The identity as it stands in the token."""
     if state.callbacks.user_identity is not None:
         identity = call(state.callbacks.user_identity, identity)
-    return str(identity) if settings.identity_type is not None else identity
+    return str(identity) if state.settings.identity_type is not None else identity
 
 
 def _check_identity(settings: Settings, prefix: str, payload: Mapping[str, Any]) -> None:

@@ -20,7 +20,10 @@ from .exceptions import (
     JWTDecodeError,
     NoAuthorizationError,
     RevokedTokenError,
+    SessionEndedError,
     SignetError,
+    StoreUnavailableError,
+    TokenReusedError,
     UserClaimsVerificationError,
     UserLookupError,
     WrongTokenError,
@@ -30,11 +33,12 @@ from .exceptions import (
 class Row(NamedTuple):
     """What answers an error.
 
-    ``callback`` is the field of :class:`.callbacks.Callbacks`, ``given`` what it is called
-    with; ``status`` and ``message`` are the default answer's, None: the error's own message.
+    ``callback`` is the field of :class:`.callbacks.Callbacks` (None: no client's fault, and no
+    loader's business), ``given`` what it is called with; ``status`` and ``message`` are the
+    default answer's, None: the error's own message.
     """
 
-    callback: str
+    callback: str | None
     given: Literal["message", "token"]
     status: HTTPStatus
     message: str | None = None
@@ -55,6 +59,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
         "User claims verification failed",
     ),
     AmbiguousTokenError: Row("invalid_token", "message", HTTPStatus.BAD_REQUEST),
+    StoreUnavailableError: Row(None, "message", HTTPStatus.SERVICE_UNAVAILABLE),
     # everything else: what was sent is not acceptable
     SignetError: Row("invalid_token", "message", _UNPROCESSABLE),
 }
@@ -71,7 +76,8 @@ def row_of(error: SignetError) -> Row:
 HANDLED: Final = (
     *(AmbiguousTokenError, CSRFError, FreshTokenRequired, InvalidHeaderError),
     *(InvalidQueryParamError, JWTDecodeError, NoAuthorizationError, RevokedTokenError),
-    *(UserClaimsVerificationError, UserLookupError, WrongTokenError, SignetError),
+    *(UserClaimsVerificationError, UserLookupError, WrongTokenError, StoreUnavailableError),
+    *(SessionEndedError, TokenReusedError, SignetError),
 )
 
 
@@ -81,13 +87,15 @@ def render(state: AppState, error: SignetError) -> Response:
     Every 401 says how to do better (RFC 9110 section 15.5.2, RFC 6750 section 3).
     """
     row = row_of(error)
-    callback = getattr(state.callbacks, row.callback)
+    callback = getattr(state.callbacks, row.callback) if row.callback else None
     answer = call(callback, *_arguments(row, error)) if callback is not None else None
     if answer is None:  # also from a loader that has nothing to say about this one
         answer = default_answer(state, error)
     response = state.app.make_response(answer)
     if response.status_code == _UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
         response.headers["WWW-Authenticate"] = error.www_authenticate
+    if isinstance(error, StoreUnavailableError):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -106,7 +114,7 @@ def default_answer(state: AppState, error: SignetError) -> tuple[Response, HTTPS
         if settings.profile != "strict":  # where no claim is repeated to whoever asks
             message += f" {error.jwt_data.get(settings.identity_claim_key)}"
     status = row.status
-    if settings.rfc6750_status and not isinstance(error, AmbiguousTokenError):
+    if settings.rfc6750_status and row.callback and not isinstance(error, AmbiguousTokenError):
         status = _UNAUTHORIZED
     if settings.error_format == "problem":  # RFC 9457 section 3.1
         response = jsonify(

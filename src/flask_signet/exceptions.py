@@ -54,8 +54,10 @@ __all__ = [
     "MissingRequiredClaimError",
     "NoAuthorizationError",
     "RevokedTokenError",
+    "SessionEndedError",
     "SignetError",
     "StoreUnavailableError",
+    "TokenReusedError",
     "UserClaimsVerificationError",
     "UserLookupError",
     "WeakSecretWarning",
@@ -283,6 +285,21 @@ class RevokedTokenError(_WithToken):
 
     def __init__(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> None:
         super().__init__("Token has been revoked", jwt_header, jwt_data)
+
+
+class TokenReusedError(RevokedTokenError):
+    """A refresh token that had been used before: its session has been ended.
+
+    RFC 9700 section 4.14.2: either the client or a thief has the older token, no telling which.
+    """
+
+    error_code: ClassVar[str] = "token_reused"
+
+
+class SessionEndedError(RevokedTokenError):
+    """A refresh token whose session is not live: it was ended, has expired, or is unknown."""
+
+    error_code: ClassVar[str] = "session_ended"
 
 
 class FreshTokenRequired(_WithToken):

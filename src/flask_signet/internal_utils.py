@@ -12,8 +12,9 @@ from flask import Flask, current_app
 from flask.json.provider import DefaultJSONProvider
 
 from .app_state import current_state
+from .blocklist import check_not_blocked
 from .callbacks import call
-from .view_decorators import check_by_application, check_not_revoked, check_type
+from .view_decorators import check_by_application, check_type
 
 if TYPE_CHECKING:
     from .jwt_manager import JWTManager
@@ -42,7 +43,7 @@ def verify_token_type(decoded_token: dict[str, Any], refresh: bool) -> None:
 
 def verify_token_not_blocklisted(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> None:
     """Ask the ``token_in_blocklist_loader``."""
-    check_not_revoked(current_state(), jwt_header, jwt_data)
+    check_not_blocked(current_state(), jwt_header, jwt_data)
 
 
 def custom_verification_for_token(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> None:

@@ -162,6 +162,13 @@ class JWTManager:
         """``(header, payload) -> user or None``: who a token's identity is; None refuses it."""
         return self._register("user_lookup", callback)
 
+    def user_state_loader(self, callback: Loader) -> Loader:
+        """``(identity) -> bool``: asked at each refresh; False ends the session.
+
+        For users who were disabled or deleted since they logged in.
+        """
+        return self._register("user_state", callback)
+
     def user_lookup_error_loader(self, callback: Loader) -> Loader:
         """``(header, payload) -> response`` where the ``user_lookup_loader`` found nobody."""
         return self._register("user_lookup_error", callback)
@@ -240,7 +247,7 @@ class JWTManager:
 
     def create_token_pair(self, identity: Any, fresh: Fresh = True, **options: Any) -> TokenPair:
         """:func:`flask_signet.create_token_pair` with this manager's key and options."""
-        return sessions.open_pair(self._state(), identity, fresh, **options)
+        return sessions.open_pair(self._state(), identity, fresh=fresh, **options)
 
     def decode_token(
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False

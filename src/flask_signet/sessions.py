@@ -1,14 +1,65 @@
-"""Sessions: what one log-in opens, and both of its tokens name (``sid``)."""
+"""Sessions: what one log-in opens, both of its tokens name (``sid``), and a refresh continues.
+
+With ``JWT_SESSION_STORE`` a session is one row in a store, and its refresh token is good once.
+Without, ``create_token_pair`` still names a session in both tokens, and nothing keeps it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from flask import Response, after_this_request, has_request_context, request
+
+from . import signals
 from .app_state import AppState, current_state
-from .encoded_tokens import ExpiresDelta, Fresh, create_token
+from .callbacks import call
+from .config import lifetime_seconds
+from .cookies import unset_cookies
+from .current_token import of_request
+from .encoded_tokens import (
+    ExpiresDelta,
+    Fresh,
+    check_token,
+    create_token,
+    make_wire_identity,
+    now,
+)
+from .error_handlers import bind
+from .exceptions import (
+    ConfigurationError,
+    NoAuthorizationError,
+    SessionEndedError,
+    SignetError,
+    TokenReusedError,
+    UserLookupError,
+)
+from .locations import find_token
 from .tokens.issue import new_id
+from .tokens.store import NEVER, Device, Rotation, Session, SessionStore, Successor, new_sid
 from .tokens.token import TokenPair
+from .view_decorators import guard
+
+Claims = Mapping[str, Any]
+
+
+class SessionInfo(NamedTuple):
+    """A session, for its owner to recognize. Times are seconds since 1970; there is no token.
+
+    ``expires_at`` moves with each refresh; ``current`` marks the session of this request.
+    """
+
+    sid: str
+    created_at: float
+    last_seen_at: float
+    expires_at: float
+    user_agent: str
+    address: str
+    label: str
+    current: bool
+
+
+# ── (a) log-in ───────────────────────────────────────────────────────────────────────────
 
 
 def create_token_pair(
@@ -16,59 +67,522 @@ def create_token_pair(
     fresh: Fresh = True,
     access_expires_delta: ExpiresDelta | None = None,
     refresh_expires_delta: ExpiresDelta | None = None,
-    additional_claims: Mapping[str, Any] | None = None,
-    additional_headers: Mapping[str, Any] | None = None,
+    additional_claims: Claims | None = None,
+    additional_headers: Claims | None = None,
+    label: str = "",
 ) -> TokenPair:
-    """Both tokens of a log-in, under one new ``sid`` (OpenID Connect's session id).
+    """Open a session: both tokens of a log-in, under one new ``sid``.
+
+    With a store, the session is in it before the tokens leave. ``auth_time`` in both tokens is
+    when it was opened (OpenID Connect Core 1.0 section 2).
 
     :param fresh: the access token is fresh unless you say otherwise: its owner just logged in.
     :param access_expires_delta: how long the access token lives; None: as the option says.
     :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
     :param additional_claims: for both payloads.
     :param additional_headers: for both headers.
+    :param label: a name for the device, shown by :func:`list_sessions`.
     :return: ``access_token``, ``refresh_token`` and ``sid``.
     :raises TypeError: if the identity, or a claim, can't be in a token.
     :raises ValueError: if a lifetime is zero.
+    :raises StoreUnavailableError: if the store does not answer.
     """
     return open_pair(
         current_state(),
         identity,
-        fresh,
-        access_expires_delta,
-        refresh_expires_delta,
-        additional_claims,
-        additional_headers,
+        fresh=fresh,
+        access_expires_delta=access_expires_delta,
+        refresh_expires_delta=refresh_expires_delta,
+        additional_claims=additional_claims,
+        additional_headers=additional_headers,
+        label=label,
     )
 
 
 def open_pair(
     state: AppState,
     identity: Any,
+    *,
     fresh: Fresh = True,
     access_expires_delta: ExpiresDelta | None = None,
     refresh_expires_delta: ExpiresDelta | None = None,
-    additional_claims: Mapping[str, Any] | None = None,
-    additional_headers: Mapping[str, Any] | None = None,
+    additional_claims: Claims | None = None,
+    additional_headers: Claims | None = None,
+    label: str = "",
 ) -> TokenPair:
     """:func:`create_token_pair` for any manager."""
-    sid = new_id(as_uuid=False)
-    access = create_token(
-        state,
-        "access",
-        identity,
-        fresh=fresh,
-        expires_delta=access_expires_delta,
-        claims=additional_claims,
-        headers=additional_headers,
-        sid=sid,
+    mint = _Mint(state, identity, additional_claims, additional_headers, access_expires_delta)
+    store = state.store()
+    if store is None:
+        sid = new_sid("")
+        return mint.loose_pair(sid, fresh, refresh_expires_delta)
+    moment = now()
+    lifetime = _seconds(refresh_expires_delta, moment)
+    session = Session.begin(
+        mint.subject(),
+        new_id(as_uuid=False),
+        now=moment,
+        expires_at=moment + (mint.idle_seconds() if lifetime is None else lifetime),
+        absolute_expires_at=mint.absolute_end(moment),
+        memo=new_id(as_uuid=False),
+        device=_device(label),
     )
-    refresh = create_token(
+    pair = mint.pair(session, fresh=fresh)  # signed first: what can't be signed opens nothing
+    opened = _ask(
         state,
-        "refresh",
-        identity,
-        expires_delta=refresh_expires_delta,
-        claims=additional_claims,
-        headers=additional_headers,
-        sid=sid,
+        lambda: store.open_session(
+            session,
+            refuse_until=mint.refuse_until(moment),
+            max_sessions=state.settings.max_sessions_per_subject,
+        ),
     )
-    return TokenPair(access, refresh, sid)
+    if opened.session != session:  # it was dated after a "log out everywhere"
+        pair = mint.pair(opened.session, fresh=fresh)
+    for surplus in opened.ended:
+        signals.token_revoked.send(state.app, kind="sid", value=surplus.sid)
+    signals.token_issued.send(state.app, sid=session.sid, subject=session.subject)
+    return pair
+
+
+def _device(label: str) -> Device:
+    if not has_request_context():
+        return Device(label=label)
+    return Device(request.headers.get("User-Agent", ""), request.remote_addr or "", label)
+
+
+def _seconds(delta: Any, moment: float) -> float | None:
+    if delta is None:
+        return None
+    seconds = lifetime_seconds(delta, moment)
+    return NEVER if seconds is None else seconds
+
+
+class _Mint:
+    """Makes the tokens of one session, at log-in and at each refresh, from the session's row."""
+
+    def __init__(
+        self,
+        state: AppState,
+        identity: Any,
+        claims: Claims | None,
+        headers: Claims | None,
+        access_expires_delta: ExpiresDelta | None = None,
+        wire_identity: Any = None,
+    ) -> None:
+        self.state = state
+        self.identity = identity
+        self.claims = claims
+        self.headers = headers
+        self.access_expires_delta = access_expires_delta
+        self.wire_identity = wire_identity
+        if wire_identity is None:
+            self.wire_identity = make_wire_identity(state, identity)
+
+    def subject(self) -> str:
+        """The subject under which the store keeps the session."""
+        return str(self.wire_identity)
+
+    def idle_seconds(self) -> float:
+        """Seconds that the session lives without a refresh."""
+        settings = self.state.settings
+        idle = settings.refresh_idle_expires
+        seconds = lifetime_seconds(settings.refresh_expires if idle is None else idle, now())
+        return NEVER if seconds is None else seconds
+
+    def absolute_end(self, opened_at: float) -> float:
+        """When the session ends, however often it is refreshed."""
+        seconds = lifetime_seconds(self.state.settings.refresh_absolute_expires, opened_at)
+        return NEVER if seconds is None else opened_at + seconds
+
+    def refuse_until(self, moment: float) -> float:
+        """When the last access token that lives now has expired by itself."""
+        seconds = lifetime_seconds(self.state.settings.access_expires, moment)
+        if self.access_expires_delta is not None:
+            own = lifetime_seconds(self.access_expires_delta, moment)
+            seconds = None if own is None or seconds is None else max(own, seconds)
+        return NEVER if seconds is None else moment + seconds + self.state.settings.leeway + 1
+
+    def pair(self, session: Session, *, fresh: Fresh) -> TokenPair:
+        """Both tokens of a session as its row says; the refresh token is the same each time."""
+        named = {
+            self.state.settings.identity_claim_key: self.wire_identity,
+            "sid": session.sid,
+            "auth_time": session.created_at,
+        }
+        access = self._token("access", named, fresh=fresh, expires_delta=self.access_expires_delta)
+        issued = int(session.rotated_at)
+        row: dict[str, Any] = {"jti": session.jti, "iat": issued}
+        if self.state.settings.encode_nbf:
+            row["nbf"] = issued
+        if self.state.settings.puts_csrf:
+            row["csrf"] = session.memo
+        never = session.expires_at == NEVER
+        if not never:
+            row["exp"] = int(session.expires_at)
+        refresh = self._token("refresh", named | row, expires_delta=False if never else None)
+        return TokenPair(access, refresh, session.sid)
+
+    def loose_pair(self, sid: str, fresh: Fresh, refresh_expires_delta: Any) -> TokenPair:
+        """Both tokens of a session that no store keeps."""
+        named = {"sid": sid}
+        access = self._token("access", named, fresh=fresh, expires_delta=self.access_expires_delta)
+        refresh = self._token("refresh", named, expires_delta=refresh_expires_delta)
+        return TokenPair(access, refresh, sid)
+
+    def _token(self, kind: Any, session: Claims, **options: Any) -> str:
+        return create_token(
+            self.state,
+            kind,
+            self.identity,
+            claims=self.claims,
+            headers=self.headers,
+            session=session,
+            wire_identity=self.wire_identity,
+            **options,
+        )
+
+
+# ── (c) refresh ──────────────────────────────────────────────────────────────────────────
+
+
+def rotate_refresh_token(
+    additional_claims: Claims | None = None,
+    additional_headers: Claims | None = None,
+    access_expires_delta: ExpiresDelta | None = None,
+) -> TokenPair:
+    """Refresh: both next tokens for the refresh token of this request, which is good no more.
+
+    Call it in a view behind ``@jwt_required(refresh=True)``, or in an open one: it verifies the
+    request's refresh token itself, then. One conditional write decides, see DESIGN idea 2:
+
+    - the session's current token is replaced;
+    - the one just replaced, within ``JWT_REFRESH_REUSE_GRACE`` seconds, gets the same successor
+      again: two tabs are no thief;
+    - any older one ends the session (RFC 9700 section 4.14.2).
+
+    A refresh token from before there was a store is adopted: it opens a session, once. The
+    ``user_state_loader`` is asked first. The new access token is not fresh.
+
+    :return: ``access_token``, ``refresh_token`` and ``sid``.
+    :raises TokenReusedError: if the token had been used; the session has been ended.
+    :raises SessionEndedError: if the session is not live.
+    :raises UserLookupError: if ``user_state_loader`` refuses; the session has been ended.
+    :raises ConfigurationError: if there is no store, or ``JWT_REFRESH_ROTATION`` is off.
+    :raises StoreUnavailableError: if the store does not answer.
+    """
+    return rotate(
+        current_state(),
+        additional_claims=additional_claims,
+        additional_headers=additional_headers,
+        access_expires_delta=access_expires_delta,
+    )
+
+
+def rotate(
+    state: AppState,
+    *,
+    additional_claims: Claims | None = None,
+    additional_headers: Claims | None = None,
+    access_expires_delta: ExpiresDelta | None = None,
+) -> TokenPair:
+    """:func:`rotate_refresh_token` for any manager."""
+    store = _store(state)
+    if not state.settings.rotates:
+        raise ConfigurationError(f"{state.prefix}REFRESH_ROTATION is False: nothing rotates")
+    current = of_request(state.manager.name)
+    if current is None or current.payload.get("type") != "refresh":
+        # Whether it was used or revoked, the one write below decides: nothing is read before it.
+        guard(state, refresh=True, ask_store=False)
+        current = of_request(state.manager.name)
+    if current is None or not current.payload:
+        raise bind(NoAuthorizationError("Missing refresh token"), state)
+    claims, header = current.payload, current.header
+    user = current.user["loaded_user"] if current.user else None
+    mint = _Mint(
+        state,
+        user if user is not None else current.identity,
+        additional_claims,
+        additional_headers,
+        access_expires_delta,
+        wire_identity=claims[state.settings.identity_claim_key],
+    )
+    moment = now()
+    if state.callbacks.user_state is not None and not call(
+        state.callbacks.user_state, current.identity
+    ):
+        _end(state, store, claims, mint.refuse_until(moment))
+        message = f"user_state refused {current.identity}"
+        raise bind(UserLookupError(message, header, claims), state)
+    outcome, pair = _rotated(state, store, mint, claims, moment)
+    return _conclude(state, outcome, pair, mint, header, claims)
+
+
+def _rotated(
+    state: AppState, store: SessionStore, mint: _Mint, claims: Claims, moment: float
+) -> tuple[Rotation, TokenPair | None]:
+    """The store's verdict, and the pair that was signed before it was asked for."""
+    grace = state.settings.refresh_reuse_grace
+    refuse_until = mint.refuse_until(moment)
+    sid = claims.get("sid")
+    if not isinstance(sid, str) or "auth_time" not in claims:
+        session = Session.begin(
+            mint.subject(),
+            new_id(as_uuid=False),
+            now=moment,
+            expires_at=moment + mint.idle_seconds(),
+            absolute_expires_at=mint.absolute_end(moment),
+            memo=new_id(as_uuid=False),
+            device=_device(""),
+            adopted_jti=str(claims["jti"] or claims.get("iat", "")),
+        )
+        pair = mint.pair(session, fresh=False)
+        outcome = _ask(
+            state,
+            lambda: store.adopt(
+                session,
+                issued_at=float(claims.get("iat", 0)),
+                token_expires_at=float(claims.get("exp", NEVER)),
+                grace=grace,
+                refuse_until=refuse_until,
+            ),
+        )
+        if outcome.session is not None and outcome.session != session:
+            pair = mint.pair(outcome.session, fresh=False)
+        return outcome, pair
+    opened_at = float(claims["auth_time"])
+    end = mint.absolute_end(opened_at)
+    successor = Successor(
+        new_id(as_uuid=False), min(moment + mint.idle_seconds(), end), new_id(as_uuid=False)
+    )
+    row = Session(
+        *(sid, mint.subject(), successor.jti, successor.expires_at, end, opened_at, moment),
+        last_seen_at=moment,
+        memo=successor.memo,
+    )
+    pair = mint.pair(row, fresh=False)
+    outcome = _ask(
+        state,
+        lambda: store.rotate(
+            sid,
+            str(claims["jti"]),
+            successor,
+            now=moment,
+            grace=grace,
+            refuse_until=refuse_until,
+        ),
+    )
+    return outcome, pair
+
+
+def _conclude(
+    state: AppState,
+    outcome: Rotation,
+    pair: TokenPair | None,
+    mint: _Mint,
+    header: dict[str, Any],
+    claims: dict[str, Any],
+) -> TokenPair:
+    """What the store's verdict means to the client, and to those who listen."""
+    session = outcome.session
+    about: dict[str, Any] = {
+        "sid": session.sid if session else claims.get("sid"),
+        "subject": mint.subject(),
+    }
+    if outcome.verdict == "rotated" and pair is not None:
+        signals.token_rotated.send(state.app, **about)
+        return pair
+    if outcome.verdict == "replayed" and session is not None:
+        return mint.pair(session, fresh=False)
+    error: SignetError
+    if outcome.verdict == "reused":
+        signals.token_reused.send(state.app, jti=claims.get("jti"), **about)
+        error = TokenReusedError(header, claims)
+    else:
+        error = SessionEndedError(header, claims)
+    signals.token_rejected.send(state.app, error_code=error.error_code, **about)
+    _forget_cookies(state)
+    raise bind(error, state)
+
+
+# ── (d) revoke ───────────────────────────────────────────────────────────────────────────
+
+
+def end_session(sid: str | None = None) -> bool:
+    """End one session: neither of its tokens is good any more.
+
+    :param sid: its id; None: that of this request's token.
+    :return: whether it was live until now.
+    :raises ConfigurationError: if there is no store.
+    :raises StoreUnavailableError: if the store does not answer.
+    """
+    state = current_state()
+    if sid is None:
+        current = of_request(state.manager.name)
+        sid = current.payload.get("sid") if current is not None else None
+        if not isinstance(sid, str):
+            return False
+    return _end(state, _store(state), {"sid": sid}, _refuse_until(state))
+
+
+def end_sessions(subject: Any, except_sid: str | None = None) -> None:
+    """Log somebody out everywhere: one entry, whatever the number of sessions.
+
+    :param subject: the identity, as ``get_jwt_identity()`` gives it.
+    :param except_sid: a session that goes on, e.g. the one that asks.
+    :raises ConfigurationError: if there is no store.
+    :raises StoreUnavailableError: if the store does not answer.
+    """
+    state = current_state()
+    store, moment = _store(state), now()
+    longest = [
+        lifetime_seconds(lifetime, moment)
+        for lifetime in (state.settings.access_expires, state.settings.refresh_expires)
+    ]
+    ends = [NEVER if seconds is None else moment + seconds for seconds in longest]
+    _ask(
+        state,
+        lambda: store.end_sessions(
+            str(subject),
+            now=moment,
+            expires_at=max(ends) + state.settings.leeway + 1,
+            except_sid=except_sid or "",
+        ),
+    )
+    signals.token_revoked.send(state.app, kind="subject", value=str(subject))
+
+
+def list_sessions(subject: Any) -> list[SessionInfo]:
+    """The live sessions of somebody, the one opened last first. There is no token in them.
+
+    :param subject: the identity, as ``get_jwt_identity()`` gives it.
+    :raises ConfigurationError: if there is no store.
+    :raises StoreUnavailableError: if the store does not answer.
+    """
+    state = current_state()
+    store = _store(state)
+    current = of_request(state.manager.name)
+    here = current.payload.get("sid") if current is not None else None
+    found = _ask(state, lambda: store.list_sessions(str(subject), now=now()))
+    return [
+        SessionInfo(
+            session.sid,
+            session.created_at,
+            session.last_seen_at,
+            session.expires_at,
+            session.device.user_agent,
+            session.device.address,
+            session.device.label,
+            session.sid == here,
+        )
+        for session in found
+    ]
+
+
+def revoke_token(token_or_jti: str) -> None:
+    """Refuse one token from now on; a refresh token's whole session.
+
+    :param token_or_jti: a token of ours, which may have expired, or the ``jti`` of one.
+    :raises SignetError: if it is a token, and not one of ours.
+    :raises ConfigurationError: if there is no store.
+    :raises StoreUnavailableError: if the store does not answer.
+    """
+    state = current_state()
+    if token_or_jti.count(".") == 2:
+        _revoke(state, check_token(state, token_or_jti, allow_expired=True).claims)
+        return
+    # Of a bare jti nothing else is known: it is refused for as long as any token could live.
+    moment = now()
+    lifetimes = (state.settings.access_expires, state.settings.refresh_expires)
+    seconds = [lifetime_seconds(lifetime, moment) for lifetime in lifetimes]
+    longest = NEVER if None in seconds else max(filter(None, seconds))
+    _revoke(state, {"jti": token_or_jti, "exp": moment + longest})
+
+
+def logout() -> bool:
+    """Log out the client of this request: the sessions of its tokens end, its cookies go.
+
+    It works on expired tokens too. A token in a cookie needs its CSRF value.
+
+    :return: whether there was a token of ours.
+    :raises CSRFError: if a cookie came without its CSRF value.
+    :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
+    """
+    state = current_state()
+    found = False
+    for refresh in (False, True):
+        try:
+            token = find_token(state.settings, None, refresh=refresh)
+            claims = check_token(
+                state, token.text, csrf_value=token.csrf_value, allow_expired=True
+            ).claims
+        except NoAuthorizationError:
+            continue
+        except SignetError as error:
+            if error.proved == "nothing" and error.error_code != "csrf_failed":
+                continue  # not one of ours: there is nothing to end
+            raise bind(error, state) from None
+        _revoke(state, claims)
+        found = True
+    _forget_cookies(state)
+    return found
+
+
+def _revoke(state: AppState, claims: Claims) -> None:
+    store, moment = _store(state), now()
+    if isinstance(claims.get("sid"), str):
+        _end(state, store, claims, _refuse_until(state))
+    jti = claims.get("jti")
+    if isinstance(jti, str) and jti:
+        expires_at = float(claims.get("exp", NEVER)) + state.settings.leeway + 1
+        subject = claims.get(state.settings.identity_claim_key, "")
+        _ask(
+            state,
+            lambda: store.revoke_token(
+                jti, now=moment, expires_at=expires_at, subject=str(subject)
+            ),
+        )
+        signals.token_revoked.send(state.app, kind="jti", value=jti)
+
+
+def _end(state: AppState, store: SessionStore, claims: Claims, refuse_until: float) -> bool:
+    sid = claims.get("sid")
+    if not isinstance(sid, str):
+        return False
+    ended = _ask(state, lambda: store.end_session(sid, now=now(), refuse_until=refuse_until))
+    signals.token_revoked.send(state.app, kind="sid", value=sid)
+    return ended is not None
+
+
+def _refuse_until(state: AppState) -> float:
+    moment = now()
+    seconds = lifetime_seconds(state.settings.access_expires, moment)
+    return NEVER if seconds is None else moment + seconds + state.settings.leeway + 1
+
+
+def _forget_cookies(state: AppState) -> None:
+    if "cookies" not in state.settings.token_location:
+        return
+
+    @after_this_request
+    def unset(response: Response) -> Response:
+        for kind in ("access", "refresh"):
+            unset_cookies(state, kind, response)
+        return response
+
+
+def _store(state: AppState) -> SessionStore:
+    store = state.store()
+    if store is None:
+        raise ConfigurationError(
+            f"{state.prefix}SESSION_STORE is not set: sessions need a store, e.g. "
+            "'sqlite:///sessions.db'"
+        )
+    return store
+
+
+def _ask(state: AppState, operation: Any) -> Any:
+    """The store's answer; its failure as an error that the manager answers."""
+    try:
+        return operation()
+    except SignetError as error:
+        raise bind(error, state) from error.__cause__

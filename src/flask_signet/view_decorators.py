@@ -11,6 +11,7 @@ from flask import Request, current_app, request
 
 from . import current_token
 from .app_state import AppState, Configured, current_state
+from .blocklist import check_not_blocked, check_not_revoked
 from .callbacks import call
 from .config import Settings
 from .current_token import CurrentToken
@@ -20,7 +21,6 @@ from .exceptions import (
     FreshTokenRequired,
     JWTDecodeError,
     NoAuthorizationError,
-    RevokedTokenError,
     SignetError,
     UserClaimsVerificationError,
     UserLookupError,
@@ -125,8 +125,13 @@ def guard(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    ask_store: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """:func:`verify_jwt_in_request` for any manager."""
+    """:func:`verify_jwt_in_request` for any manager.
+
+    :param ask_store: False leaves it to the caller to ask the store whether the token is revoked.
+    """
     configured = state.configured()  # one look at the options for the whole request
     carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
     if carrier.method == "OPTIONS" and _is_exempt(configured.settings):
@@ -135,7 +140,7 @@ def guard(
     try:
         current = _current(
             *(state, configured, fresh, refresh, locations),
-            *(verify_type, skip_revocation_check),
+            *(verify_type, skip_revocation_check, ask_store),
         )
         current.user = _load_user(state, current)
     except NoAuthorizationError as error:
@@ -166,6 +171,7 @@ def _current(
     locations: Locations,
     verify_type: bool,
     skip_revocation_check: bool,
+    ask_store: bool = True,
 ) -> CurrentToken:
     settings = configured.settings
     found = find_token(settings, locations, refresh=refresh)
@@ -178,7 +184,9 @@ def _current(
     if fresh:
         check_fresh(header, payload)
     if not skip_revocation_check:
-        check_not_revoked(state, header, payload)
+        check_not_blocked(state, header, payload)
+        if ask_store and settings.session_store is not None:
+            check_not_revoked(state, settings, header, payload)
     check_by_application(state, header, payload)
     return CurrentToken(header, payload, None, found.location, _identity(settings, payload))
 
@@ -215,16 +223,6 @@ def check_fresh(header: dict[str, Any], payload: dict[str, Any]) -> None:
     fresh = payload["fresh"]
     if fresh is False or (fresh is not True and fresh < now()):
         raise FreshTokenRequired("Fresh token required", header, payload)
-
-
-def check_not_revoked(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
-    """Ask the application's ``token_in_blocklist_loader``.
-
-    :raises RevokedTokenError: if it says so.
-    """
-    callback = state.callbacks.token_in_blocklist
-    if callback is not None and call(callback, header, payload):
-        raise RevokedTokenError(header, payload)
 
 
 def check_by_application(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Where sessions are kept. Each store satisfies :mod:`flask_signet.tokens.store`."""

@@ -151,7 +151,7 @@ class MemoryStore:
                     "subject",
                     subject,
                     expires_at,
-                    not_before=max(seconds(microseconds(now)), *moments, 0.0),
+                    not_before=max(seconds(microseconds(now)), self._last_moment(subject)),
                     except_sid=stored_id(except_sid) if spares else "",
                 )
             )
@@ -183,12 +183,18 @@ class MemoryStore:
                 self._sessions[session.sid] = replace(session, last_seen_at=now)
 
     def _keep(self, session: Session) -> Session:
-        entry = self._entry("subject", session.subject)
-        if entry is not None:
-            session = session.opened_after(entry.not_before)
+        if session.sid in self._sessions:
+            return self._sessions[session.sid]
+        session = session.opened_after(self._last_moment(session.subject))
         self._sessions[session.sid] = session
         self._of_subject.setdefault(session.subject, set()).add(session.sid)
         return session
+
+    def _last_moment(self, subject: str) -> float:
+        """The last at which the subject logged in, or was logged out everywhere."""
+        entry = self._entry("subject", subject)
+        opened = (self._sessions[sid].created_at for sid in self._of_subject.get(subject, ()))
+        return max(entry.not_before if entry else 0.0, *opened, 0.0)
 
     def _refuse(
         self, session: Session, jti: str, now: float, grace: float, refuse_until: float

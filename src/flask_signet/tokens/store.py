@@ -8,7 +8,7 @@ not in the store, has expired, or is an odd text.
 **Raising is for the system's failure alone**, and then it is always
 :class:`~flask_signet.exceptions.StoreUnavailableError`: the store is down, slow, full, read-only,
 not set up, or was emptied. After it the write has happened or not; every write here may be
-repeated with the same arguments, and then says what it would have said.
+repeated with the same arguments, and the second does no harm.
 
 **Time is an argument.** ``now`` and all other times are seconds since 1970, with fractions; they
 are kept and compared in whole microseconds. A store never reads a clock to decide anything.
@@ -199,15 +199,15 @@ class Session:
             ),
         )
 
-    def opened_after(self, not_before: float) -> Session:
-        """The session, opened after that moment: a log-in survives the one that ended all.
+    def opened_after(self, moment: float) -> Session:
+        """The session, with a ``created_at`` after that moment.
 
         Clocks step back and differ between machines; a log-in that comes after "log out
-        everywhere" must not be ended by it.
+        everywhere" must not be ended by it, nor be the oldest of its subject's sessions.
         """
-        if microseconds(self.created_at) > microseconds(not_before):
+        if microseconds(self.created_at) > microseconds(moment):
             return self
-        return replace(self, created_at=seconds(microseconds(not_before) + 1))
+        return replace(self, created_at=seconds(microseconds(moment) + 1))
 
 
 class Successor(NamedTuple):
@@ -409,12 +409,13 @@ class SessionStore(Protocol):
     ) -> Opened:
         """Keep a new session, from :meth:`Session.begin`.
 
-        Its ``created_at`` may come back later than it went in: it is always after the subject
-        was last logged out everywhere, whatever the clocks say.
+        Its ``created_at`` may come back later than it went in: whatever the clocks say, it is
+        after the subject was last logged out everywhere, and after the subject's other sessions
+        were opened.
 
-        Above ``max_sessions`` of one subject the oldest (by ``created_at``) are ended. Of many
-        log-ins at once each may see the others' sessions or not; once the last has returned, at
-        most so many are live.
+        Above ``max_sessions`` of one subject the oldest (by ``created_at``, then ``sid``) are
+        ended. Of many log-ins at once each may see the others' sessions or not, and one may end
+        another's; once the last has returned, at most so many are live.
 
         :param max_sessions: 0 sets no limit.
         """
