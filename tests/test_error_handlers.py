@@ -471,9 +471,7 @@ def test_no_loader_is_asked_about_an_error_that_is_caught() -> None:
         try:
             verify_jwt_in_request()
         except SignetError as error:
-            return jsonify(
-                str(error), repr(error), error.error_code, error.status
-            )
+            return jsonify(str(error), repr(error), error.error_code, error.status)
         return jsonify("in")
 
     for name, row in REFUSALS.items():

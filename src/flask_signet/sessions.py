@@ -292,7 +292,12 @@ def rotate(
     current = of_request(state.manager.name)
     if current is None or current.payload.get("type") != "refresh":
         # Whether it was used or revoked, the one write below decides: nothing is read before it.
-        guard(state, refresh=True, ask_store=False)
+        try:
+            guard(state, refresh=True, ask_store=False)
+        except UserLookupError as error:
+            # Whoever is not there any more has no session either.
+            _end(state, store, error.jwt_data, _refuse_until(state))
+            raise
         current = of_request(state.manager.name)
     if current is None or not current.payload:
         raise bind(NoAuthorizationError("Missing refresh token"), state)

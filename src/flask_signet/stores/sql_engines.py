@@ -1,0 +1,440 @@
+"""What differs between SQLite, PostgreSQL and MariaDB/MySQL: one class for each.
+
+An :class:`Engine Kind <EngineKind>` sets up connections so that nothing hangs, knows which errors
+are worth another attempt, and looks for what is wrong with a server's set-up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from time import monotonic
+from typing import Any, ClassVar
+
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from ..exceptions import ConfigurationError
+from ..tokens.store import Finding
+from .sql_schema import revocations_table, sessions_table, store_table
+
+CHANNEL = "signet_revocations"
+"""The name under which PostgreSQL announces that there is a new revocation."""
+
+
+class Deadline(threading.local):
+    """When the operation of this thread must be over, by the monotonic clock."""
+
+    at: float | None = None
+
+
+class EngineKind:
+    """SQLite's, PostgreSQL's or MariaDB's ways. ``timeout`` is in seconds."""
+
+    begin: ClassVar[str] = "BEGIN"
+    drivers: ClassVar[dict[str, str]] = {}
+    extra: ClassVar[str] = "sql"
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.deadline = Deadline()
+
+    def create(self, url: URL) -> Engine:
+        """An engine of our own, every wait of which is bounded.
+
+        All connections commit by themselves, and a transaction is spelt out where there is one:
+        so one statement is one round trip. For the same reason nothing is rolled back when a
+        connection goes back to the pool; no connection goes back with a transaction open.
+        """
+        if url.drivername in self.drivers:
+            url = url.set(drivername=self.drivers[url.drivername])
+        try:
+            engine = create_engine(
+                url,
+                isolation_level="AUTOCOMMIT",
+                pool_reset_on_return=None,
+                pool_timeout=self.timeout / 4,
+                connect_args=self.connect_args(),
+            )
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{url.drivername}:// needs the package {error.name}: "
+                f"pip install 'Flask-Signet[{self.extra}]'"
+            ) from error
+        self.prepare(engine)
+        return engine
+
+    def connect_args(self) -> dict[str, Any]:
+        return {}
+
+    def prepare(self, engine: Engine) -> None:
+        """Hang what is needed on the engine's events."""
+
+    def next_numbers(self, connection: Connection, count: int) -> int | None:
+        """Take the next numbers of revocations; the last of them. None: the row is missing.
+
+        It locks the row until the transaction ends.
+        """
+        statement = (
+            store_table.update()
+            .values(last_number=store_table.c.last_number + count)
+            .returning(store_table.c.last_number)
+        )
+        number: int | None = connection.execute(statement).scalar()
+        return number
+
+    def insert_session(self) -> Executable:
+        """Insert, if it is not there."""
+        raise NotImplementedError
+
+    def upsert_revocation(self) -> Executable:
+        """Insert, or write over the entry of the same kind and value, but never shorten it."""
+        raise NotImplementedError
+
+    def announce(self, connection: Connection) -> None:
+        """Tell the followers at commit that there is something new."""
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        """Whether the transaction lost against another, and would succeed if tried again."""
+        return False
+
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        """Whether the tables are not there."""
+        return False
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        """What is wrong with the server's set-up."""
+        return []
+
+
+def _code(error: DBAPIError) -> Any:
+    return error.orig.args[0] if error.orig is not None and error.orig.args else None
+
+
+# ── SQLite ───────────────────────────────────────────────────────────────────────────────
+
+
+class SQLite(EngineKind):
+    """One file, any number of processes on one machine; write-ahead log."""
+
+    # The write lock is taken at once: a transaction that reads first and then wants to write
+    # can be refused without waiting, and for good.
+    begin = "BEGIN IMMEDIATE"
+
+    #: Whether a missing file is made. Only ``upgrade`` may: a file that has vanished must not
+    #: come back empty, with nobody revoked.
+    may_create = False
+
+    def connect_args(self) -> dict[str, Any]:
+        return {"timeout": 0.7 * self.timeout}  # the busy timeout, seconds
+
+    def create(self, url: URL) -> Engine:
+        if url.database in (None, "", ":memory:"):
+            raise ConfigurationError(
+                "sqlite:// needs a file, as in sqlite:////var/lib/app/sessions.sqlite3 "
+                "(in memory every connection would have its own: use memory://)"
+            )
+        return super().create(url)
+
+    def prepare(self, engine: Engine) -> None:
+        @event.listens_for(engine, "do_connect")
+        def refuse_to_create(dialect: Any, record: Any, args: Any, params: Any) -> None:
+            database = str(engine.url.database)
+            missing = not database.startswith("file:") and not Path(database).exists()
+            if missing and not self.may_create:
+                raise dialect.dbapi.OperationalError("no such table: the file is missing")
+
+        @event.listens_for(engine, "connect")
+        def make_durable(connection: Any, record: Any) -> None:
+            # FULL is the default, but a build may have another: what was revoked stays revoked
+            # when the power fails.
+            connection.execute("PRAGMA synchronous=FULL")
+
+    def insert_session(self) -> Executable:
+        return sqlite.insert(sessions_table).on_conflict_do_nothing()
+
+    def upsert_revocation(self) -> Executable:
+        return _on_conflict(sqlite.insert(revocations_table))
+
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        return "no such table" in str(_code(error))
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        found = []
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        if mode != "wal":
+            found.append(
+                Finding(
+                    "warning",
+                    "no_wal",
+                    f"the SQLite file has journal_mode {mode}: readers and writers wait for each "
+                    "other",
+                    "run `flask jwt store upgrade`",
+                )
+            )
+        verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if verdict != "ok":
+            found.append(
+                Finding(
+                    "error",
+                    "corrupt",
+                    f"the SQLite file is damaged: {verdict}",
+                    "restore it from a backup, or remove it and log everybody out",
+                )
+            )
+        return found + self._writable(connection)
+
+    def _writable(self, connection: Connection) -> list[Finding]:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("UPDATE signet_store SET id = id WHERE 0")
+            connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError as error:
+            return [
+                Finding(
+                    "error",
+                    "read_only",
+                    f"the SQLite file can't be written: {error.orig}",
+                    "give the application's user the right to write the file and its folder",
+                )
+            ]
+        return []
+
+
+def _on_conflict(insert: Any) -> Executable:
+    table, new = revocations_table.c, insert.excluded
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=[table.kind, table.value],
+        set_={
+            "number": new.number,
+            "expires_at": _later(new.expires_at, table.expires_at),
+            "not_before": new.not_before,
+            "except_sid": new.except_sid,
+        },
+    )
+    return statement
+
+
+def _later(new: Any, old: Any) -> Any:
+    from sqlalchemy import case
+
+    return case((new > old, new), else_=old)
+
+
+# ── PostgreSQL ───────────────────────────────────────────────────────────────────────────
+
+
+class PostgreSQL(EngineKind):
+    """By psycopg, whose every wait ends at the operation's deadline.
+
+    The server's own ``statement_timeout`` is no help against a server that is stopped or gone.
+    """
+
+    drivers: ClassVar = {
+        "postgresql": "postgresql+psycopg",
+        "postgres": "postgresql+psycopg",
+    }
+    extra = "postgresql"
+
+    def connect_args(self) -> dict[str, Any]:
+        whole = max(2, round(self.timeout))  # libpq takes whole seconds, and 2 is its least
+        milliseconds = int(1000 * self.timeout)
+        settings = {
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": 10 * milliseconds,
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        return {"connect_timeout": whole, "options": options}
+
+    def prepare(self, engine: Engine) -> None:
+        if engine.dialect.driver != "psycopg":
+            return
+        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout)
+
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: Any, record: Any, args: Any, params: Any) -> Any:
+            return bounded.connect(*args, **params)
+
+    def insert_session(self) -> Executable:
+        return postgresql.insert(sessions_table).on_conflict_do_nothing()
+
+    def upsert_revocation(self) -> Executable:
+        return _on_conflict(postgresql.insert(revocations_table))
+
+    def announce(self, connection: Connection) -> None:
+        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        # serialization_failure, deadlock_detected
+        return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) == "42P01"  # undefined_table
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        found = []
+        settings = dict(
+            connection.exec_driver_sql(
+                "SELECT name, setting FROM pg_settings WHERE name IN "
+                "('fsync', 'synchronous_commit', 'transaction_read_only')"
+            ).all()
+        )
+        if settings.get("transaction_read_only") == "on":
+            found.append(
+                Finding(
+                    "error",
+                    "read_only",
+                    "PostgreSQL takes no writes here: it is a replica, or read-only by setting",
+                    "give the address of the primary (target_session_attrs=read-write)",
+                )
+            )
+        for name in ("fsync", "synchronous_commit"):
+            if settings.get(name) == "off":
+                found.append(
+                    Finding(
+                        "warning",
+                        "not_durable",
+                        f"PostgreSQL has {name}=off: a crash can undo a revocation",
+                        f"set {name}=on",
+                    )
+                )
+        if connection.engine.dialect.driver != "psycopg":
+            found.append(
+                Finding(
+                    "warning",
+                    "unbounded",
+                    f"the driver {connection.engine.dialect.driver} can hang longer than the "
+                    "timeout when the server does",
+                    "use postgresql+psycopg://",
+                )
+            )
+        return found
+
+
+def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
+    """Psycopg's connection class, with an end to every wait."""
+
+    def until_deadline(steps: Generator[Any, int, Any]) -> Generator[Any, int, Any]:
+        """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s."""
+        end = deadline.at if deadline.at is not None else monotonic() + timeout
+        try:
+            waits_for = next(steps)
+            while True:
+                ready = yield waits_for
+                if not ready and monotonic() >= end:
+                    raise dbapi.OperationalError("the server did not answer in time")
+                waits_for = steps.send(ready)
+        except StopIteration as stop:
+            return stop.value
+
+    class BoundedConnection(dbapi.Connection):  # type: ignore[misc]  # psycopg comes from the dialect
+        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+            waiting = until_deadline(gen)
+            try:
+                return super().wait(waiting, *args, **kwargs)
+            except dbapi.OperationalError:
+                if not self.closed and self.pgconn.transaction_status == _ACTIVE:
+                    self.close()  # in the middle of an answer: nobody can use it any more
+                raise
+
+        @classmethod
+        def _connect_gen(cls, *args: Any, **kwargs: Any) -> Any:
+            return until_deadline(super()._connect_gen(*args, **kwargs))
+
+    return BoundedConnection
+
+
+_ACTIVE = 1  # libpq's PQTRANS_ACTIVE: a command is under way
+
+
+# ── MariaDB and MySQL ────────────────────────────────────────────────────────────────────
+
+
+class MySQL(EngineKind):
+    """MariaDB and MySQL, InnoDB, by PyMySQL."""
+
+    drivers: ClassVar = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+    extra = "mysql"
+
+    def connect_args(self) -> dict[str, Any]:
+        half = self.timeout / 2
+        return {"connect_timeout": half, "read_timeout": half, "write_timeout": half}
+
+    def prepare(self, engine: Engine) -> None:
+        lock_wait = max(1, int(self.timeout / 2))  # whole seconds; the server's default is 50
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: Any, record: Any) -> None:
+            with contextlib.closing(connection.cursor()) as cursor:
+                # Under REPEATABLE READ a condition on another table locks that table's rows too,
+                # and gaps between rows are locked against inserts.
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {lock_wait}")
+
+    def next_numbers(self, connection: Connection, count: int) -> int | None:
+        # The server has no UPDATE ... RETURNING; its idiom gives the number with the answer.
+        statement = text(
+            "UPDATE signet_store SET last_number = LAST_INSERT_ID(last_number + :count)"
+        )
+        result = connection.execute(statement, {"count": count})
+        return result.lastrowid if result.rowcount else None
+
+    def insert_session(self) -> Executable:
+        insert = mysql.insert(sessions_table)
+        return insert.on_duplicate_key_update(sid=sessions_table.c.sid)
+
+    def upsert_revocation(self) -> Executable:
+        insert, table = mysql.insert(revocations_table), revocations_table.c
+        new = insert.inserted
+        return insert.on_duplicate_key_update(
+            number=new.number,
+            expires_at=_later(new.expires_at, table.expires_at),
+            not_before=new.not_before,
+            except_sid=new.except_sid,
+        )
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        # deadlock; "record has changed since last read" of newer MariaDB
+        return _code(error) in {1213, 1020}
+
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        return _code(error) == 1146
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        found = []
+        read_only, flush = connection.exec_driver_sql(
+            "SELECT @@global.read_only, @@global.innodb_flush_log_at_trx_commit"
+        ).one()
+        if read_only:
+            found.append(
+                Finding(
+                    "error",
+                    "read_only",
+                    "the server has read_only=1: it is a replica",
+                    "give the address of the primary",
+                )
+            )
+        if flush != 1:
+            found.append(
+                Finding(
+                    "warning",
+                    "not_durable",
+                    f"the server has innodb_flush_log_at_trx_commit={flush}: a crash can undo a "
+                    "revocation",
+                    "set innodb_flush_log_at_trx_commit=1",
+                )
+            )
+        return found
+
+
+KINDS: dict[str, type[EngineKind]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MySQL,
+    "mariadb": MySQL,
+}
+"""By the name of SQLAlchemy's dialect."""

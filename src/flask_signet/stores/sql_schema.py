@@ -1,0 +1,125 @@
+"""The tables of the SQL store, as a ``MetaData`` that Alembic can see.
+
+``from flask_signet.stores.sql import metadata`` and add it to ``target_metadata``; or let
+``flask jwt store upgrade`` make the tables.
+
+Times are whole microseconds since 1970 in a ``BIGINT``: exact on every engine, compared as
+integers, the same after a journey through any driver. A ``DOUBLE`` would come back rounded from
+some, a ``DATETIME`` loses its fraction or gains a time zone on others.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+from sqlalchemy.dialects.mysql import VARBINARY
+from sqlalchemy.types import TypeEngine
+
+from ..tokens.store import (
+    MAX_ADDRESS,
+    MAX_ID,
+    MAX_LABEL,
+    MAX_MEMO,
+    MAX_SUBJECT,
+    MAX_USER_AGENT,
+)
+
+VERSION: Final = 1
+"""Of the schema. It is in the table ``signet_store``, and goes up with every change."""
+
+_MYSQL: Final = ("mysql", "mariadb")
+
+
+class Text(TypeDecorator[str]):
+    """So many characters, compared one by one.
+
+    Every collation of MariaDB and MySQL that there is in all their versions takes "a" and "a "
+    for the same text, most also "a" and "A". There it is kept as bytes, in UTF-8.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.characters = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        if dialect.name in _MYSQL:
+            return dialect.type_descriptor(VARBINARY(4 * self.characters))
+        return dialect.type_descriptor(String(self.characters))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:  # type: ignore[override]  # what the driver takes
+        if value is None or dialect.name not in _MYSQL:
+            return value
+        return value.encode()
+
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
+        return value.decode() if isinstance(value, bytes | bytearray) else value
+
+
+def _column(name: str, kind: TypeEngine[object] | Text, *, key: bool = False) -> Column[object]:
+    return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
+
+
+metadata = MetaData()
+
+_INNODB = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+
+store_table = Table(
+    "signet_store",
+    metadata,
+    _column("id", Integer(), key=True),  # always 1
+    _column("version", Integer()),
+    _column("epoch", Text(32)),
+    # The number of the newest revocation. Its row lock is what makes their numbers rise in the
+    # order in which they become visible, so that a follower that has read one missed none.
+    _column("last_number", BigInteger()),
+    **_INNODB,
+)
+
+sessions_table = Table(
+    "signet_sessions",
+    metadata,
+    _column("sid", Text(MAX_ID), key=True),
+    _column("subject", Text(MAX_SUBJECT)),
+    _column("jti", Text(MAX_ID)),
+    _column("previous_jti", Text(MAX_ID)),
+    _column("created_at", BigInteger()),
+    _column("rotated_at", BigInteger()),
+    _column("last_seen_at", BigInteger()),
+    _column("expires_at", BigInteger()),
+    _column("absolute_expires_at", BigInteger()),
+    _column("user_agent", Text(MAX_USER_AGENT)),
+    _column("address", Text(MAX_ADDRESS)),
+    _column("label", Text(MAX_LABEL)),
+    _column("memo", Text(MAX_MEMO)),
+    Index("signet_sessions_subject", "subject", "created_at"),
+    Index("signet_sessions_expires_at", "expires_at"),
+    **_INNODB,
+)
+
+revocations_table = Table(
+    "signet_revocations",
+    metadata,
+    _column("kind", Text(8), key=True),  # jti, sid, subject
+    _column("value", Text(MAX_SUBJECT), key=True),
+    _column("number", BigInteger()),
+    _column("expires_at", BigInteger()),
+    _column("not_before", BigInteger()),
+    _column("except_sid", Text(MAX_ID)),
+    Index("signet_revocations_number", "number", unique=True),
+    Index("signet_revocations_expires_at", "expires_at"),
+    **_INNODB,
+)
