@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Flask, Response
 
-from . import cookies, current_token, error_handlers, sessions
+from . import cookies, current_token, default_callbacks, error_handlers, sessions
 from .app_state import EXTENSION, AppState, current_state
 from .callbacks import Callbacks
-from .config import check_names, config, set_defaults
+from .config import check_names, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
 from .tokens.token import TokenPair
@@ -360,11 +360,11 @@ _PRIVATE_CALLBACKS: Final = {
 # What those names are where the application set nothing.
 _DEFAULTS: Final[dict[str, Callable[..., Any]]] = {
     **error_handlers.DEFAULT_ANSWERS,
-    "additional_claims": lambda identity: {},
-    "additional_headers": lambda identity: {},
-    "decode_key": lambda jwt_header, jwt_data: config.decode_key,
-    "encode_key": lambda identity: config.encode_key,
-    "token_in_blocklist": lambda jwt_header, jwt_data: False,
-    "token_verification": lambda jwt_header, jwt_data: True,
-    "user_identity": lambda identity: identity,
+    "additional_claims": default_callbacks.default_additional_claims_callback,
+    "additional_headers": default_callbacks.default_jwt_headers_callback,
+    "decode_key": default_callbacks.default_decode_key_callback,
+    "encode_key": default_callbacks.default_encode_key_callback,
+    "token_in_blocklist": default_callbacks.default_blocklist_callback,
+    "token_verification": default_callbacks.default_token_verification_callback,
+    "user_identity": default_callbacks.default_user_identity_callback,
 }

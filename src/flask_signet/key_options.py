@@ -26,10 +26,12 @@ ADVICE = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(
 def missing_secret(algorithm: str, prefix: str) -> ConfigurationError:
     """The error of an application without a secret: how to make one."""
     flask_too = " or flask SECRET_KEY" if prefix == "JWT_" else ""
-    return ConfigurationError(
-        f"{prefix}SECRET_KEY{flask_too} must be set when using symmetric algorithm "
-        f'"{algorithm}". {ADVICE}'
+    error = ConfigurationError(
+        f'{prefix}SECRET_KEY{flask_too} must be set when using symmetric algorithm "{algorithm}"'
     )
+    # A note, which tracebacks show: the message is the one that applications' tests compare.
+    error.add_note(ADVICE)
+    return error
 
 
 def missing_key(option: str, algorithm: str) -> ConfigurationError:

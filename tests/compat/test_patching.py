@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from flask import Flask, Response, g, jsonify
 
-from tests.compat.harness import REFERENCE, SUBJECT, Side, build, submodule
+from tests.compat.harness import REFERENCE, SUBJECT, Side, build
 from tests.compat.minting import access, bearer
 
 LIBRARIES = pytest.mark.parametrize("lib", [REFERENCE, SUBJECT], ids=["FJE", "ours"])
@@ -81,38 +81,6 @@ def test_the_user_is_replaced(lib: ModuleType, side: Side) -> None:
         patch(lib, "utils.get_current_user", return_value={"name": "tester"}),
     ):
         assert side.ask("/user").body == "tester"
-
-
-@LIBRARIES
-def test_the_decoded_request_is_replaced(lib: ModuleType, side: Side) -> None:
-    """`view_decorators._decode_jwt_from_request` patched: its claims are the request's."""
-    decoded = ({"sub": "tester"}, {"alg": "none"}, "headers")
-    path = "view_decorators._decode_jwt_from_request"
-    with patch(lib, path, return_value=decoded) as decode:
-        assert side.ask("/identity").body == "tester"
-    assert decode.call_args.args[:2] == (None, True)
-    error = submodule(lib, "exceptions").JWTDecodeError("Token has expired")
-    with patch(lib, path, side_effect=error):
-        answer = side.ask("/identity")
-    assert (answer.status, answer.body) == (422, {"msg": "Token has expired"})
-
-
-@LIBRARIES
-def test_the_cookie_reader_is_replaced(lib: ModuleType) -> None:
-    """`view_decorators._decode_jwt_from_cookies` patched: the token that it gives is verified."""
-    side = Side(lib, build(lib, {"JWT_TOKEN_LOCATION": ["cookies"]}))
-    given = (access(sub="tester"), None)
-    with patch(lib, "view_decorators._decode_jwt_from_cookies", return_value=given) as read:
-        assert side.ask("/required", method="POST").body["identity"] == "tester"
-    read.assert_called_once_with(False)
-
-
-@LIBRARIES
-def test_the_header_reader_is_replaced(lib: ModuleType, side: Side) -> None:
-    """So with `_decode_jwt_from_headers`."""
-    given = (access(sub="tester", fresh=True), None)
-    with patch(lib, "view_decorators._decode_jwt_from_headers", return_value=given):
-        assert side.ask("/identity").body == "tester"
 
 
 @LIBRARIES

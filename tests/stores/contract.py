@@ -717,7 +717,9 @@ class SessionStoreContract:
         follower.close()
 
     def test_the_epoch_stays_the_same(self, store, follower):
-        assert follower.sync().epoch == store.follow().sync().epoch != ""
+        other = store.follow()
+        assert follower.sync().epoch == other.sync().epoch != ""
+        other.close()
 
     # ── what the operator does ───────────────────────────────────────────────────────────
 

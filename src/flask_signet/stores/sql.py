@@ -1,0 +1,825 @@
+"""Sessions in a SQL database: SQLite, PostgreSQL, MariaDB or MySQL, by SQLAlchemy Core.
+
+Every verdict is the row count of one conditional write that commits by itself. What must happen
+together (a session goes, its ``sid`` is revoked) is one transaction. Revocations are numbered
+under a row lock, so that their numbers rise in the order in which they become visible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    make_url,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from ..exceptions import ConfigurationError, StoreUnavailableError
+from ..tokens.store import (
+    MAX_SUBJECT,
+    SEEN_EVERY,
+    Device,
+    Finding,
+    Opened,
+    Pruned,
+    Revocation,
+    Rotation,
+    Session,
+    Successor,
+    Synced,
+    Upgraded,
+    checked_rotation,
+    is_grace_replay,
+    microseconds,
+    seconds,
+    stored_id,
+)
+from .sql_engines import CHANNEL, KINDS, EngineKind, SQLite
+from .sql_schema import VERSION, metadata, revocations_table, sessions_table, store_table
+
+__all__ = ["SqlStore", "metadata"]
+
+T = TypeVar("T")
+
+NOT_SET_UP: Final = "The session store is not set up: run `flask jwt store upgrade`"
+
+_ATTEMPTS: Final = 5
+
+
+class HasEngine(Protocol):
+    """What Flask-SQLAlchemy's ``db`` is to us."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the application."""
+
+
+# ── the statements ───────────────────────────────────────────────────────────────────────
+
+_session = sessions_table.c
+_entry = revocations_table.c
+_now: ColumnElement[int] = bindparam("now", type_=BigInteger)
+_sid: ColumnElement[str] = bindparam("for_sid")
+_subject: ColumnElement[str] = bindparam("for_subject")
+
+_LIVE = (_session.expires_at > _now) & ~exists().where(
+    _entry.kind == "subject",
+    _entry.value == _session.subject,
+    _entry.not_before >= _session.created_at,
+    _entry.except_sid != _session.sid,
+)
+
+_expiry: ColumnElement[int] = bindparam("expiry", type_=BigInteger)
+
+_ROTATE = (
+    update(sessions_table)
+    .where(_session.sid == _sid, _session.jti == bindparam("handed_in"), _LIVE)
+    .values(
+        jti=bindparam("following"),
+        previous_jti=bindparam("handed_in"),
+        rotated_at=_now,
+        last_seen_at=_now,
+        expires_at=case(
+            (_session.absolute_expires_at < _expiry, _session.absolute_expires_at), else_=_expiry
+        ),
+        memo=bindparam("new_memo"),
+    )
+)
+
+_FIND = select(sessions_table).where(_session.sid == _sid, _LIVE)
+
+_LIST = (
+    select(sessions_table)
+    .where(_session.subject == _subject, _LIVE)
+    .order_by(_session.created_at.desc(), _session.sid.desc())
+)
+
+_SURPLUS = _LIST.offset(bindparam("max_sessions", type_=BigInteger))
+
+_END = sessions_table.delete().where(_session.sid == _sid)
+_END_OF = _END.where(_session.subject == _subject)
+
+_TOUCH = (
+    update(sessions_table)
+    .where(_session.sid == _sid, _session.last_seen_at <= bindparam("seen_before"), _LIVE)
+    .values(last_seen_at=_now)
+)
+
+_MOMENTS = select(
+    select(func.max(_session.created_at)).where(_session.subject == _subject).scalar_subquery(),
+    select(_entry.not_before)
+    .where(_entry.kind == "subject", _entry.value == _subject)
+    .scalar_subquery(),
+    select(_entry.expires_at)
+    .where(_entry.kind == "jti", _entry.value == bindparam("for_jti"))
+    .scalar_subquery(),
+)
+
+_IS_REVOKED = (
+    select(_entry.number)
+    .where(
+        _entry.expires_at > _now,
+        or_(
+            (_entry.kind == "jti") & (_entry.value == bindparam("for_jti")),
+            (_entry.kind == "sid") & (_entry.value == _sid),
+            (_entry.kind == "subject")
+            & (_entry.value == _subject)
+            & (_entry.not_before >= bindparam("issued_at"))
+            & or_(_entry.except_sid == "", _entry.except_sid != _sid),
+        ),
+    )
+    .limit(1)
+)
+
+_STORE = select(store_table.c.version)
+
+_CHANGES = (
+    select(store_table.c.epoch, store_table.c.last_number, revocations_table)
+    .select_from(
+        store_table.outerjoin(revocations_table, _entry.number > bindparam("after")),
+    )
+    .order_by(_entry.number)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+
+_EXPIRED_SESSIONS = (
+    select(_session.sid).where(_session.expires_at <= _now).limit(bindparam("batch"))
+)
+_PRUNE_SESSIONS = sessions_table.delete().where(
+    _session.sid.in_(bindparam("sids", expanding=True)), _session.expires_at <= _now
+)
+_EXPIRED_ENTRIES = (
+    select(_entry.kind, _entry.value, _entry.not_before, _entry.except_sid)
+    .where(_entry.expires_at <= _now)
+    .limit(bindparam("batch"))
+)
+_PRUNE_ENTRIES = revocations_table.delete().where(
+    _entry.kind == bindparam("of_kind"),
+    _entry.value.in_(bindparam("ids", expanding=True)),
+    _entry.expires_at <= _now,
+)
+_PRUNE_ENDED = sessions_table.delete().where(
+    _session.subject == _subject,
+    _session.created_at <= bindparam("ended_at"),
+    _session.sid != bindparam("spared"),
+)
+
+
+class SqlStore:
+    """A :class:`~flask_signet.tokens.store.SessionStore` in a database.
+
+    :param bind: a URL; or an engine, or an object with one (Flask-SQLAlchemy's ``db``), whose
+        pool it shares.
+    :param timeout: seconds that an operation takes at most. It holds for a URL; an engine of
+        the application's has the timeouts that the application gave it.
+    """
+
+    def __init__(self, bind: str | URL | Engine | HasEngine, *, timeout: float = 2.0) -> None:
+        self.timeout = timeout
+        self._bind = bind
+        self._pid = os.getpid()
+        self._inherited: list[object] = []
+        self._own: Engine | None = None
+        self._kind_of: EngineKind | None = None
+        self._shared: Engine | None = None
+        if isinstance(bind, str | URL):
+            url = make_url(bind)
+            name = url.drivername.partition("+")[0]
+            self._kind_of = _kind("postgresql" if name == "postgres" else name, timeout)
+            self._own = self._kind_of.create(url)
+
+    # ── connections ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def engine(self) -> Engine:
+        """The engine. With Flask-SQLAlchemy it needs an application context at first use."""
+        if self._own is not None:
+            if self._pid != os.getpid():
+                self._forget_parent()
+            return self._own
+        if self._shared is None:
+            bound = self._bind if isinstance(self._bind, Engine) else self._bind.engine  # type: ignore[union-attr]  # a text has an engine of its own
+            self._shared = bound.execution_options(isolation_level="AUTOCOMMIT")
+        return self._shared
+
+    @property
+    def _kind(self) -> EngineKind:
+        if self._kind_of is None:
+            self._kind_of = _kind(self.engine.dialect.name, self.timeout)
+        return self._kind_of
+
+    def _forget_parent(self) -> None:
+        # After a fork both would talk on one socket. The parent's connections are kept, unused:
+        # collecting them as garbage would close them, and what SQLite does then is not for a
+        # process that never opened the file.
+        assert self._own is not None  # noqa: S101 - for the type checker
+        self._inherited.append(self._own.pool)
+        self._own.dispose(close=False)
+        self._pid = os.getpid()
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        """Run it on a connection, and again if it lost a race or its connection.
+
+        Everything that is run here may be repeated, see :mod:`flask_signet.tokens.store`.
+        """
+        engine, kind = self.engine, self._kind
+        kind.deadline.at = end = time.monotonic() + self.timeout
+        reconnected = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with engine.connect() as connection:
+                    return work(connection)
+            except PoolTimeoutError as error:
+                raise StoreUnavailableError from error
+            except DBAPIError as error:
+                # A connection that was idle while the server restarted fails at its first use.
+                lost = error.connection_invalidated and not reconnected
+                again = lost or (kind.is_transient(error) and attempt < _ATTEMPTS)
+                if not again or time.monotonic() >= end:
+                    raise self._unavailable(error) from error
+                reconnected = reconnected or error.connection_invalidated
+                time.sleep(0 if lost else 0.002 * attempt)
+            finally:
+                kind.deadline.at = end
+        raise AssertionError("unreachable")
+
+    def _unavailable(self, error: DBAPIError) -> StoreUnavailableError:
+        if self._kind.is_missing_table(error):
+            return StoreUnavailableError(NOT_SET_UP)
+        return StoreUnavailableError()
+
+    @contextlib.contextmanager
+    def _transaction(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql(self._kind.begin)
+        try:
+            yield
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            try:
+                if not connection.invalidated:
+                    connection.exec_driver_sql("ROLLBACK")
+            except DBAPIError:
+                connection.invalidate()
+            raise
+
+    # ── the life of a session ────────────────────────────────────────────────────────────
+
+    def open_session(
+        self, session: Session, *, refuse_until: float, max_sessions: int = 0
+    ) -> Opened:
+        """See :meth:`.SessionStore.open_session`."""
+
+        def work(connection: Connection) -> Opened:
+            opened_at, not_before, _ = _moments(connection, session.subject)
+            opened = session.opened_after(seconds(max(opened_at, not_before)))
+            connection.execute(self._kind.insert_session(), _values(opened))
+            ended: list[Session] = []
+            if max_sessions:
+                ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
+            return Opened(opened, tuple(ended))
+
+        return self._run(work)
+
+    def _end_surplus(
+        self, connection: Connection, opened: Session, max_sessions: int, refuse_until: float
+    ) -> list[Session]:
+        # The new session is visible to all before this looks, so of any number of log-ins at
+        # once the last one to look sees them all.
+        rows = connection.execute(
+            _SURPLUS,
+            {
+                "for_subject": opened.subject,
+                "now": microseconds(opened.last_seen_at),
+                "max_sessions": max_sessions,
+            },
+        ).all()
+        if not rows:
+            return []
+        with self._transaction(connection):
+            surplus = [_to_session(row) for row in reversed(rows)]
+            ended = [each for each in surplus if _end(connection, each.sid)]
+            self._revoke(connection, *(_of_session(each.sid, refuse_until) for each in ended))
+        return ended
+
+    def rotate(
+        self,
+        sid: str,
+        jti: str,
+        successor: Successor,
+        *,
+        now: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.rotate`."""
+        sid, jti, successor = stored_id(sid), stored_id(jti), checked_rotation(jti, successor)
+        parameters = {
+            "for_sid": sid,
+            "handed_in": jti,
+            "following": successor.jti,
+            "new_memo": successor.memo,
+            "expiry": microseconds(successor.expires_at),
+            "now": microseconds(now),
+        }
+
+        def work(connection: Connection) -> Rotation:
+            if connection.execute(_ROTATE, parameters).rowcount:
+                return Rotation("rotated")
+            # From here on nothing can make the token current, or the one before, again.
+            session = _find(connection, sid, now)
+            if session is not None and session.jti == successor.jti:
+                return Rotation("rotated")
+            return self._refuse(connection, session, jti, now, grace, refuse_until)
+
+        return self._run(work)
+
+    def _refuse(
+        self,
+        connection: Connection,
+        session: Session | None,
+        jti: str,
+        now: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        if session is None:
+            return Rotation("gone")
+        if is_grace_replay(session, jti, now, grace):
+            return Rotation("replayed", session)
+        with self._transaction(connection):
+            ended = _end(connection, session.sid)
+            if ended:
+                self._revoke(connection, _of_session(session.sid, refuse_until))
+        return Rotation("reused", session) if ended else Rotation("gone")
+
+    def adopt(
+        self,
+        session: Session,
+        *,
+        issued_at: float,
+        token_expires_at: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.adopt`."""
+        jti, now = session.previous_jti, session.created_at
+
+        def work(connection: Connection) -> Rotation:
+            with self._transaction(connection):
+                # First the numbers: they make adoptions, and the end of all of a subject's
+                # sessions, wait for each other.
+                number = self._next_numbers(connection, 1)
+                opened_at, not_before, revoked = _moments(connection, session.subject, jti)
+                if not revoked and not_before < microseconds(issued_at):
+                    opened = session.opened_after(seconds(max(opened_at, not_before)))
+                    entry = Revocation("jti", jti, token_expires_at)
+                    self._write(connection, entry, number)
+                    connection.execute(insert(sessions_table), _values(opened))
+                    return Rotation("rotated", opened)
+            found = _find(connection, session.sid, now) if revoked else None
+            if found is not None and found.jti == session.jti:
+                return Rotation("rotated", found)
+            return self._refuse(connection, found, jti, now, grace, refuse_until)
+
+        if microseconds(token_expires_at) <= microseconds(now):
+            return Rotation("gone")
+        return self._run(work)
+
+    def end_session(
+        self, sid: str, *, now: float, refuse_until: float, subject: str = ""
+    ) -> Session | None:
+        """See :meth:`.SessionStore.end_session`."""
+        sid, subject = stored_id(sid), stored_id(subject, MAX_SUBJECT)
+
+        def work(connection: Connection) -> Session | None:
+            session = _find(connection, sid, now)
+            with self._transaction(connection):
+                ended = _end(connection, sid, subject)
+                if ended or not subject:
+                    self._revoke(connection, _of_session(sid, refuse_until))
+            return session if ended else None
+
+        return self._run(work)
+
+    def end_sessions(
+        self, subject: str, *, now: float, expires_at: float, except_sid: str = ""
+    ) -> None:
+        """See :meth:`.SessionStore.end_sessions`."""
+        subject, except_sid = stored_id(subject, MAX_SUBJECT), stored_id(except_sid)
+
+        def work(connection: Connection) -> None:
+            with self._transaction(connection):
+                number = self._next_numbers(connection, 1)
+                opened_at, not_before, _ = _moments(connection, subject)
+                spared = _find(connection, except_sid, now) if except_sid else None
+                entry = Revocation(
+                    "subject",
+                    subject,
+                    expires_at,
+                    not_before=seconds(max(microseconds(now), opened_at, not_before)),
+                    except_sid=spared.sid if spared and spared.subject == subject else "",
+                )
+                self._write(connection, entry, number)
+
+        self._run(work)
+
+    def find_session(self, sid: str, *, now: float) -> Session | None:
+        """See :meth:`.SessionStore.find_session`."""
+        return self._run(lambda connection: _find(connection, stored_id(sid), now))
+
+    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+        """See :meth:`.SessionStore.list_sessions`."""
+        parameters = {"for_subject": stored_id(subject, MAX_SUBJECT), "now": microseconds(now)}
+        rows = self._run(lambda connection: connection.execute(_LIST, parameters).all())
+        return [_to_session(row) for row in rows]
+
+    def touch(self, sid: str, *, now: float) -> None:
+        """See :meth:`.SessionStore.touch`."""
+        parameters = {
+            "for_sid": stored_id(sid),
+            "now": microseconds(now),
+            "seen_before": microseconds(now - SEEN_EVERY),
+        }
+        self._run(lambda connection: connection.execute(_TOUCH, parameters).rowcount)
+
+    # ── what is refused ──────────────────────────────────────────────────────────────────
+
+    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+        """See :meth:`.SessionStore.revoke_token`."""
+        jti = stored_id(jti)
+
+        def work(connection: Connection) -> bool:
+            with self._transaction(connection):
+                number = self._next_numbers(connection, 1)
+                _, _, until = _moments(connection, "", jti)
+                self._write(connection, Revocation("jti", jti, expires_at), number)
+            return until <= microseconds(now)
+
+        if microseconds(expires_at) <= microseconds(now):
+            return False
+        return self._run(work)
+
+    def is_revoked(
+        self,
+        *,
+        now: float,
+        jti: str = "",
+        sid: str = "",
+        subject: str = "",
+        issued_at: float = 0.0,
+    ) -> bool:
+        """See :meth:`.SessionStore.is_revoked`."""
+        parameters = {
+            "now": microseconds(now),
+            "for_jti": stored_id(jti),
+            "for_sid": stored_id(sid),
+            "for_subject": stored_id(subject, MAX_SUBJECT),
+            "issued_at": microseconds(issued_at),
+        }
+        found = self._run(lambda connection: connection.execute(_IS_REVOKED, parameters).first())
+        return found is not None
+
+    def follow(self) -> SqlFollower:
+        """See :meth:`.SessionStore.follow`."""
+        return SqlFollower(self)
+
+    def _next_numbers(self, connection: Connection, count: int) -> int:
+        last = self._kind.next_numbers(connection, count)
+        if last is None:
+            raise StoreUnavailableError(NOT_SET_UP)
+        return last
+
+    def _revoke(self, connection: Connection, *entries: Revocation) -> None:
+        if not entries:
+            return
+        last = self._next_numbers(connection, len(entries))
+        for number, entry in enumerate(entries, last - len(entries) + 1):
+            self._write(connection, entry, number)
+
+    def _write(self, connection: Connection, entry: Revocation, number: int) -> None:
+        connection.execute(
+            self._kind.upsert_revocation(),
+            {
+                "kind": entry.kind,
+                "value": entry.value,
+                "number": number,
+                "expires_at": microseconds(entry.expires_at),
+                "not_before": microseconds(entry.not_before),
+                "except_sid": entry.except_sid,
+            },
+        )
+        self._kind.announce(connection)
+
+    # ── what the operator does ───────────────────────────────────────────────────────────
+
+    def prune(self, *, now: float, batch: int = 500) -> Pruned:
+        """See :meth:`.SessionStore.prune`."""
+        limits = {"now": microseconds(now), "batch": batch}
+
+        def work(connection: Connection) -> Pruned:
+            sids = list(connection.execute(_EXPIRED_SESSIONS, limits).scalars())
+            if sids:
+                connection.execute(_PRUNE_SESSIONS, {"sids": sids, "now": limits["now"]})
+            entries = connection.execute(_EXPIRED_ENTRIES, limits).all()
+            _prune_entries(connection, entries, limits["now"])
+            more = batch in (len(sids), len(entries))
+            return Pruned(len(sids), len(entries), more)
+
+        return self._run(work)
+
+    def check(self) -> list[Finding]:
+        """See :meth:`.SessionStore.check`."""
+
+        def work(connection: Connection) -> list[Finding]:
+            version = connection.execute(_STORE).scalar()
+            return [*_version_findings(version), *self._kind.findings(connection)]
+
+        try:
+            return self._run(work)
+        except StoreUnavailableError as error:
+            return [_set_up_finding(error)]
+
+    def upgrade(self) -> Upgraded:
+        """See :meth:`.SessionStore.upgrade`."""
+        kind = self._kind
+        if isinstance(kind, SQLite):
+            kind.may_create = True
+        try:
+            return self._run(self._upgrade)
+        finally:
+            if isinstance(kind, SQLite):
+                kind.may_create = False
+
+    def _upgrade(self, connection: Connection) -> Upgraded:
+        before = 0
+        with contextlib.suppress(DBAPIError):
+            before = connection.execute(_STORE).scalar() or 0
+        if before:
+            return Upgraded(before, before)
+        if isinstance(self._kind, SQLite):
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        _create_tables(connection)
+        with contextlib.suppress(IntegrityError):  # somebody else was faster
+            connection.execute(
+                insert(store_table),
+                {
+                    "id": 1,
+                    "version": VERSION,
+                    "epoch": secrets.token_urlsafe(16),
+                    "last_number": 0,
+                },
+            )
+        return Upgraded(0, VERSION)
+
+    def close(self) -> None:
+        """See :meth:`.SessionStore.close`."""
+        if self._own is not None:
+            self.engine.dispose()
+
+    def __repr__(self) -> str:
+        return f"<SqlStore on {self._kind_of.__class__.__name__}>"
+
+
+class SqlFollower:
+    """A :class:`~flask_signet.tokens.store.Follower` on a connection of its own.
+
+    PostgreSQL announces news on it, SQLite tells by ``PRAGMA data_version`` that the file has
+    changed; then, and only then, ``poll`` reads. MariaDB and MySQL have nothing of the kind.
+    """
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._connection: Connection | None = None
+        self._driver: Any = None
+        self._read = 0
+        self._epoch = ""
+        self._seen_version: object = None
+
+    def poll(self) -> Sequence[Revocation]:
+        """See :meth:`.Follower.poll`."""
+        if self._connection is None:
+            return ()
+        try:
+            return self.sync().entries if self._has_news(self._connection) else ()
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            self._give_up()
+            raise StoreUnavailableError from error
+
+    def _has_news(self, connection: Connection) -> bool:
+        driver, name = self._driver, connection.dialect.name
+        if name == "sqlite":
+            version = driver.execute("PRAGMA data_version").fetchone()
+            changed, self._seen_version = version != self._seen_version, version
+            return changed
+        if name == "postgresql" and connection.dialect.driver == "psycopg":
+            driver.pgconn.consume_input()
+            news = False
+            while driver.pgconn.notifies() is not None:
+                news = True
+            return news
+        return False
+
+    def sync(self, *, limit: int = 10_000) -> Synced:
+        """See :meth:`.Follower.sync`."""
+        kind = self._store._kind
+        kind.deadline.at = time.monotonic() + self._store.timeout
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            rows = self._connection.execute(_CHANGES, {"after": self._read, "at_most": limit}).all()
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._give_up()
+            if isinstance(error, DBAPIError):
+                raise self._store._unavailable(error) from error
+            raise StoreUnavailableError from error
+        if not rows:
+            self._give_up()
+            raise StoreUnavailableError(NOT_SET_UP)
+        return self._learn(rows, limit)
+
+    def _learn(self, rows: Sequence[Row[Any]], limit: int) -> Synced:
+        epoch, last_number = rows[0].epoch, rows[0].last_number
+        entries = [_to_entry(row) for row in rows if row.number is not None]
+        if (self._epoch and epoch != self._epoch) or last_number < self._read:
+            # Another database than before, or one that forgot its last writes in a fail-over.
+            self._read, self._epoch = 0, epoch
+            return Synced([], complete=False, epoch=epoch)
+        complete = len(rows) < limit
+        self._read = last_number if complete else rows[-1].number
+        if entries:
+            self._read = max(self._read, rows[-1].number)
+        self._epoch = epoch
+        return Synced(entries, complete, epoch)
+
+    def _connect(self) -> Connection:
+        connection = self._store.engine.connect()
+        self._driver = connection.connection.driver_connection
+        connection.detach()  # its place in the pool is for others
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        return connection
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        self._read = 0
+        if connection is not None:
+            # Not the pool's any more, and perhaps in the middle of an answer.
+            with contextlib.suppress(Exception):
+                self._driver.close()
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def close(self) -> None:
+        """See :meth:`.Follower.close`."""
+        self._give_up()
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _values(session: Session) -> dict[str, object]:
+    return {
+        "sid": session.sid,
+        "subject": session.subject,
+        "jti": session.jti,
+        "previous_jti": session.previous_jti,
+        "created_at": microseconds(session.created_at),
+        "rotated_at": microseconds(session.rotated_at),
+        "last_seen_at": microseconds(session.last_seen_at),
+        "expires_at": microseconds(session.expires_at),
+        "absolute_expires_at": microseconds(session.absolute_expires_at),
+        "user_agent": session.device.user_agent,
+        "address": session.device.address,
+        "label": session.device.label,
+        "memo": session.memo,
+    }
+
+
+def _to_session(row: Row[Any]) -> Session:
+    return Session(
+        sid=row.sid,
+        subject=row.subject,
+        jti=row.jti,
+        previous_jti=row.previous_jti,
+        created_at=seconds(row.created_at),
+        rotated_at=seconds(row.rotated_at),
+        last_seen_at=seconds(row.last_seen_at),
+        expires_at=seconds(row.expires_at),
+        absolute_expires_at=seconds(row.absolute_expires_at),
+        memo=row.memo,
+        device=Device(row.user_agent, row.address, row.label),
+    )
+
+
+def _to_entry(row: Row[Any]) -> Revocation:
+    return Revocation(
+        row.kind, row.value, seconds(row.expires_at), seconds(row.not_before), row.except_sid
+    )
+
+
+def _of_session(sid: str, refuse_until: float) -> Revocation:
+    return Revocation("sid", sid, refuse_until)
+
+
+def _find(connection: Connection, sid: str, now: float) -> Session | None:
+    row = connection.execute(_FIND, {"for_sid": sid, "now": microseconds(now)}).first()
+    return None if row is None else _to_session(row)
+
+
+def _end(connection: Connection, sid: str, subject: str = "") -> bool:
+    """Remove the row; the count is the verdict."""
+    if subject:
+        return connection.execute(_END_OF, {"for_sid": sid, "for_subject": subject}).rowcount > 0
+    return connection.execute(_END, {"for_sid": sid}).rowcount > 0
+
+
+def _moments(connection: Connection, subject: str, jti: str = "") -> tuple[int, int, int]:
+    """When the subject last logged in, was logged out everywhere; until when ``jti`` is refused.
+
+    Microseconds; 0 is never.
+    """
+    row = connection.execute(_MOMENTS, {"for_subject": subject, "for_jti": jti}).one()
+    return row[0] or 0, row[1] or 0, row[2] or 0
+
+
+def _prune_entries(connection: Connection, entries: Sequence[Row[Any]], now: int) -> None:
+    for entry in entries:
+        if entry.kind == "subject":
+            # The sessions that it ended go before it does, or they would be back.
+            parameters = {
+                "for_subject": entry.value,
+                "ended_at": entry.not_before,
+                "spared": entry.except_sid,
+            }
+            connection.execute(_PRUNE_ENDED, parameters)
+    for kind in ("jti", "sid", "subject"):
+        ids = [entry.value for entry in entries if entry.kind == kind]
+        if ids:
+            connection.execute(_PRUNE_ENTRIES, {"of_kind": kind, "ids": ids, "now": now})
+
+
+# ── setting up ───────────────────────────────────────────────────────────────────────────
+
+
+def _kind(name: str, timeout: float) -> EngineKind:
+    if name not in KINDS:
+        raise ConfigurationError(
+            f"a session store can't be kept in {name}; take {', '.join(KINDS)}"
+        )
+    return KINDS[name](timeout)
+
+
+def _create_tables(connection: Connection) -> None:
+    for attempt in range(3):
+        try:
+            metadata.create_all(connection)
+            return
+        except DBAPIError:  # another process made one in the same moment
+            if attempt == 2:
+                raise
+
+
+def _version_findings(version: int | None) -> list[Finding]:
+    if version is None:
+        return [Finding("error", "not_set_up", NOT_SET_UP, "run `flask jwt store upgrade`")]
+    if version == VERSION:
+        return []
+    newer = version > VERSION
+    return [
+        Finding(
+            "error",
+            "newer_schema" if newer else "older_schema",
+            f"the store's schema is version {version}, this package needs {VERSION}",
+            "upgrade Flask-Signet" if newer else "run `flask jwt store upgrade`",
+        )
+    ]
+
+
+def _set_up_finding(error: StoreUnavailableError) -> Finding:
+    if str(error) != NOT_SET_UP:
+        raise error
+    return Finding(
+        "error", "not_set_up", "the store's tables are missing", "run `flask jwt store upgrade`"
+    )
