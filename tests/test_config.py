@@ -23,7 +23,6 @@ from flask_signet.exceptions import ConfigurationError
 from tests.applications import application, bare_application, part
 from tests.jose import keys
 
-MISSING = object()
 IN_A_YEAR = timedelta(days=365)
 
 
@@ -42,7 +41,6 @@ def refusal(**options: Any) -> str:
 
 # ── the table: default in each profile, what is taken as what, what is refused ───────────
 
-ANYTHING: tuple[Any, ...] = ()
 FLAG = ((True, True), (False, False), (1, True), (0, False))
 NO_FLAG = ("True", "false", "", None, 2, -1, 0.5, [], "yes")
 NO_TEXT = ("", None, 5, True, [], b"text", ["text"])
@@ -78,8 +76,8 @@ def option(
     }
 
 
-def flag(default: bool, strict: bool, **together: Any) -> dict[str, Any]:
-    return option(default, strict, FLAG, NO_FLAG, "True or False", **together)
+def flag(default: bool, strict: bool) -> dict[str, Any]:
+    return option(default, strict, FLAG, NO_FLAG, "True or False")
 
 
 def text(default: str, strict: str | None = None) -> dict[str, Any]:
@@ -87,7 +85,7 @@ def text(default: str, strict: str | None = None) -> dict[str, Any]:
     return option(default, strict or default, good, NO_TEXT, "a non-empty text")
 
 
-def names(attribute: Any = None) -> dict[str, Any]:
+def names() -> dict[str, Any]:
     return option(
         *(None, None),
         (
@@ -275,6 +273,58 @@ TABLE: dict[str, dict[str, Any]] = {
     "REFRESH_CSRF_FIELD_NAME": text("csrf_token"),
     "ACCESS_CSRF_HEADER_NAME": text("X-CSRF-TOKEN"),
     "REFRESH_CSRF_HEADER_NAME": text("X-CSRF-TOKEN"),
+    "SESSION_STORE": option(
+        *(None, None),
+        ((None, None), ("memory://", "memory://"), ("sqlite:///s.db", "sqlite:///s.db")),
+        ("", "memory", "sqlite", 5, True, b"memory://", 0.5),
+        "None, a store, or a URL",
+    ),
+    "STORE_TIMEOUT": option(
+        *(2, 2),
+        ((1, 1.0), (0.5, 0.5), (timedelta(seconds=3), 3.0)),
+        (0, -1, True, None, "2", float("nan"), float("inf"), timedelta(0), []),
+        "seconds",
+    ),
+    "REFRESH_ROTATION": option(
+        *(None, None),
+        ((None, None), (True, True), (False, False)),
+        ("True", 2, "always", []),
+        "None or True or False",
+        SESSION_STORE="memory://",
+    ),
+    "REFRESH_REUSE_GRACE": option(
+        *(10, 10),
+        ((0, 0.0), (30, 30.0), (timedelta(seconds=3), 3.0)),
+        (-1, True, None, "10", float("nan"), float("inf"), []),
+        "seconds, zero or more, or a timedelta",
+    ),
+    "REFRESH_IDLE_EXPIRES": option(
+        *(None, None),
+        *((*LIFETIMES, (None, None)), tuple(bad for bad in NO_LIFETIME if bad is not None)),
+        "seconds above zero",
+    ),
+    "REFRESH_ABSOLUTE_EXPIRES": option(
+        *(timedelta(days=90), timedelta(days=90)),
+        *(LIFETIMES, NO_LIFETIME, "seconds above zero"),
+    ),
+    "MAX_SESSIONS_PER_SUBJECT": option(
+        *(0, 0),
+        ((0, 0), (1, 1), (10**6, 10**6), (None, 0)),
+        (-1, True, "5", 0.5, []),
+        "a whole number, zero or more",
+    ),
+    "REVOCATION_MAX_STALENESS": option(
+        *(2, 2),
+        ((0, 0.0), (30, 30.0), (timedelta(seconds=3), 3.0)),
+        (-1, True, None, "10", float("nan"), float("inf"), []),
+        "seconds, zero or more, or a timedelta",
+    ),
+    "REVOCATION_ON_STORE_ERROR": option(
+        *("refuse", "refuse"),
+        (("refuse", "refuse"), ("allow", "allow")),
+        ("", None, True, "deny", []),
+        "'refuse' or 'allow'",
+    ),
 }
 KEY_OPTIONS = ("SECRET_KEY", "PRIVATE_KEY", "PUBLIC_KEY")  # read with the keys: test_key_options
 ATTRIBUTES = {option.name: attribute for attribute, option in OPTIONS.items()}
@@ -323,7 +373,7 @@ def test_no_key_by_default(name: str) -> None:
 def test_what_an_option_takes(name: str, case: tuple[Any, Any]) -> None:
     """An option takes these values, and they mean this."""
     written, meant = case
-    app = application(**{name: written})
+    app = application(**TABLE[name]["together"], **{name: written})
     found = getattr(current(app), ATTRIBUTES[name])
     assert found == meant
     assert type(found) is type(meant)
@@ -416,7 +466,7 @@ def test_a_written_option_wins_over_the_profile() -> None:
 @pytest.mark.parametrize(("name", "case"), cases("good"))
 def test_a_change_is_followed(name: str, case: tuple[Any, Any]) -> None:
     """An option that is changed later counts from then on."""
-    app = application()
+    app = application(**TABLE[name]["together"])
     current(app)
     app.config[f"JWT_{name}"] = case[0]
     assert getattr(current(app), ATTRIBUTES[name]) == case[1]
@@ -581,6 +631,13 @@ def test_samesite_none_needs_secure_in_the_strict_profile() -> None:
         application(**options)
         assert refusal(PROFILE="strict", **options).startswith("JWT_COOKIE_SAMESITE = 'None' needs")
         application(PROFILE="strict", **{**options, "COOKIE_SECURE": True})
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_f7_rotation_needs_a_store(profile: str) -> None:
+    """Rotation that is asked for and can't be kept is refused at the start, not left out."""
+    message = refusal(PROFILE=profile, REFRESH_ROTATION=True)
+    assert message.startswith("JWT_REFRESH_ROTATION = True needs a store: set JWT_SESSION_STORE")
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,17 @@ def test_broken_form(content_type: str, body: bytes) -> None:
     assert response.get_json()["msg"] in (MISSING, DIFFERENT)
 
 
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "application/json"])
+def test_form_that_is_cut_off(content_type: str) -> None:
+    """A client that hangs up in the middle of its form sent no value."""
+    app = cookie_app(JWT_CSRF_CHECK_FORM=True)
+    environ = {"HTTP_COOKIE": f"access_token_cookie={mint()}", "CONTENT_LENGTH": "40"}
+    response = app.test_client(use_cookies=False).post(
+        "/required", data=b"csrf", content_type=content_type, environ_overrides=environ
+    )
+    assert (response.status_code, response.get_json()) == (401, {"msg": MISSING})
+
+
 # ── methods ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -39,6 +39,8 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
     "CSRFError": (("why",), 401, "csrf_failed", "nothing", "invalid_token"),
     "WrongTokenError": (("why",), 422, "wrong_token_type", "token", "invalid_token"),
     "RevokedTokenError": (TOKEN[1:], 401, "token_revoked", "token", "invalid_token"),
+    "TokenReusedError": (TOKEN[1:], 401, "token_reused", "token", "invalid_token"),
+    "SessionEndedError": (TOKEN[1:], 401, "session_ended", "token", "invalid_token"),
     "FreshTokenRequired": (
         *(TOKEN, 401, "fresh_token_required", "token"),
         "insufficient_user_authentication",
@@ -65,6 +67,8 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
 NO_REFUSALS = {"ConfigurationError", "InvalidKeyError", "WeakSecretWarning"}
 MESSAGES = {
     "RevokedTokenError": "Token has been revoked",
+    "TokenReusedError": "Token has been revoked",
+    "SessionEndedError": "Token has been revoked",
     "MissingRequiredClaimError": 'Token is missing the "exp" claim',
 }
 REFUSALS = pytest.mark.parametrize("name", TABLE)
@@ -141,7 +145,7 @@ def test_the_answer_without_a_manager(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["RevokedTokenError", "FreshTokenRequired", "UserLookupError", "UserClaimsVerificationError"],
+    [name for name, row in TABLE.items() if CLAIMS in row[0]],
 )
 def test_errors_about_a_token_carry_it(name: str) -> None:
     """An error about a good token has its header and its claims."""

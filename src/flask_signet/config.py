@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -62,9 +62,11 @@ def _option(
     *,
     strict: Any = _SAME,
     new: bool = False,
+    shown: bool = True,
 ) -> Any:
+    # `shown`: whether the settings print it. A key, or a URL with a password in it, is not.
     option = Option(name, default, strict, check, about, new)
-    return dataclasses.field(metadata={"option": option})
+    return dataclasses.field(metadata={"option": option}, repr=shown)
 
 
 # ── checks: a value in, the value to use out, or ValueError with what it takes ───────────
@@ -161,7 +163,7 @@ def _locations(value: Any) -> tuple[str, ...]:
     takes = f"one or several of {', '.join(map(repr, LOCATIONS))}"
     if isinstance(value, str):
         value = (value,)
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Collection):
         raise ValueError(takes)
     locations = tuple(value)
     for location in locations:
@@ -175,9 +177,10 @@ def _locations(value: Any) -> tuple[str, ...]:
 def _methods(value: Any) -> frozenset[str] | None:
     if value == "unsafe":
         return None
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ValueError('a list of methods, or "unsafe" for all but GET, HEAD and OPTIONS')
-    return frozenset(value)
+    if not isinstance(value, str) and isinstance(value, Collection):
+        if all(isinstance(method, str) for method in value):
+            return frozenset(value)
+    raise ValueError('a list of methods, or "unsafe" for all but GET, HEAD and OPTIONS')
 
 
 def _names(value: Any) -> frozenset[str] | None:
@@ -185,10 +188,9 @@ def _names(value: Any) -> frozenset[str] | None:
         return None
     if isinstance(value, str):
         return frozenset((value,))
-    if isinstance(value, Iterable):
-        names = frozenset(value)
-        if all(isinstance(name, str) for name in names):
-            return names
+    # A collection, not any iterable: a generator would be empty when it is read again.
+    if isinstance(value, Collection) and all(isinstance(name, str) for name in value):
+        return frozenset(value)
     raise ValueError("None, a text or several")
 
 
@@ -287,6 +289,7 @@ class Settings:
         _any,
         "The secret of the HS algorithms: text, bytes, a JWK or a `Key`. "
         "Without it, Flask's `SECRET_KEY`.",
+        shown=False,
     )
     secret_key_fallbacks: tuple[Any, ...] = _option(
         "SECRET_KEY_FALLBACKS",
@@ -295,6 +298,7 @@ class Settings:
         "Secrets used before: they verify, they don't sign. Flask's own "
         "`SECRET_KEY_FALLBACKS` go with its `SECRET_KEY`.",
         new=True,
+        shown=False,
     )
     private_key: Any = _option(
         "PRIVATE_KEY",
@@ -302,12 +306,14 @@ class Settings:
         _any,
         "The key that signs with the other algorithms: PEM, a JWK, a `cryptography` key "
         "or a `Key`.",
+        shown=False,
     )
     public_key: Any = _option(
         "PUBLIC_KEY",
         None,
         _any,
         "The key, or the JWKS, that verifies. Without it, the public half of `JWT_PRIVATE_KEY`.",
+        shown=False,
     )
     allow_weak_keys: bool = _option(
         "ALLOW_WEAK_KEYS",
@@ -400,7 +406,8 @@ class Settings:
         "BOUNDED_IDS",
         False,
         _flag,
-        "`sub` has 1 to 255 characters, `jti` is there and has 1 to 64.",
+        "`sub` has 1 to 255 characters, `jti` is there and has 1 to 64, `fresh` does not outlive "
+        "`exp`.",
         strict=True,
         new=True,
     )
@@ -634,6 +641,7 @@ class Settings:
         "`postgresql://...`, `mysql://...`, `redis://...`, `memory://`) or a store. Without "
         "one, there are no sessions, as in Flask-JWT-Extended.",
         new=True,
+        shown=False,
     )
     store_timeout: float = _option(
         "STORE_TIMEOUT",
@@ -706,6 +714,7 @@ class Settings:
             leeway=self.leeway,
             subject=subject,  # type: ignore[arg-type]  # the three values are the literal's
             require_exp=self.require_exp,
+            require_type=self.require_type,
             bounded_ids=self.bounded_ids,
         )
         object.__setattr__(self, "rules", rules)
@@ -755,17 +764,22 @@ class UnknownOptionWarning(UserWarning):
     """A ``JWT_`` name in the configuration is no option of ours. It may be the application's."""
 
 
-def set_defaults(app_config: MutableMapping[str, Any], prefix: str) -> None:
+def set_defaults(app_config: MutableMapping[str, Any], prefix: str) -> list[str]:
     """Write the defaults of the profile into the configuration, where nothing is set.
 
+    :return: the names that were set.
     :raises ConfigurationError: if ``JWT_PROFILE`` is unknown.
     """
     profile = app_config.get(f"{prefix}PROFILE", "compatible")
     if profile not in PROFILES:
         takes = " or ".join(map(repr, PROFILES))
         raise ConfigurationError(f"{prefix}PROFILE takes {takes}{_nearest(profile, PROFILES)}")
+    added = []
     for option in OPTIONS.values():
-        app_config.setdefault(prefix + option.name, option.default_in(profile))
+        if prefix + option.name not in app_config:
+            app_config[prefix + option.name] = option.default_in(profile)
+            added.append(prefix + option.name)
+    return added
 
 
 def check_names(app_config: Mapping[str, Any], prefix: str, *, strict: bool) -> None:
@@ -804,6 +818,18 @@ def _warn(message: str) -> None:
 def _nearest(value: Any, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(value, known, n=1) if isinstance(value, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class _ExactlyFalse:
+    """Equal to False, and not to 0."""
+
+    __hash__ = None  # type: ignore[assignment]  # so says Python of a class with __eq__ alone
+
+    def __eq__(self, other: object) -> bool:
+        return other is False
+
+
+_EXACTLY_FALSE: Final = _ExactlyFalse()
 
 
 class OptionReader:
@@ -886,11 +912,8 @@ def _check_together(settings: Settings, prefix: str) -> None:
             f"{prefix}COOKIE_SAMESITE = 'None' needs {prefix}COOKIE_SECURE = True: "
             "browsers drop the cookie otherwise"
         )
-    if settings.is_asymmetric != any(
-        not ALGORITHMS[name].is_symmetric
-        for name in settings.decode_algorithms
-        if name in ALGORITHMS
-    ):
+    named = {name for name in settings.decode_algorithms if name in ALGORITHMS}
+    if len({ALGORITHMS[name].is_symmetric for name in named}) > 1:
         raise ConfigurationError(
             f"{prefix}DECODE_ALGORITHMS mixes HS algorithms with others; in the strict profile "
             "that is refused (RFC 8725 section 3.1)"

@@ -28,6 +28,11 @@ class TokenCookie:
     csrf_path: str
     samesite: str | None
 
+    @property
+    def is_host_only(self) -> bool:
+        """Whether a name promises that there is no domain (RFC 6265bis section 4.1.3.2)."""
+        return any(name.lower().startswith("__host-") for name in (self.name, self.csrf_name))
+
     @classmethod
     def of(cls, settings: Settings, kind: Kind) -> TokenCookie:
         if kind == "access":
@@ -67,6 +72,10 @@ def set_cookies(
         claims = check_token(state, encoded_token).claims
     if max_age is None and not settings.session_cookie:
         max_age = _lifetime(settings, claims)
+    if domain and cookie.is_host_only:
+        raise ValueError(
+            f"the cookie {cookie.name!r} can have no domain: browsers drop a __Host- cookie with one"
+        )
     options: dict[str, Any] = {
         "max_age": max_age,
         "secure": settings.cookie_secure,

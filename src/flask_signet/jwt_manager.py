@@ -73,21 +73,37 @@ class JWTManager:
                 "this application has a JWTManager already: give the second one a name and a "
                 'config_prefix, e.g. JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
             )
-        set_defaults(app.config, self.config_prefix)
-        strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
-        check_names(app.config, self.config_prefix, strict=strict)
-        state = AppState(app, self, self.config_prefix)
-        state.configured()
+        if any(
+            state.prefix == self.config_prefix
+            for name, state in managers.items()
+            if name != self.name
+        ):
+            raise ConfigurationError(
+                f"another JWTManager of this application has the config_prefix "
+                f"{self.config_prefix!r}: each needs its own"
+            )
+        if known is not None:
+            known.configured()
+            return
+        added = set_defaults(app.config, self.config_prefix)
+        try:
+            strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
+            check_names(app.config, self.config_prefix, strict=strict)
+            state = AppState(app, self, self.config_prefix)
+            state.configured()
+        except ConfigurationError:
+            for name in added:  # nothing half-written remains: the mended start begins afresh
+                del app.config[name]
+            raise
 
         # Only now, with nothing left that can fail, does the application see the manager.
         adopt_pyjwt()
         app.extensions.setdefault(EXTENSION, {})[self.name] = state
         if not self.name:
             app.extensions[FJE_EXTENSION] = self
-        if known is None:
-            self._set_error_handler_callbacks(app)
-            if add_context_processor:
-                app.context_processor(current_token.current_user_context_processor)
+        self._set_error_handler_callbacks(app)
+        if add_context_processor:
+            app.context_processor(current_token.current_user_context_processor)
 
     def _set_error_handler_callbacks(self, app: Any) -> None:
         """Register the handler with a Flask application, or with an API extension's object."""
@@ -181,7 +197,7 @@ class JWTManager:
 
     def jwt_required(
         self,
-        optional: bool = False,
+        optional: Any = False,
         fresh: bool = False,
         refresh: bool = False,
         locations: Locations = None,
@@ -189,6 +205,8 @@ class JWTManager:
         skip_revocation_check: bool = False,
     ) -> Guard:
         """:func:`flask_signet.jwt_required` for this manager's tokens."""
+        if callable(optional):
+            return self.jwt_required()(optional)
         return guard_with(
             lambda: self.verify_jwt_in_request(
                 optional, fresh, refresh, locations, verify_type, skip_revocation_check

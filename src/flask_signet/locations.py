@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from flask import after_this_request, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -38,17 +39,18 @@ def from_headers(settings: Settings, *, refresh: bool) -> Found:
     """The token of ``Authorization: Bearer <token>`` (RFC 6750 section 2.1)."""
     name, scheme = settings.header_name, settings.header_type
     headers = request._get_current_object().headers  # type: ignore[attr-defined]  # a proxy
-    value: str = headers.get(name, "").strip().strip(",")
+    raw: str = headers.get(name, "")
+    value = raw.strip().strip(",")
     if not value:
         raise NoAuthorizationError(f"Missing {name} Header")
+    if settings.refuse_several_tokens:
+        value = _one_field(name, raw)
     parts = value.split()
     if not scheme:
         if len(parts) != 1:
             raise InvalidHeaderError(f"Bad {name} header. Expected '{name}: <JWT>'")
         return Found(parts[0], "headers", None)
-    if settings.refuse_several_tokens:
-        parts = _one_field(settings, value)
-    elif "," in value:
+    if "," in value:
         # Several fields joined, or one with a list: exactly one of them must be ours.
         fields = [field.split() for field in re.split(r",\s*", value)]
         ours = [field for field in fields if field and _is_scheme(settings, field[0])]
@@ -67,12 +69,20 @@ def _is_scheme(settings: Settings, word: str) -> bool:
     return word == scheme or (settings.header_type_ignore_case and word.lower() == scheme.lower())
 
 
-def _one_field(settings: Settings, value: str) -> list[str]:
-    """The words of a field that must be ``scheme SP token`` and nothing else."""
-    words = value.split(" ")
-    if sum(_is_scheme(settings, word) for word in re.split(r"[,\s]+", value)) > 1:
+_FIELD = re.compile(r" *[!-~]+( +[!-~]+)* *")
+
+
+def _one_field(name: str, value: str) -> str:
+    """A header that is one field, of printable ASCII and spaces (RFC 9110 section 11.4).
+
+    :raises AmbiguousTokenError: if it is several, joined by a comma (RFC 9110 section 5.3).
+    :raises InvalidHeaderError: if there is a tab or anything else that looks like a space.
+    """
+    if "," in value:
         raise AmbiguousTokenError("The request has more than one token")
-    return [word for word in words if word]  # RFC 9110 section 11.4: one or more spaces
+    if not _FIELD.fullmatch(value):
+        raise InvalidHeaderError(f"Bad {name} header: it has characters that no token has")
+    return value.strip(" ")
 
 
 def from_cookies(settings: Settings, *, refresh: bool) -> Found:
@@ -91,7 +101,10 @@ def from_cookies(settings: Settings, *, refresh: bool) -> Found:
 def from_query_string(settings: Settings, *, refresh: bool) -> Found:
     """The token of a query parameter. It ends up in logs and histories: see RFC 9700 4.3.2."""
     name, prefix = settings.query_string_name, settings.query_string_value_prefix
-    value = request.args.get(name)
+    arguments = _arguments()
+    if settings.refuse_several_tokens and len(arguments.getlist(name)) > 1:
+        raise AmbiguousTokenError("The request has more than one token")
+    value = arguments.get(name)
     if not value or (refresh and settings.query_string_protect):
         raise NoAuthorizationError(f"Missing '{name}' query paramater")  # sic: FJE's text
     if not value.startswith(prefix):
@@ -102,6 +115,13 @@ def from_query_string(settings: Settings, *, refresh: bool) -> Found:
     if settings.query_string_protect:
         after_this_request(_keep_from_logs)
     return Found(value[len(prefix) :], "query_string", None)
+
+
+def _arguments() -> MultiDict[str, str]:
+    try:
+        return request.args
+    except UnicodeDecodeError:  # raw bytes that are no UTF-8: no client that percent-encodes
+        return MultiDict()
 
 
 def _keep_from_logs(response: Response) -> Response:

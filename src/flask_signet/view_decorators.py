@@ -26,7 +26,7 @@ from .exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from .locations import EXTRACTORS, find_token
+from .locations import EXTRACTORS, Found, find_token
 
 Locations = str | Sequence[str] | None
 V = TypeVar("V", bound=Callable[..., Any])
@@ -138,17 +138,19 @@ def guard(
         current_token.remember(state, carrier, current_token.absent(), mirror=False)
         return None
     try:
-        current = _current(
-            *(state, configured, fresh, refresh, locations),
+        try:
+            found = find_token(configured.settings, locations, refresh=refresh)
+        except NoAuthorizationError:
+            # Here alone, not around what follows: a loader that raises it refuses a token.
+            if not optional:
+                raise
+            current_token.remember(state, carrier, current_token.absent())
+            return None
+        current = _checked(
+            *(state, configured, found, fresh, refresh),
             *(verify_type, skip_revocation_check, ask_store),
         )
         current.user = _load_user(state, current)
-    except NoAuthorizationError as error:
-        if not optional:
-            bind(error, state)
-            raise
-        current_token.remember(state, carrier, current_token.absent())
-        return None
     except SignetError as error:
         bind(error, state)
         raise
@@ -163,24 +165,25 @@ def _is_exempt(settings: Settings) -> bool:
     return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
 
 
-def _current(
+def _checked(
     state: AppState,
     configured: Configured,
+    found: Found,
     fresh: bool,
     refresh: bool,
-    locations: Locations,
     verify_type: bool,
     skip_revocation_check: bool,
     ask_store: bool = True,
 ) -> CurrentToken:
     settings = configured.settings
-    found = find_token(settings, locations, refresh=refresh)
     token = check_token(state, found.text, configured, csrf_value=found.csrf_value)
     header, payload = dict(token.header), dict(token.claims)
     if verify_type:
         check_type(settings, payload, refresh=refresh)
         if settings.explicit_typ:
             check_typ(header, payload)
+    if found.location == "query_string" and settings.query_string_protect:
+        refuse_refresh(payload)
     if fresh:
         check_fresh(header, payload)
     if not skip_revocation_check:
@@ -208,11 +211,21 @@ def check_typ(header: dict[str, Any], payload: dict[str, Any]) -> None:
 
     :raises WrongTokenError: if so.
     """
-    typ = header.get("typ")
+    kind, typ = payload["type"], header.get("typ")
+    expected = EXPLICIT_TYP.get(kind) if isinstance(kind, str) else None
     # RFC 7515 section 4.1.9: a media type, compared without case, "application/" left out.
     named = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
-    if named != EXPLICIT_TYP.get(payload["type"]):
+    if expected is None or named != expected:
         raise WrongTokenError("The token's typ is not that of its type")
+
+
+def refuse_refresh(payload: dict[str, Any]) -> None:
+    """Refuse a refresh token that came in a URL, where logs and histories keep it.
+
+    :raises WrongTokenError: if it is one.
+    """
+    if payload["type"] == "refresh":
+        raise WrongTokenError("Only non-refresh tokens are allowed")
 
 
 def check_fresh(header: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -249,7 +262,9 @@ def _load_user(state: AppState, current: CurrentToken) -> dict[str, Any] | None:
         return None
     user = call(callback, current.header, current.payload)
     if user is None:
-        message = f"user_lookup returned None for {current.identity}"
+        message = "user_lookup returned None"
+        if state.settings.profile != "strict":  # where no claim goes into a message
+            message += f" for {current.identity}"
         raise UserLookupError(message, current.header, current.payload)
     return {"loaded_user": user}
 
@@ -293,9 +308,11 @@ def _decode_jwt_from_request(
     skip_revocation_check: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     state = current_state()
+    configured = state.configured()
     try:
-        current = _current(
-            *(state, state.configured(), fresh, refresh, locations),
+        found = find_token(configured.settings, locations, refresh=refresh)
+        current = _checked(
+            *(state, configured, found, fresh, refresh),
             *(verify_type, skip_revocation_check),
         )
     except SignetError as error:

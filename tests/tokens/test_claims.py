@@ -434,6 +434,15 @@ def test_any_claims_pass_or_are_refused(changes: dict[str, Any], now: float) -> 
         check(changes, ClaimRules(leeway=5), now)
 
 
+def test_the_rules_do_not_change() -> None:
+    """Rules are one value for the life of a configuration; equal rules are equal."""
+    rules = ClaimRules(leeway=5)
+    with pytest.raises(AttributeError):
+        rules.leeway = 5000  # type: ignore[misc]
+    assert rules == ClaimRules(leeway=5)
+    assert hash(rules) == hash(ClaimRules(leeway=5))
+
+
 # ── the CSRF value ───────────────────────────────────────────────────────────────────────
 
 

@@ -326,3 +326,11 @@ def test_no_key_verifies_nothing(parsed: jws.UnverifiedJWS) -> None:
     """Where there is no key to try, nothing is verified."""
     with pytest.raises(InvalidSignatureError):
         verify_parsed(parsed, [], RULES, 0)
+
+
+def test_a_parsed_token_that_has_expired() -> None:
+    """A parsed token that has expired is refused unless it is asked for."""
+    expired = jws.parse(signed({**ALICE, "exp": 5}, KEY))
+    with pytest.raises(ExpiredSignatureError):
+        verify_parsed(expired, [KEY], RULES, 5)
+    assert verify_parsed(expired, [KEY], RULES, 5, allow_expired=True).claims["exp"] == 5

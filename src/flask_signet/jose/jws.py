@@ -117,8 +117,9 @@ def parse(
 
 
 def _segment(segment: bytes, name: str, allow_padding: bool) -> bytes:
-    if allow_padding and segment.endswith(b"=") and len(segment) % 4 == 0:
-        segment = segment.rstrip(b"=")
+    if allow_padding and len(segment) % 4 == 0:
+        # Two at the most (RFC 4648 section 4).
+        segment = segment.removesuffix(b"=").removesuffix(b"=")
     try:
         return decode(segment)
     except ValueError:

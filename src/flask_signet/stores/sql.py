@@ -631,7 +631,8 @@ class SqlFollower:
         driver, name = self._driver, connection.dialect.name
         if name == "sqlite":
             version = driver.execute("PRAGMA data_version").fetchone()
-            changed, self._seen_version = version != self._seen_version, version
+            changed = bool(version != self._seen_version)
+            self._seen_version = version
             return changed
         if name == "postgresql" and connection.dialect.driver == "psycopg":
             driver.pgconn.consume_input()
@@ -764,7 +765,7 @@ def _moments(connection: Connection, subject: str, jti: str = "") -> tuple[int, 
     return row[0] or 0, row[1] or 0, row[2] or 0
 
 
-def _prune_entries(connection: Connection, entries: Sequence[Row[Any]], now: int) -> None:
+def _prune_entries(connection: Connection, entries: Sequence[Any], now: int) -> None:
     for entry in entries:
         if entry.kind == "subject":
             # The sessions that it ended go before it does, or they would be back.

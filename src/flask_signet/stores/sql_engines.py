@@ -1,6 +1,6 @@
 """What differs between SQLite, PostgreSQL and MariaDB/MySQL: one class for each.
 
-An :class:`Engine Kind <EngineKind>` sets up connections so that nothing hangs, knows which errors
+An :class:`EngineKind` sets up connections so that nothing hangs, knows which errors
 are worth another attempt, and looks for what is wrong with a server's set-up.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Executable, case, create_engine, event, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -56,6 +56,11 @@ class EngineKind:
                 url,
                 isolation_level="AUTOCOMMIT",
                 pool_reset_on_return=None,
+                # As many as SQLAlchemy's default lets there be at most; but those beyond the
+                # fifth are kept, not made and thrown away in every rush.
+                pool_size=15,
+                max_overflow=0,
+                pool_use_lifo=True,
                 pool_timeout=self.timeout / 4,
                 connect_args=self.connect_args(),
             )
@@ -219,8 +224,6 @@ def _on_conflict(insert: Any) -> Executable:
 
 
 def _later(new: Any, old: Any) -> Any:
-    from sqlalchemy import case
-
     return case((new > old, new), else_=old)
 
 
@@ -276,13 +279,21 @@ class PostgreSQL(EngineKind):
         return getattr(error.orig, "sqlstate", None) == "42P01"  # undefined_table
 
     def findings(self, connection: Connection) -> list[Finding]:
-        found = []
-        settings = dict(
-            connection.exec_driver_sql(
-                "SELECT name, setting FROM pg_settings WHERE name IN "
-                "('fsync', 'synchronous_commit', 'transaction_read_only')"
-            ).all()
+        rows = connection.exec_driver_sql(
+            "SELECT name, setting FROM pg_settings WHERE name IN "
+            "('fsync', 'synchronous_commit', 'transaction_read_only')"
         )
+        settings: dict[str, str] = {row.name: row.setting for row in rows}
+        found = [
+            Finding(
+                "warning",
+                "not_durable",
+                f"PostgreSQL has {name}=off: a crash can undo a revocation",
+                f"set {name}=on",
+            )
+            for name in ("fsync", "synchronous_commit")
+            if settings.get(name) == "off"
+        ]
         if settings.get("transaction_read_only") == "on":
             found.append(
                 Finding(
@@ -292,16 +303,6 @@ class PostgreSQL(EngineKind):
                     "give the address of the primary (target_session_attrs=read-write)",
                 )
             )
-        for name in ("fsync", "synchronous_commit"):
-            if settings.get(name) == "off":
-                found.append(
-                    Finding(
-                        "warning",
-                        "not_durable",
-                        f"PostgreSQL has {name}=off: a crash can undo a revocation",
-                        f"set {name}=on",
-                    )
-                )
         if connection.engine.dialect.driver != "psycopg":
             found.append(
                 Finding(
@@ -402,7 +403,7 @@ class MySQL(EngineKind):
         return _code(error) in {1213, 1020}
 
     def is_missing_table(self, error: DBAPIError) -> bool:
-        return _code(error) == 1146
+        return bool(_code(error) == 1146)
 
     def findings(self, connection: Connection) -> list[Finding]:
         found = []

@@ -10,7 +10,7 @@ some, a ``DATETIME`` loses its fraction or gains a time zone on others.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -55,12 +55,12 @@ class Text(TypeDecorator[str]):
         super().__init__(length)
         self.characters = length
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in _MYSQL:
             return dialect.type_descriptor(VARBINARY(4 * self.characters))
         return dialect.type_descriptor(String(self.characters))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:  # type: ignore[override]  # what the driver takes
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
         if value is None or dialect.name not in _MYSQL:
             return value
         return value.encode()
@@ -69,13 +69,13 @@ class Text(TypeDecorator[str]):
         return value.decode() if isinstance(value, bytes | bytearray) else value
 
 
-def _column(name: str, kind: TypeEngine[object] | Text, *, key: bool = False) -> Column[object]:
+def _column(name: str, kind: TypeEngine[Any], *, key: bool = False) -> Column[Any]:
     return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
 
 
 metadata = MetaData()
 
-_INNODB = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+_INNODB: Final[dict[str, Any]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
 store_table = Table(
     "signet_store",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
+from math import isfinite
 from typing import Any, Final, Literal
 
 from ..exceptions import (
@@ -41,7 +42,9 @@ class ClaimRules:
     :param leeway: seconds by which clocks may differ.
     :param subject: what ``sub`` may be.
     :param require_exp: refuse a token that never expires.
-    :param bounded_ids: ``sub`` of 1 to 255 and ``jti`` of 1 to 64 characters, both required.
+    :param require_type: refuse a token that does not say its ``type``.
+    :param bounded_ids: ``sub`` of 1 to 255 and ``jti`` of 1 to 64 characters, both required, and
+        no ``fresh`` beyond ``exp``.
     """
 
     identity_claim: str = "sub"
@@ -50,6 +53,7 @@ class ClaimRules:
     leeway: float = 0
     subject: SubjectRule = "string_or_int"
     require_exp: bool = False
+    require_type: bool = False
     bounded_ids: bool = False
 
 
@@ -65,13 +69,13 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
     latest = now + rules.leeway
     if "iat" in claims:
         issued = claims["iat"]
-        if not _is_time(issued):
+        if not _is_time(issued) or issued < 0:
             raise InvalidIssuedAtError("Issued At claim (iat) must be an integer.")
         if int(issued) > latest:
             raise ImmatureSignatureError("The token is not yet valid (iat)")
     if "nbf" in claims:
         not_before = claims["nbf"]
-        if not _is_time(not_before):
+        if not _is_time(not_before) or not_before < 0:
             raise DecodeError("Not Before claim (nbf) must be an integer.")
         if int(not_before) > latest:  # succeeds if nbf <= now, in whole seconds
             raise ImmatureSignatureError("The token is not yet valid (nbf)")
@@ -93,9 +97,9 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
 
 
 def _is_time(value: object) -> bool:
-    """A finite number of seconds up to the year 9999; True and False are no numbers here.
+    """A finite number of seconds, to the year 9999; True and False are no numbers here.
 
-    The lower bound is one year-9999 below zero: a negative ``exp`` is a time long past.
+    Below zero it is for ``exp`` alone, which then was long ago.
     """
     kind = type(value)
     return (kind is int or kind is float) and -LAST_SECOND <= value <= LAST_SECOND  # type: ignore[operator]  # a number, by its type
@@ -129,9 +133,14 @@ def _check_names(claims: Mapping[str, Any], rules: ClaimRules) -> None:
         raise InvalidJTIError("JWT ID must be a string")
     if rules.identity_claim not in claims:
         raise JWTDecodeError(f"Missing claim: {rules.identity_claim}")
-    if type(claims.get("fresh", False)) not in (bool, int, float):
+    fresh = claims.get("fresh", False)
+    if type(fresh) is not bool and not (type(fresh) in (int, float) and isfinite(fresh)):
         raise JWTDecodeError("Invalid claim: fresh")
+    if rules.require_type and "type" not in claims:
+        raise MissingRequiredClaimError("type")
     if rules.bounded_ids:
+        if type(fresh) is not bool and fresh > claims.get("exp", LAST_SECOND):
+            raise JWTDecodeError("Invalid claim: fresh")
         if not 0 < len(claims.get("jti", "")) <= 64:
             raise InvalidJTIError("JWT ID must have 1 to 64 characters")
         subject = claims.get("sub")

@@ -14,6 +14,7 @@ from typing import Any
 from ..jose.jwk import Key
 from ..jose.jws import MAX_PAYLOAD_DEPTH, header_segment, sign_with_segment
 from ..jose.strict_json import loads_object
+from .claims import LAST_SECOND
 
 
 def new_id(*, as_uuid: bool) -> str:
@@ -30,10 +31,13 @@ def expiry(now: float, lifetime: float) -> int:
 
     A lifetime under a second still ends after it began.
 
-    :raises ValueError: if the lifetime is zero: "no lifetime" and "for ever" look alike.
+    :raises ValueError: if the lifetime is zero ("no lifetime" and "for ever" look alike), or
+        ends after the year 9999.
     """
     if lifetime == 0:
         raise ValueError("a lifetime of zero seconds")
+    if now + lifetime > LAST_SECOND:
+        raise ValueError("a lifetime beyond the year 9999")
     expires = int(now + lifetime)
     return expires if lifetime < 0 else max(expires, int(now) + 1)
 
@@ -58,6 +62,7 @@ def encode(
             claims[name] = timegm(claims[name].utctimetuple())
     if "iss" in claims and not isinstance(claims["iss"], str):
         raise TypeError("Issuer (iss) must be a string.")
+    _refuse_odd_names(claims)
     payload = json.dumps(claims, separators=(",", ":"), default=default, allow_nan=False)
     data = payload.encode("utf-8")
     if len(data) > 1024 or _SUSPECT.search(payload) or _openings(payload) > MAX_PAYLOAD_DEPTH:
@@ -67,6 +72,20 @@ def encode(
         except ValueError as error:
             raise ValueError(f"these claims make no acceptable token: {error}") from None
     return sign_with_segment(_header_segment(header, key), data, key)
+
+
+def _refuse_odd_names(value: Any) -> None:
+    """JSON turns the names 1 and "1" into one, which no reader of ours takes twice."""
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) for name in value):
+            raise TypeError("the names of claims, and in claims, are texts")
+        for member in value.values():
+            if isinstance(member, dict | list | tuple):
+                _refuse_odd_names(member)
+    else:
+        for member in value:
+            if isinstance(member, dict | list | tuple):
+                _refuse_odd_names(member)
 
 
 _SUSPECT = re.compile(r"\\ud|[0-9]{21}")

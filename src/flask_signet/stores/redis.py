@@ -1,0 +1,681 @@
+"""Sessions in Redis or Valkey, from version 6 on: one server, Sentinel, or Cluster.
+
+Everything lies in 64 partitions, each with a hash tag of its own, so that each is in one slot of a
+Cluster. A session, its siblings and its subject's entry share a partition, which the first
+character of the ``sid`` names. What is decided is decided by one Lua script on one partition; it
+also writes the entry to the partition's list and log, and publishes it.
+
+A partition has an epoch from ``upgrade`` on. Without one it was emptied, or never set up: then
+nothing can be said of any token, and everything raises. Sessions would be gone, and that is safe;
+what was revoked would be taken again, and that is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import string
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from redis import Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from ..exceptions import ConfigurationError, StoreUnavailableError
+from ..tokens.store import (
+    MAX_SUBJECT,
+    SEEN_EVERY,
+    Device,
+    Finding,
+    Kind,
+    Opened,
+    Pruned,
+    Revocation,
+    Rotation,
+    Session,
+    Successor,
+    Synced,
+    Upgraded,
+    checked_rotation,
+    ended_by,
+    microseconds,
+    partition,
+    seconds,
+    stored_id,
+)
+from . import redis_scripts as scripts
+
+VERSION: Final = 1
+"""Of what is in the keys. It is in each partition's ``meta``."""
+
+PARTITIONS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+NOT_SET_UP: Final = "The session store was emptied, or never set up: run `flask jwt store upgrade`"
+
+_FAILURES: Final = (RedisError, OSError)
+
+
+class RedisStore:
+    """A :class:`~flask_signet.tokens.store.SessionStore` in Redis.
+
+    :param bind: ``redis://``, ``rediss://``, ``unix://`` (as redis-py reads them; ``valkey://``
+        is the same), ``redis+sentinel://host:26379,host2/service/0``,
+        ``redis+cluster://host:6379``; or a client of redis-py's with ``decode_responses=True``,
+        which has its own timeouts.
+    :param timeout: seconds that an operation takes at most.
+    :param prefix: begins the name of every key: one for each application on a shared server.
+    """
+
+    def __init__(self, bind: Any, *, timeout: float = 2.0, prefix: str = "signet") -> None:
+        self.timeout = timeout
+        self.prefix = prefix
+        self.channel = f"{prefix}.revocations"
+        self.client: Any = _client(bind, timeout) if isinstance(bind, str) else bind
+        self._scripts: dict[str, Any] = {}
+
+    def key(self, part: str, name: str) -> str:
+        """The name of a key; what is in braces decides its slot."""
+        return f"{{{self.prefix}.{part}}}:{name}"
+
+    def _run(self, source: str, part: str, now: float, *arguments: Any, row: str = "") -> Any:
+        script = self._scripts.get(source)
+        if script is None:
+            script = self._scripts[source] = self.client.register_script(source)
+        names = ["meta", "revoked", "subjects", "log"]
+        if row:
+            names.append(f"session:{row}")
+        keys = [self.key(part, name) for name in names]
+        tag = self.key(part, "")
+        with _failing_as_unavailable():
+            return script(keys, [microseconds(now), tag, self.channel, part, *arguments])
+
+    # ── the life of a session ────────────────────────────────────────────────────────────
+
+    def open_session(
+        self, session: Session, *, refuse_until: float, max_sessions: int = 0
+    ) -> Opened:
+        """See :meth:`.SessionStore.open_session`."""
+        row, ended = self._run(
+            scripts.OPEN,
+            _part_of_sid(session.sid),
+            session.last_seen_at,
+            microseconds(refuse_until),
+            max_sessions,
+            *_fields(session),
+            row=session.sid,
+        )
+        return Opened(_to_session(row), tuple(_to_session(each) for each in ended))
+
+    def rotate(
+        self,
+        sid: str,
+        jti: str,
+        successor: Successor,
+        *,
+        now: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.rotate`."""
+        sid, successor = stored_id(sid), checked_rotation(jti, successor)
+        verdict, *row = self._run(
+            scripts.ROTATE,
+            _part_of_sid(sid),
+            now,
+            stored_id(jti),
+            successor.jti,
+            microseconds(successor.expires_at),
+            successor.memo,
+            microseconds(grace),
+            microseconds(refuse_until),
+            row=sid or "-",
+        )
+        return Rotation(verdict, _to_session(row[0]) if row else None)
+
+    def adopt(
+        self,
+        session: Session,
+        *,
+        issued_at: float,
+        token_expires_at: float,
+        grace: float,
+        refuse_until: float,
+    ) -> Rotation:
+        """See :meth:`.SessionStore.adopt`."""
+        jti, now = session.previous_jti, session.created_at
+        if microseconds(token_expires_at) <= microseconds(now):
+            return Rotation("gone")
+        verdict, *row = self._run(
+            scripts.ADOPT,
+            _part_of_sid(session.sid),
+            now,
+            jti,
+            session.jti,
+            microseconds(issued_at),
+            microseconds(token_expires_at),
+            microseconds(grace),
+            microseconds(refuse_until),
+            session.subject,
+            *_fields(session),
+            row=session.sid,
+        )
+        if verdict == "adopted":
+            # Where the token itself may be refused is another partition. Looking there after the
+            # session is open leaves no moment in which a revocation goes unseen.
+            if not self.revoke_token(jti, now=now, expires_at=token_expires_at):
+                self.end_session(session.sid, now=now, refuse_until=refuse_until)
+                return Rotation("gone")
+            verdict = "rotated"
+        return Rotation(verdict, _to_session(row[0]) if row else None)
+
+    def end_session(
+        self, sid: str, *, now: float, refuse_until: float, subject: str = ""
+    ) -> Session | None:
+        """See :meth:`.SessionStore.end_session`."""
+        sid = stored_id(sid)
+        row = self._run(
+            scripts.END,
+            _part_of_sid(sid),
+            now,
+            sid,
+            microseconds(refuse_until),
+            stored_id(subject, MAX_SUBJECT),
+            row=sid or "-",
+        )
+        return _to_session(row) if row else None
+
+    def end_sessions(
+        self, subject: str, *, now: float, expires_at: float, except_sid: str = ""
+    ) -> None:
+        """See :meth:`.SessionStore.end_sessions`."""
+        subject, except_sid = stored_id(subject, MAX_SUBJECT), stored_id(except_sid)
+        self._run(
+            scripts.END_ALL,
+            partition(subject),
+            now,
+            subject,
+            microseconds(expires_at),
+            # Of another partition it is another subject's, and not there under this name.
+            row=except_sid,
+        )
+
+    def find_session(self, sid: str, *, now: float) -> Session | None:
+        """See :meth:`.SessionStore.find_session`."""
+        sid = stored_id(sid)
+        row = self._run(scripts.FIND, _part_of_sid(sid), now, row=sid or "-")
+        return _to_session(row) if row else None
+
+    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+        """See :meth:`.SessionStore.list_sessions`."""
+        subject = stored_id(subject, MAX_SUBJECT)
+        return [
+            _to_session(row) for row in self._run(scripts.LIST, partition(subject), now, subject)
+        ]
+
+    def touch(self, sid: str, *, now: float) -> None:
+        """See :meth:`.SessionStore.touch`."""
+        sid = stored_id(sid)
+        seen_before = microseconds(now - SEEN_EVERY)
+        self._run(scripts.TOUCH, _part_of_sid(sid), now, seen_before, row=sid or "-")
+
+    # ── what is refused ──────────────────────────────────────────────────────────────────
+
+    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+        """See :meth:`.SessionStore.revoke_token`."""
+        if microseconds(expires_at) <= microseconds(now):
+            return False
+        jti = stored_id(jti)
+        return bool(self._run(scripts.REVOKE, partition(jti), now, jti, microseconds(expires_at)))
+
+    def is_revoked(
+        self,
+        *,
+        now: float,
+        jti: str = "",
+        sid: str = "",
+        subject: str = "",
+        issued_at: float = 0.0,
+    ) -> bool:
+        """See :meth:`.SessionStore.is_revoked`."""
+        jti, sid, subject = stored_id(jti), stored_id(sid), stored_id(subject, MAX_SUBJECT)
+        scores: list[tuple[str, str]] = []
+        if jti:
+            scores.append((partition(jti), f"jti:{jti}"))
+        if jti and subject:  # an adopted token's is here from the first moment
+            scores.append((partition(subject), f"jti:{jti}"))
+        if sid:
+            scores.append((_part_of_sid(sid), f"sid:{sid}"))
+        if subject:
+            scores.append((partition(subject), f"subject:{subject}"))
+        if not scores:
+            return False
+        expiries, everywhere = self._look_up(scores, subject)
+        in_force = [expiry is not None and expiry > microseconds(now) for expiry in expiries]
+        if not subject:
+            return any(in_force)
+        if any(in_force[:-1]):
+            return True
+        if not in_force[-1] or everywhere is None:
+            return False
+        not_before, _, spared = everywhere.partition(":")
+        entry = Revocation("subject", subject, 0, seconds(int(not_before)), spared)
+        return ended_by(issued_at, sid, entry)
+
+    def _look_up(
+        self, scores: Sequence[tuple[str, str]], subject: str
+    ) -> tuple[list[float | None], str | None]:
+        """The expiry of each member, and the subject's entry: one round trip."""
+        parts = sorted({part for part, _ in scores})
+        with _failing_as_unavailable():
+            pipeline = self.client.pipeline(transaction=False)
+            for part in parts:
+                pipeline.exists(self.key(part, "meta"))
+            for part, member in scores:
+                pipeline.zscore(self.key(part, "revoked"), member)
+            if subject:
+                pipeline.hget(self.key(partition(subject), "subjects"), subject)
+            answers = pipeline.execute()
+        if not all(answers[: len(parts)]):
+            raise StoreUnavailableError(NOT_SET_UP)
+        expiries = answers[len(parts) : len(parts) + len(scores)]
+        return expiries, (answers[-1] if subject else None)
+
+    def follow(self) -> RedisFollower:
+        """See :meth:`.SessionStore.follow`."""
+        return RedisFollower(self)
+
+    # ── what the operator does ───────────────────────────────────────────────────────────
+
+    def prune(self, *, now: float, batch: int = 500) -> Pruned:
+        """See :meth:`.SessionStore.prune`. Sessions go by themselves, by their time to live."""
+        left = batch
+        for part in PARTITIONS:
+            if left <= 0:
+                break
+            left -= int(self._run(scripts.PRUNE, part, now, left))
+        return Pruned(0, batch - left, left <= 0)
+
+    def check(self) -> list[Finding]:
+        """See :meth:`.SessionStore.check`."""
+        with _failing_as_unavailable():
+            found = [
+                finding
+                for section in ("server", "memory", "persistence", "replication")
+                for info in self._infos(section)
+                for finding in _INFO_FINDINGS[section](info)
+            ]
+            versions = self._versions()
+        return [*_version_findings(versions), *dict.fromkeys(found)]
+
+    def _infos(self, section: str) -> Iterable[dict[str, Any]]:
+        if isinstance(self.client, RedisCluster):
+            answers = self.client.info(section, target_nodes=RedisCluster.PRIMARIES)
+            several = all(isinstance(answer, dict) for answer in answers.values())
+            return answers.values() if several else [answers]
+        return [self.client.info(section)]
+
+    def _versions(self) -> set[str | None]:
+        pipeline = self.client.pipeline(transaction=False)
+        for part in PARTITIONS:
+            pipeline.hget(self.key(part, "meta"), "version")
+        return set(pipeline.execute())
+
+    def upgrade(self) -> Upgraded:
+        """See :meth:`.SessionStore.upgrade`.
+
+        A partition without an epoch gets a new one; the others are left alone.
+        """
+        with _failing_as_unavailable():
+            versions = self._versions()
+            pipeline = self.client.pipeline(transaction=False)
+            for part in PARTITIONS:
+                meta = self.key(part, "meta")
+                pipeline.hsetnx(meta, "number", 0)
+                pipeline.hsetnx(meta, "epoch", secrets.token_urlsafe(16))
+                pipeline.hsetnx(meta, "version", VERSION)
+            pipeline.execute()
+        before = 0 if None in versions else max(int(version or 0) for version in versions)
+        return Upgraded(before, before or VERSION)
+
+    def close(self) -> None:
+        """See :meth:`.SessionStore.close`."""
+        with contextlib.suppress(Exception):
+            self.client.close()
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self.prefix}>"
+
+
+class RedisFollower:
+    """A :class:`~flask_signet.tokens.store.Follower` that subscribes.
+
+    A message carries the entry, and the number that it has in its partition. ``sync`` compares
+    the numbers with what the server has: so it notices lost messages, a dead line, and an
+    emptied partition, in one round trip. What it misses it reads from the partition's log, or
+    where the log is too short, from the whole list.
+    """
+
+    def __init__(self, store: RedisStore) -> None:
+        self._store = store
+        self._pubsub: Any = None
+        self._read: dict[str, int] = {}
+        self._scans: dict[str, tuple[int, int]] = {}  # number at its begin, cursor
+        self._epoch = ""
+
+    def poll(self) -> Sequence[Revocation]:
+        """See :meth:`.Follower.poll`."""
+        if self._pubsub is None:
+            return ()
+        entries: list[Revocation] = []
+        try:
+            while self._pubsub.connection.can_read(timeout=0):
+                message = self._pubsub.get_message(timeout=0)
+                if message is None:
+                    break
+                if message["type"] == "message":
+                    entries += self._take(message["data"])
+        except (*_FAILURES, AttributeError) as error:  # redis-py has dropped the connection
+            self._give_up()
+            raise StoreUnavailableError from error
+        return entries
+
+    def _take(self, data: str) -> list[Revocation]:
+        part, number, text = data.split(" ", 2)
+        read = self._read.get(part)
+        if read is not None and int(number) <= read:
+            return []
+        if read is not None and int(number) == read + 1:
+            self._read[part] = int(number)
+        return [_to_entry(text)]  # behind a gap too; sync reads what is missing
+
+    def sync(self, *, limit: int = 10_000) -> Synced:
+        """See :meth:`.Follower.sync`."""
+        try:
+            with _failing_as_unavailable():
+                if self._pubsub is None:
+                    self._subscribe()
+                heads = self._heads()
+                entries = self._catch_up(heads, limit)
+        except StoreUnavailableError:
+            self._give_up()
+            raise
+        complete = not self._scans and self._read == heads
+        return Synced(entries, complete, self._epoch)
+
+    def _subscribe(self) -> None:
+        # The subscription comes before the first number is read: nothing falls between.
+        self._pubsub = self._store.client.pubsub()
+        self._pubsub.subscribe(self._store.channel)
+        end = time.monotonic() + self._store.timeout
+        while self._pubsub.get_message(timeout=self._store.timeout / 2) is None:
+            if time.monotonic() >= end:
+                raise StoreUnavailableError
+
+    def _heads(self) -> dict[str, int]:
+        """The number of each partition's newest entry: one round trip."""
+        pipeline = self._store.client.pipeline(transaction=False)
+        for part in PARTITIONS:
+            pipeline.hmget(self._store.key(part, "meta"), "epoch", "number")
+        answers = pipeline.execute()
+        if any(epoch is None for epoch, _ in answers):
+            raise StoreUnavailableError(NOT_SET_UP)
+        epochs = " ".join(epoch for epoch, _ in answers)
+        epoch = hashlib.sha256(epochs.encode()).hexdigest()[:32]
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._read, self._scans = {}, {}
+        return {
+            part: int(number or 0) for part, (_, number) in zip(PARTITIONS, answers, strict=True)
+        }
+
+    def _catch_up(self, heads: dict[str, int], limit: int) -> list[Revocation]:
+        for part, head in heads.items():
+            if part not in self._scans and self._read.get(part, head + 1) > head:
+                # Never read, or the server forgot its last writes in a fail-over.
+                self._scans[part] = (head, 0)
+        behind = [
+            part for part in PARTITIONS if part in self._scans or self._read[part] != heads[part]
+        ]
+        if not behind:
+            return []
+        page = max(1, limit // len(behind))
+        pipeline = self._store.client.pipeline(transaction=False)
+        for part in behind:
+            if part in self._scans:
+                key = self._store.key(part, "revoked")
+                pipeline.zscan(key, self._scans[part][1], count=page)
+            else:
+                begin = f"{self._read[part] + 1}-0"
+                pipeline.xrange(self._store.key(part, "log"), begin, "+", count=page)
+        entries: list[Revocation] = []
+        for part, answer in zip(behind, pipeline.execute(), strict=True):
+            if part in self._scans:
+                entries += self._scanned(part, *answer)
+            else:
+                entries += self._logged(part, answer, heads[part])
+        return entries
+
+    def _scanned(
+        self, part: str, cursor: int, members: Sequence[tuple[str, float]]
+    ) -> Iterator[Revocation]:
+        begun_at, _ = self._scans[part]
+        if int(cursor) == 0:
+            del self._scans[part]
+            self._read[part] = begun_at
+        else:
+            self._scans[part] = (begun_at, int(cursor))
+        subjects = [member[8:] for member, _ in members if member.startswith("subject:")]
+        everywhere: dict[str, str] = {}
+        if subjects:
+            values = self._store.client.hmget(self._store.key(part, "subjects"), subjects)
+            everywhere = dict(zip(subjects, values, strict=True))
+        for member, expiry in members:
+            kind, _, value = member.partition(":")
+            not_before, _, spared = (everywhere.get(value) or "0:").partition(":")
+            if kind != "subject":
+                not_before, spared = "0", ""
+            yield _entry(kind, value, seconds(int(expiry)), seconds(int(not_before)), spared)
+
+    def _logged(
+        self, part: str, answer: Sequence[tuple[str, dict[str, str]]], head: int
+    ) -> Iterator[Revocation]:
+        if not answer or answer[0][0] != f"{self._read[part] + 1}-0":
+            self._scans[part] = (head, 0)  # the log does not go back so far
+            return
+        for name, fields in answer:
+            self._read[part] = int(name.partition("-")[0])
+            yield _to_entry(fields["t"])
+
+    def _give_up(self) -> None:
+        pubsub, self._pubsub = self._pubsub, None
+        self._read, self._scans = {}, {}
+        if pubsub is not None:
+            with contextlib.suppress(Exception):
+                pubsub.close()
+
+    def close(self) -> None:
+        """See :meth:`.Follower.close`."""
+        self._give_up()
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _part_of_sid(sid: str) -> str:
+    return sid[0] if sid and sid[0] in PARTITIONS else partition(sid)
+
+
+def _fields(session: Session) -> list[Any]:
+    """Names and values, in turns."""
+    times = ("created_at", "rotated_at", "last_seen_at", "expires_at", "absolute_expires_at")
+    texts = ("sid", "subject", "jti", "previous_jti", "memo")
+    fields: dict[str, Any] = {
+        **{name: getattr(session, name) for name in texts},
+        **{name: microseconds(getattr(session, name)) for name in times},
+        **session.device._asdict(),
+    }
+    return [item for pair in fields.items() for item in pair]
+
+
+def _to_session(flat: Sequence[str]) -> Session:
+    row = dict(zip(flat[::2], flat[1::2], strict=True))
+    return Session(
+        sid=row["sid"],
+        subject=row["subject"],
+        jti=row["jti"],
+        previous_jti=row["previous_jti"],
+        created_at=seconds(int(row["created_at"])),
+        rotated_at=seconds(int(row["rotated_at"])),
+        last_seen_at=seconds(int(row["last_seen_at"])),
+        expires_at=seconds(int(row["expires_at"])),
+        absolute_expires_at=seconds(int(row["absolute_expires_at"])),
+        memo=row["memo"],
+        device=Device(row["user_agent"], row["address"], row["label"]),
+    )
+
+
+def _to_entry(text: str) -> Revocation:
+    expires, not_before, kind, spared, value = text.split(" ", 4)
+    return _entry(kind, value, seconds(int(expires)), seconds(int(not_before)), spared)
+
+
+def _entry(kind: str, value: str, expires: float, not_before: float, spared: str) -> Revocation:
+    known: dict[str, Kind] = {"jti": "jti", "sid": "sid", "subject": "subject"}
+    return Revocation(known[kind], value, expires, not_before, spared)
+
+
+@contextlib.contextmanager
+def _failing_as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        if scripts.EMPTIED in str(error):
+            raise StoreUnavailableError(NOT_SET_UP) from error
+        raise StoreUnavailableError from error
+    except _FAILURES as error:
+        raise StoreUnavailableError from error
+
+
+# ── setting up ───────────────────────────────────────────────────────────────────────────
+
+
+def _version_findings(versions: set[str | None]) -> list[Finding]:
+    mend = "run `flask jwt store upgrade`"
+    if None in versions:
+        return [Finding("error", "not_set_up", NOT_SET_UP, mend)]
+    newest = max(int(version or 0) for version in versions)
+    if newest == VERSION and len(versions) == 1:
+        return []
+    newer = newest > VERSION
+    return [
+        Finding(
+            "error",
+            "newer_schema" if newer else "older_schema",
+            f"the store's data is of version {newest}, this package needs {VERSION}",
+            "upgrade Flask-Signet" if newer else mend,
+        )
+    ]
+
+
+def _server_findings(info: dict[str, Any]) -> Iterator[Finding]:
+    version = str(info.get("redis_version", "0"))
+    if int(version.partition(".")[0]) < 6:
+        yield Finding(
+            "error", "old_server", f"Redis {version} is too old", "use version 6 or newer"
+        )
+
+
+def _memory_findings(info: dict[str, Any]) -> Iterator[Finding]:
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        yield Finding(
+            "error",
+            "evicts",
+            f"the server has maxmemory-policy {policy}: when memory is short it throws away "
+            "sessions, and the list of what is revoked",
+            "set maxmemory-policy noeviction, or use a server of its own",
+        )
+
+
+def _persistence_findings(info: dict[str, Any]) -> Iterator[Finding]:
+    if not int(info.get("aof_enabled", 0)):
+        yield Finding(
+            "warning",
+            "not_durable",
+            "the server has no append-only file: a crash logs out whoever logged in since the "
+            "last snapshot, and takes again what was revoked since then",
+            "set appendonly yes",
+        )
+
+
+def _replication_findings(info: dict[str, Any]) -> Iterator[Finding]:
+    if info.get("role") == "slave":
+        yield Finding(
+            "error",
+            "read_only",
+            "the server is a replica: it takes no writes",
+            "give the address of the primary, or of the Sentinels",
+        )
+
+
+_INFO_FINDINGS: Final = {
+    "server": _server_findings,
+    "memory": _memory_findings,
+    "persistence": _persistence_findings,
+    "replication": _replication_findings,
+}
+
+
+def _client(url: str, timeout: float) -> Any:
+    scheme, colon, rest = url.partition(":")
+    scheme = scheme.lower().replace("valkey", "redis", 1)
+    # Connecting and reading each get a half. Nothing is tried again behind our back: a script
+    # whose answer got lost has run.
+    options: dict[str, Any] = {
+        "socket_timeout": timeout / 2,
+        "socket_connect_timeout": timeout / 2,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": True,
+        "protocol": 2,
+    }
+    if scheme in {"redis+sentinel", "rediss+sentinel"}:
+        return _sentinel(urlsplit(url), timeout, scheme.startswith("rediss"), options)
+    if scheme in {"redis+cluster", "rediss+cluster"}:
+        plain = scheme.partition("+")[0] + colon + rest
+        return RedisCluster.from_url(plain, **options)
+    if scheme not in {"redis", "rediss", "unix"}:
+        raise ConfigurationError(f"{scheme[:32]}:// is no Redis")
+    return Redis.from_url(scheme + colon + rest, **options)
+
+
+def _sentinel(url: SplitResult, timeout: float, tls: bool, options: dict[str, Any]) -> Any:
+    hosts = url.netloc.rpartition("@")[2].split(",")
+    service, _, database = url.path.strip("/").partition("/")
+    if not service or not all(hosts):
+        raise ConfigurationError(
+            "redis+sentinel:// needs the Sentinels and the service: "
+            "redis+sentinel://host1:26379,host2:26379/mymaster/0"
+        )
+    addresses = [_address(host, 26379) for host in hosts]
+    secrets_ = {"username": url.username, "password": url.password}
+    login = {name: unquote(value) for name, value in secrets_.items() if value}
+    query = dict(parse_qsl(url.query))
+    to_sentinel = {
+        "socket_timeout": timeout / 4,
+        "socket_connect_timeout": timeout / 4,
+        "password": query.get("sentinel_password"),
+        "ssl": tls,
+    }
+    sentinel: Any = Sentinel(addresses, sentinel_kwargs=to_sentinel)  # type: ignore[no-untyped-call]  # redis-py has no types there
+    return sentinel.master_for(service, db=int(database or 0), ssl=tls, **login, **options)
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    split = urlsplit(f"//{host}")
+    return split.hostname or "", split.port or port

@@ -1,0 +1,276 @@
+"""What the Redis store decides, in Lua: each script is one atomic step on one partition.
+
+All keys of a script begin with the partition's hash tag, so they are in one slot of a Cluster.
+The keys of a session's siblings are put together inside the script: their subject is only known
+there. They have the same tag.
+
+Numbers travel as text: Lua 5.1 prints a whole microsecond since 1970 with its last digits lost.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EMPTIED: Final = "SIGNETEMPTIED"
+"""The error of every script where the partition has no epoch."""
+
+# KEYS: meta, revoked, subjects, log [, session [, another session]]
+# ARGV: now, the tag and colon, the channel, the partition [, ...]
+_PRELUDE: Final = """
+local meta, revoked, subjects, log, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local now, tag, channel, part = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local NEVER, SLACK = 253402300799000000, 60000
+
+if redis.call('EXISTS', meta) == 0 then
+  return redis.error_reply('SIGNETEMPTIED there is no epoch')
+end
+
+local function whole(number) return string.format('%.0f', number) end
+
+local function later(a, b)
+  if tonumber(a) >= tonumber(b) then return a else return b end
+end
+
+-- Redis's clock only cleans up, a minute late; what is in force is decided by `now`.
+local function keep_until(key, expires)
+  expires = tonumber(expires)
+  if expires >= NEVER then return redis.call('PERSIST', key) end
+  local left = math.max(0, math.floor((expires - now) / 1000)) + SLACK
+  redis.call('PEXPIRE', key, whole(left))
+end
+
+local function keep_longer(key, expires)
+  local left = redis.call('PTTL', key)
+  expires = tonumber(expires)
+  if expires >= NEVER then return redis.call('PERSIST', key) end
+  local wanted = math.max(0, math.floor((expires - now) / 1000)) + SLACK
+  if left >= 0 and left < wanted then redis.call('PEXPIRE', key, whole(wanted)) end
+end
+
+local function everywhere(subject)
+  local entry = redis.call('HGET', subjects, subject)
+  if not entry then return '0', '' end
+  return string.match(entry, '^(%d+):(.*)$')
+end
+
+-- The fields of a live session by name, or nil.
+local function live(key)
+  local flat = redis.call('HGETALL', key)
+  if #flat == 0 then return nil end
+  local session = {}
+  for i = 1, #flat, 2 do session[flat[i]] = flat[i + 1] end
+  session.flat = flat
+  if tonumber(session.expires_at) <= now then return nil end
+  local not_before, spared = everywhere(session.subject)
+  if tonumber(session.created_at) <= tonumber(not_before) and session.sid ~= spared then
+    return nil
+  end
+  return session
+end
+
+local function revoke(kind, value, expires, not_before, spared)
+  local member = kind .. ':' .. value
+  local before = redis.call('ZSCORE', revoked, member)
+  if before then expires = whole(later(expires, before)) end
+  redis.call('ZADD', revoked, expires, member)
+  if kind == 'subject' then redis.call('HSET', subjects, value, not_before .. ':' .. spared) end
+  local number = redis.call('HINCRBY', meta, 'number', 1)
+  local text = table.concat({expires, not_before, kind, spared, value}, ' ')
+  redis.call('XADD', log, 'MAXLEN', '~', '10000', whole(number) .. '-0', 't', text)
+  redis.call('PUBLISH', channel, part .. ' ' .. whole(number) .. ' ' .. text)
+end
+
+local function drop(key, sid, subject)
+  redis.call('ZREM', tag .. 'sessions:' .. subject, sid)
+  return redis.call('DEL', key)
+end
+
+local function revoke_session(sid, until_then) revoke('sid', sid, until_then, '0', '') end
+
+-- When the subject last logged in, or was logged out everywhere.
+local function last_moment(subject)
+  local newest = redis.call('ZREVRANGE', tag .. 'sessions:' .. subject, 0, 0, 'WITHSCORES')
+  return math.max(tonumber(newest[2] or '0'), tonumber((everywhere(subject))))
+end
+
+-- ARGV from `first`: names and values of the row. The session after its subject's others.
+local function keep(first)
+  local session = {}
+  for i = first, #ARGV, 2 do session[ARGV[i]] = ARGV[i + 1] end
+  local moment = last_moment(session.subject)
+  if tonumber(session.created_at) <= moment then session.created_at = whole(moment + 1) end
+  for name, value in pairs(session) do redis.call('HSET', row, name, value) end
+  local siblings = tag .. 'sessions:' .. session.subject
+  local is_first = redis.call('EXISTS', siblings) == 0
+  redis.call('ZADD', siblings, session.created_at, session.sid)
+  keep_until(row, session.expires_at)
+  if is_first then keep_until(siblings, session.expires_at)
+  else keep_longer(siblings, session.expires_at) end
+  return session
+end
+
+-- Of a token that is not the session's current one.
+local function refuse(session, handed_in, grace, refuse_until)
+  local distance = math.abs(now - tonumber(session.rotated_at))
+  if session.previous_jti == handed_in and distance < tonumber(grace) then
+    return {'replayed', session.flat}
+  end
+  drop(row, session.sid, session.subject)
+  revoke_session(session.sid, refuse_until)
+  return {'reused', session.flat}
+end
+"""
+
+OPEN: Final = (
+    _PRELUDE
+    + """
+local refuse_until, max_sessions = ARGV[5], tonumber(ARGV[6])
+if redis.call('EXISTS', row) == 1 then return {redis.call('HGETALL', row), {}} end
+local session = keep(7)
+local siblings, count, ended = tag .. 'sessions:' .. session.subject, 0, {}
+-- Without a limit a few of the oldest are looked at, so that the index does not grow for ever.
+local sids
+if max_sessions > 0 then sids = redis.call('ZREVRANGE', siblings, 0, -1)
+else sids = redis.call('ZRANGE', siblings, 0, 9) end
+for _, sid in ipairs(sids) do
+  local key = tag .. 'session:' .. sid
+  local sibling = live(key)
+  if not sibling then
+    if redis.call('EXISTS', key) == 0 then redis.call('ZREM', siblings, sid) end
+  else
+    count = count + 1
+    if max_sessions > 0 and count > max_sessions then
+      drop(key, sid, session.subject)
+      revoke_session(sid, refuse_until)
+      table.insert(ended, 1, sibling.flat)
+    end
+  end
+end
+return {redis.call('HGETALL', row), ended}
+"""
+)
+
+ROTATE: Final = (
+    _PRELUDE
+    + """
+local handed_in, following, expires, memo = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local grace, refuse_until = ARGV[9], ARGV[10]
+local session = live(row)
+if not session then return {'gone'} end
+if session.jti == following then return {'rotated'} end
+if session.jti ~= handed_in then return refuse(session, handed_in, grace, refuse_until) end
+if tonumber(expires) > tonumber(session.absolute_expires_at) then
+  expires = session.absolute_expires_at
+end
+redis.call('HSET', row, 'jti', following, 'previous_jti', handed_in, 'rotated_at', ARGV[1],
+  'last_seen_at', ARGV[1], 'expires_at', expires, 'memo', memo)
+keep_until(row, expires)
+keep_longer(tag .. 'sessions:' .. session.subject, expires)
+return {'rotated'}
+"""
+)
+
+ADOPT: Final = (
+    _PRELUDE
+    + """
+local jti, following, issued_at, token_expires_at = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local grace, refuse_until, subject = ARGV[9], ARGV[10], ARGV[11]
+if redis.call('ZSCORE', revoked, 'jti:' .. jti) then
+  local session = live(row)
+  if not session then return {'gone'} end
+  if session.jti == following then return {'rotated', session.flat} end
+  return refuse(session, jti, grace, refuse_until)
+end
+if tonumber((everywhere(subject))) >= tonumber(issued_at) then return {'gone'} end
+revoke('jti', jti, token_expires_at, '0', '')
+keep(12)
+return {'adopted', redis.call('HGETALL', row)}
+"""
+)
+
+END: Final = (
+    _PRELUDE
+    + """
+local sid, refuse_until, subject = ARGV[5], ARGV[6], ARGV[7]
+local owner = redis.call('HGET', row, 'subject')
+if subject ~= '' and owner ~= subject then return false end
+local session = live(row)
+if owner then drop(row, sid, owner) end
+revoke_session(sid, refuse_until)
+return session and session.flat
+"""
+)
+
+END_ALL: Final = (
+    _PRELUDE
+    + """
+local subject, expires = ARGV[5], ARGV[6]
+local spared = row and live(row)
+local not_before = later(ARGV[1], whole(last_moment(subject)))
+local sid = ''
+if spared and spared.subject == subject then sid = spared.sid end
+revoke('subject', subject, expires, not_before, sid)
+return true
+"""
+)
+
+FIND: Final = (
+    _PRELUDE
+    + """
+local session = live(row)
+return session and session.flat
+"""
+)
+
+LIST: Final = (
+    _PRELUDE
+    + """
+local found = {}
+for _, sid in ipairs(redis.call('ZREVRANGE', tag .. 'sessions:' .. ARGV[5], 0, -1)) do
+  local session = live(tag .. 'session:' .. sid)
+  if session then table.insert(found, session.flat) end
+end
+return found
+"""
+)
+
+TOUCH: Final = (
+    _PRELUDE
+    + """
+local session = live(row)
+if session and tonumber(session.last_seen_at) <= tonumber(ARGV[5]) then
+  redis.call('HSET', row, 'last_seen_at', ARGV[1])
+end
+return true
+"""
+)
+
+REVOKE: Final = (
+    _PRELUDE
+    + """
+local before = redis.call('ZSCORE', revoked, 'jti:' .. ARGV[5])
+revoke('jti', ARGV[5], ARGV[6], '0', '')
+if before and tonumber(before) > now then return 0 else return 1 end
+"""
+)
+
+PRUNE: Final = (
+    _PRELUDE
+    + """
+local members = redis.call('ZRANGEBYSCORE', revoked, '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])
+for _, member in ipairs(members) do
+  local kind, value = string.match(member, '^(%a+):(.*)$')
+  if kind == 'subject' then
+    -- The sessions that it ended go before it does, or they would be back.
+    local not_before, spared = everywhere(value)
+    local siblings = tag .. 'sessions:' .. value
+    for _, sid in ipairs(redis.call('ZRANGEBYSCORE', siblings, '-inf', not_before)) do
+      if sid ~= spared then drop(tag .. 'session:' .. sid, sid, value) end
+    end
+    redis.call('HDEL', subjects, value)
+  end
+  redis.call('ZREM', revoked, member)
+end
+return #members
+"""
+)
