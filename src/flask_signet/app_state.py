@@ -8,16 +8,15 @@ name.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 
 from .config import OptionReader, Settings
-from .exceptions import ConfigurationError
-from .jose.jwk import Key
-from .key_options import build_ring, read_keys
+from .exceptions import ConfigurationError, InvalidKeyError
+from .key_options import build_ring, read_keys, warn_of_weak
 from .tokens.keyring import KeyRing
 from .tokens.store import SessionStore
 
@@ -48,7 +47,7 @@ class Configured:
         self.snapshot: tuple[Any, ...] = snapshot
         self._build = build
         self._ring: KeyRing | None = None
-        self._loaded: OrderedDict[Any, tuple[Key, ...]] = OrderedDict()
+        self._loaded: OrderedDict[Any, KeyRing] = OrderedDict()
 
     @property
     def ring(self) -> KeyRing:
@@ -61,23 +60,27 @@ class Configured:
             self._ring = ring = self._build(self.settings)
         return ring
 
-    def loaded_keys(self, value: Any, algorithm: str) -> tuple[Key, ...]:
-        """What an application's key loader returned, as keys for one algorithm.
+    def loaded_ring(self, value: Any, algorithms: Sequence[str], loader: str) -> KeyRing:
+        """What an application's key loader returned, as keys for these algorithms.
 
         Reading a PEM costs far more than a signature, so what was read is kept.
 
-        :raises InvalidKeyError: if it is no key for this algorithm.
+        :raises ConfigurationError: if it is no key for any of them; ``loader`` names whose it is.
         """
-        cache_key = (algorithm, value) if isinstance(value, str | bytes) else None
-        if cache_key is None:
-            return tuple(read_keys(value, [algorithm], self.settings))
-        keys = self._loaded.get(cache_key)
-        if keys is None:
-            keys = tuple(read_keys(value, [algorithm], self.settings))
-            self._loaded[cache_key] = keys
-            if len(self._loaded) > _MAX_LOADED:
-                self._loaded.popitem(last=False)
-        return keys
+        cache_key = (*algorithms, value) if isinstance(value, str | bytes) else None
+        ring = self._loaded.get(cache_key) if cache_key else None
+        if ring is None:
+            try:
+                keys = read_keys(value, algorithms, self.settings)
+                ring = KeyRing(*keys)
+            except InvalidKeyError as error:
+                raise ConfigurationError(f"what the {loader} returned: {error}") from None
+            warn_of_weak(keys, f"what the {loader} returned")
+            if cache_key:
+                self._loaded[cache_key] = ring
+                if len(self._loaded) > _MAX_LOADED:
+                    self._loaded.popitem(last=False)
+        return ring
 
 
 class AppState:
@@ -107,21 +110,37 @@ class AppState:
         snapshot = self._reader.snapshot(self.app.config)
         configured = self._configured
         if configured is None or snapshot != configured.snapshot:
-            settings = self._reader.check(snapshot)
+            # What is checked is a copy that nobody changes meanwhile.
+            frozen = self._reader.freeze(snapshot)
+            settings = self._reader.check(frozen)
             if settings.profile != self._profile:
                 raise ConfigurationError(
                     f"{self.prefix}PROFILE is read by init_app; it can't change afterwards"
                 )
-            frozen = self._reader.freeze(snapshot)
             # A named manager has keys of its own: with Flask's secret, its tokens and the
             # unnamed manager's would open each other's doors.
             flask_keys = frozen[-2:] if not self.manager.name else (None, None)
             configured = self._configured = Configured(
                 settings,
-                frozen,
+                self._reader.comparable(frozen),
                 lambda settings: build_ring(settings, self.prefix, *flask_keys),
             )
         return configured
+
+    def check_keys(self) -> None:
+        """Read the keys now, if any are set: a wrong one should not wait for the first token.
+
+        :raises ConfigurationError: if one can't be used.
+        """
+        configured = self.configured()
+        settings = configured.settings
+        if settings.is_asymmetric:
+            is_set = settings.private_key or settings.public_key
+        else:
+            flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
+            is_set = settings.secret_key or flask_secret
+        if is_set:
+            configured.ring  # noqa: B018 - it is built by being asked for
 
     @property
     def settings(self) -> Settings:

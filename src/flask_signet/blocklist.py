@@ -44,12 +44,16 @@ def _is_revoked(settings: Settings, store: SessionStore, payload: dict[str, Any]
             jti=_text(payload.get("jti")),
             sid=_text(payload.get("sid")),
             subject="" if subject is None else str(subject),
-            issued_at=float(payload.get("auth_time") or payload.get("iat") or 0),
+            issued_at=_seconds(payload.get("auth_time", payload.get("iat"))),
         )
     except StoreUnavailableError:
         if settings.revocation_on_store_error == "allow":
             return False
         raise
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if type(value) in (int, float) else 0.0
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,7 @@ profile (``JWT_PROFILE = "strict"``) has in its place, the check, and a sentence
 the errors, the documentation and :data:`config` all read it.
 
 Options may change while the application runs, as with Flask-JWT-Extended. A look at all of
-them costs about a microsecond (:func:`read_settings`); they are checked again only when one
+them costs a few microseconds (:class:`OptionReader`); they are checked again only when one
 has changed.
 """
 
@@ -86,6 +86,18 @@ def _text(value: Any) -> str:
     raise ValueError("a non-empty text")
 
 
+_OWN_CLAIMS: Final = frozenset(
+    ("aud", "auth_time", "csrf", "exp", "fresh", "iat", "iss", "jti", "nbf", "sid", "type")
+)
+
+
+def _claim(value: Any) -> str:
+    name = _text(value)
+    if name in _OWN_CLAIMS:
+        raise ValueError(f"a claim that means nothing else, not {', '.join(sorted(_OWN_CLAIMS))}")
+    return name
+
+
 def _any_text(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -129,12 +141,12 @@ def _lifetime(value: Any) -> Lifetime:
     )
     if value is False:
         return False
-    if type(value) is int:
-        value = timedelta(seconds=value)
     now = datetime.now(UTC)
     try:
+        if type(value) is int:
+            value = timedelta(seconds=value)
         positive = now + value > now
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         positive = False
     if not positive:
         raise ValueError(takes)
@@ -177,9 +189,9 @@ def _locations(value: Any) -> tuple[str, ...]:
 def _methods(value: Any) -> frozenset[str] | None:
     if value == "unsafe":
         return None
-    if not isinstance(value, str) and isinstance(value, Collection):
-        if all(isinstance(method, str) for method in value):
-            return frozenset(value)
+    texts = not isinstance(value, str) and isinstance(value, Collection)
+    if texts and all(isinstance(method, str) for method in value):
+        return frozenset(method.upper() for method in value)
     raise ValueError('a list of methods, or "unsafe" for all but GET, HEAD and OPTIONS')
 
 
@@ -205,7 +217,12 @@ def _any(value: Any) -> Any:
     return value
 
 
-def _fallbacks(value: Any) -> tuple[Any, ...]:
+def fallbacks(value: Any) -> tuple[Any, ...]:
+    """Secrets of before, as a tuple.
+
+    :raises ValueError: for anything but None or a list, above all for a text: its letters would
+        each be a secret.
+    """
     if value is None:
         return ()
     if isinstance(value, list | tuple):
@@ -294,7 +311,7 @@ class Settings:
     secret_key_fallbacks: tuple[Any, ...] = _option(
         "SECRET_KEY_FALLBACKS",
         None,
-        _fallbacks,
+        fallbacks,
         "Secrets used before: they verify, they don't sign. Flask's own "
         "`SECRET_KEY_FALLBACKS` go with its `SECRET_KEY`.",
         new=True,
@@ -328,7 +345,8 @@ class Settings:
         "ENCODE_KID",
         False,
         _flag,
-        "Name the signing key in the header (`kid`), where it has a name.",
+        "Name every signing key in the header (`kid`), by its thumbprint if it came without a "
+        "name; one that was given a name is always named.",
         strict=True,
         new=True,
     )
@@ -347,7 +365,7 @@ class Settings:
         "How long a refresh token lives: seconds, a timedelta, or False for ever.",
     )
     identity_claim_key: str = _option(
-        "IDENTITY_CLAIM", "sub", _text, "The claim that holds the identity."
+        "IDENTITY_CLAIM", "sub", _claim, "The claim that holds the identity."
     )
     identity_type: Callable[[str], Any] | None = _option(
         "IDENTITY_TYPE",
@@ -820,6 +838,15 @@ def _nearest(value: Any, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _copied(value: Any) -> Any:
+    """The value, its lists, sets and mappings copied to the bottom; keys stay as they are."""
+    if isinstance(value, dict):
+        return {name: _copied(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
+    return set(value) if isinstance(value, set) else value
+
+
 class _ExactlyFalse:
     """Equal to False, and not to 0."""
 
@@ -854,8 +881,19 @@ class OptionReader:
 
     @staticmethod
     def freeze(snapshot: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The snapshot with copies of its lists and sets, so that it shows a change in them."""
-        return tuple(value.copy() if isinstance(value, list | set) else value for value in snapshot)
+        """The snapshot with copies of its collections: what is done to them does not reach it."""
+        return tuple(map(_copied, snapshot))
+
+    @staticmethod
+    def comparable(frozen: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A frozen snapshot to compare others with: False, for ever, is told from 0, an error."""
+        checks = [option.check for option in OPTIONS.values()]
+        return tuple(
+            _EXACTLY_FALSE
+            if value is False and index < len(checks) and checks[index] is _lifetime
+            else value
+            for index, value in enumerate(frozen)
+        )
 
     def check(self, snapshot: tuple[Any, ...]) -> Settings:
         """The settings.
@@ -899,6 +937,11 @@ def _check_together(settings: Settings, prefix: str) -> None:
                 f"{prefix}{option}_NAME = {name!r} needs {prefix}{option}_PATH = '/' and no "
                 f"{prefix}COOKIE_DOMAIN; begin it with __Secure- instead"
             )
+    if settings.error_format == "coded" and settings.error_msg_key == "error":
+        raise ConfigurationError(
+            f"{prefix}ERROR_MESSAGE_KEY = 'error' is taken: {prefix}ERROR_FORMAT = 'coded' has the "
+            "code there"
+        )
     if settings.refresh_rotation and settings.session_store is None:
         raise ConfigurationError(
             f"{prefix}REFRESH_ROTATION = True needs a store: set {prefix}SESSION_STORE, e.g. to "

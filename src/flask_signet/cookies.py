@@ -14,8 +14,7 @@ from .encoded_tokens import check_token, now
 Kind = Literal["access", "refresh"]
 
 MAX_COOKIE_BYTES: Final = 4096
-"""Name, value and attributes: what a browser must keep (RFC 6265 section 6.1) and many drop
-silently beyond."""
+"""Of name and value: what a browser keeps; more it drops silently (RFC 6265bis section 5.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,14 @@ class TokenCookie:
     csrf_path: str
     samesite: str | None
 
-    @property
-    def is_host_only(self) -> bool:
-        """Whether a name promises that there is no domain (RFC 6265bis section 4.1.3.2)."""
-        return any(name.lower().startswith("__host-") for name in (self.name, self.csrf_name))
+    def check_domain(self, domain: str | None) -> None:
+        """Refuse a domain for a cookie that must not have one (RFC 6265bis section 4.1.3.2).
+
+        :raises ValueError: browsers would drop the cookie without a word.
+        """
+        for name in (self.name, self.csrf_name):
+            if domain and name.lower().startswith("__host-"):
+                raise ValueError(f"the cookie {name!r} can have no domain: browsers drop it")
 
     @classmethod
     def of(cls, settings: Settings, kind: Kind) -> TokenCookie:
@@ -72,10 +75,7 @@ def set_cookies(
         claims = check_token(state, encoded_token).claims
     if max_age is None and not settings.session_cookie:
         max_age = _lifetime(settings, claims)
-    if domain and cookie.is_host_only:
-        raise ValueError(
-            f"the cookie {cookie.name!r} can have no domain: browsers drop a __Host- cookie with one"
-        )
+    cookie.check_domain(domain)
     options: dict[str, Any] = {
         "max_age": max_age,
         "secure": settings.cookie_secure,
@@ -84,6 +84,11 @@ def set_cookies(
     }
     _set(response, cookie.name, encoded_token, httponly=True, path=cookie.path, **options)
     if _has_csrf_cookie(settings):
+        if "csrf" not in claims and settings.csrf_claim == "cookies":
+            raise ValueError(
+                f"the token has no csrf claim: with {state.prefix}CSRF_CLAIM = 'cookies', put "
+                f"'cookies' into {state.prefix}TOKEN_LOCATION before the token is made"
+            )
         value = claims["csrf"]
         _set(response, cookie.csrf_name, value, httponly=False, path=cookie.csrf_path, **options)
 
@@ -109,6 +114,7 @@ def unset_cookies(
     """Have the browser forget the cookie of one kind of token, and that of its CSRF value."""
     settings = state.settings
     cookie = TokenCookie.of(settings, kind)
+    cookie.check_domain(domain)
     options: dict[str, Any] = {
         "expires": 0,
         "secure": settings.cookie_secure,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import request
+from werkzeug.exceptions import BadRequest
 
 from .config import Settings
 from .exceptions import CSRFError
@@ -17,10 +18,8 @@ from .exceptions import CSRFError
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def needs_csrf(settings: Settings) -> bool:
-    """Whether this request's method asks for the value."""
-    if not settings.cookie_csrf_protect:
-        return False
+def is_unsafe(settings: Settings) -> bool:
+    """Whether this request's method may change something: then a cookie alone is no proof."""
     methods = settings.csrf_request_methods
     return request.method not in _SAFE if methods is None else request.method in methods
 
@@ -30,16 +29,21 @@ def submitted_value(settings: Settings, *, refresh: bool) -> str:
 
     :raises CSRFError: if there is none, or the request comes from another site.
     """
-    if settings.csrf_check_origin:
-        refuse_cross_site()
     header = settings.refresh_csrf_header_name if refresh else settings.access_csrf_header_name
     value = request.headers.get(header)
     if not value and settings.csrf_check_form:
         field = settings.refresh_csrf_field_name if refresh else settings.access_csrf_field_name
-        value = request.form.get(field)
+        value = _form_value(field)
     if not value:
         raise CSRFError("Missing CSRF token")
     return value
+
+
+def _form_value(field: str) -> str | None:
+    try:
+        return request.form.get(field)
+    except BadRequest:  # a form that breaks off holds nothing
+        return None
 
 
 def refuse_cross_site() -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Request, g, has_request_context, request
+from flask import Request, current_app, g, has_request_context, request
 from werkzeug.local import LocalProxy
 
-from .app_state import AppState, current_state
+from .app_state import EXTENSION, AppState, current_state
 from .config import Settings
 
 _MISSING: Final = object()
@@ -72,7 +72,8 @@ def remember(
     state: AppState, carrier: Request, current: CurrentToken, *, mirror: bool = True
 ) -> None:
     """Make it the current token of the request ``carrier``, for this manager."""
-    carrier.__dict__.setdefault("_flask_signet", {})[state.manager.name] = current
+    # By the manager in its application: another application's context may be pushed meanwhile.
+    carrier.__dict__.setdefault("_flask_signet", {})[state] = current
     if mirror and not state.manager.name:
         target = g._get_current_object()
         # All at once: `g` takes its attributes one by one through a function each.
@@ -85,19 +86,26 @@ def remember(
         )
 
 
-def of_request(name: str) -> CurrentToken | None:
-    """What a guard of the manager of this name found in this request, or None."""
-    if not has_request_context():
+def of_request(state: AppState | None) -> CurrentToken | None:
+    """What a guard of this manager found in this request, or None."""
+    if state is None or not has_request_context():
         return None
-    found: dict[str, CurrentToken] = request.__dict__.get("_flask_signet", {})
-    return found.get(name)
+    found: dict[AppState, CurrentToken] = request.__dict__.get("_flask_signet", {})
+    return found.get(state)
+
+
+def _unnamed() -> AppState | None:
+    """The unnamed manager's state; None in an application that has none."""
+    state: AppState | None = current_app.extensions.get(EXTENSION, {}).get("")
+    return state
 
 
 def _read(attribute: str, state: AppState | None) -> Any:
     """A part of the current token, or ``_MISSING``."""
-    name = state.manager.name if state is not None else ""
-    current = of_request(name)
-    if name:
+    if state is None:
+        state = _unnamed()
+    current = of_request(state)
+    if state is not None and state.manager.name:
         return getattr(current, attribute) if current is not None else _MISSING
     in_g = g.get(_NAME_IN_G[attribute], _MISSING)
     mirrored: CurrentToken | None = g.get(_MIRROR)
@@ -136,7 +144,7 @@ def identity(state: AppState | None = None, claims: dict[str, Any] | None = None
         claims = payload(state)
     if state is None:
         state = current_state()
-    current = of_request(state.manager.name)
+    current = of_request(state)
     if current is not None and current.payload is claims:
         return current.identity
     return to_identity(state.settings, claims)  # the application put its own claims into `g`

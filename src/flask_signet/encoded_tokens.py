@@ -6,14 +6,14 @@ The public functions serve the unnamed manager; those that take an :class:`AppSt
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from flask import has_app_context
+from flask import current_app, has_app_context
 from flask.json.provider import DefaultJSONProvider
 
-from .app_state import AppState, Configured, current_state
+from .app_state import EXTENSION, AppState, Configured, current_state
 from .callbacks import call
 from .config import Settings, lifetime_seconds
 from .error_handlers import bind
@@ -21,15 +21,13 @@ from .exceptions import (
     ConfigurationError,
     DecodeError,
     ExpiredSignatureError,
-    InvalidAlgorithmError,
-    InvalidKeyError,
     InvalidSignatureError,
     InvalidSubjectError,
     SignetError,
 )
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import Key
-from .jose.jws import UnverifiedJWS, algorithm_message, parse, parse_payload
+from .jose.jws import UnverifiedJWS, parse, parse_payload
 from .key_options import missing_key
 from .tokens.claims import check_csrf, check_subject
 from .tokens.issue import encode, expiry, new_id
@@ -127,7 +125,7 @@ def create_token(
 
     header: dict[str, Any] = {"typ": EXPLICIT_TYP[kind] if settings.explicit_typ else "JWT"}
     if callbacks.additional_headers is not None:
-        header.update(call(callbacks.additional_headers, identity))
+        header.update(_members("additional_headers", callbacks.additional_headers, identity))
     if headers is not None:
         header.update(headers)
     if not header["typ"]:
@@ -136,7 +134,7 @@ def create_token(
     # The loaders are asked in the order in which Flask-JWT-Extended asks them.
     more_claims: dict[str, Any] = {}
     if callbacks.additional_claims is not None:
-        more_claims.update(call(callbacks.additional_claims, identity))
+        more_claims.update(_members("additional_claims", callbacks.additional_claims, identity))
     if claims is not None:
         more_claims.update(claims)
     if wire_identity is None:
@@ -178,18 +176,25 @@ def create_token(
     return text
 
 
+def _members(loader: str, callback: Callable[[Any], Any], identity: Any) -> Mapping[str, Any]:
+    """What a loader adds to a token; None adds nothing."""
+    members = call(callback, identity)
+    if members is None:
+        return {}
+    if not isinstance(members, Mapping):
+        raise TypeError(f"the {loader}_loader returns a dict, not {type(members).__name__}")
+    return members
+
+
 def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
+    settings = configured.settings
     if state.callbacks.encode_key is not None:
         value = call(state.callbacks.encode_key, identity)
-        algorithm = value.algorithm if isinstance(value, Key) else configured.settings.algorithm
-        try:
-            key = configured.loaded_keys(value, algorithm)[0]
-        except InvalidKeyError as error:
-            raise ConfigurationError(f"what the encode_key_loader returned: {error}") from None
-        if not key.can_sign:
+        algorithm = value.algorithm if isinstance(value, Key) else settings.algorithm
+        ring = configured.loaded_ring(value, (algorithm,), "encode_key_loader")
+        if ring.signing_key is None:
             raise ConfigurationError("what the encode_key_loader returned is a public key")
-        return key
-    settings = configured.settings
+        return ring.signing_key
     if settings.is_asymmetric and not settings.private_key:
         raise missing_key(f"{state.prefix}PRIVATE_KEY", settings.algorithm)
     signing = configured.ring.signing_key
@@ -199,10 +204,45 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
 
 
 def make_wire_identity(state: AppState, identity: Any) -> Any:
-    """The identity as it stands in the token."""
+    """The identity as it stands in the token: what the ``user_identity_loader`` makes of it.
+
+    :raises TypeError: if ``JWT_IDENTITY_TYPE`` does not read it back.
+    """
     if state.callbacks.user_identity is not None:
         identity = call(state.callbacks.user_identity, identity)
-    return str(identity) if state.settings.identity_type is not None else identity
+    identity_type = state.settings.identity_type
+    if identity_type is None:
+        return _plain(state, identity)
+    try:
+        if identity is None or isinstance(identity, bool | float | dict | list | tuple):
+            raise TypeError
+        identity_type(str(identity))
+    except Exception:  # noqa: BLE001 - whatever the application's type raises
+        raise TypeError(_NO_IDENTITY.format(type(identity).__name__, state.prefix)) from None
+    return str(identity)
+
+
+def _plain(state: AppState, identity: Any) -> Any:
+    """An identity that JSON has as a text or an int, as just that: a UUID, a member of an enum."""
+    if type(identity) in (str, int) or identity is None:
+        return identity
+    if isinstance(identity, str):
+        return str.__str__(identity)
+    if isinstance(identity, bool | float | dict | list | tuple):
+        return identity
+    if isinstance(identity, int):
+        return int(identity)
+    try:
+        made = _json_default(state)(identity)
+    except TypeError:
+        return identity
+    return made if isinstance(made, str) else identity
+
+
+_NO_IDENTITY: Final = (
+    "the identity is of type {0}, which is no subject of a token: return a string from a "
+    "user_identity_loader (or set {1}VERIFY_SUB = False, against RFC 7519 section 4.1.2)"
+)
 
 
 def _check_identity(settings: Settings, prefix: str, payload: Mapping[str, Any]) -> None:
@@ -219,11 +259,7 @@ def _check_identity(settings: Settings, prefix: str, payload: Mapping[str, Any])
                 f"the identity is an int, and {prefix}VERIFY_SUB = True asks for a string: "
                 f"set {prefix}IDENTITY_TYPE = int, and get_jwt_identity() gives the int back"
             ) from None
-        raise TypeError(
-            f"the identity is of type {kind}, which is no subject of a token: return a string "
-            "from a user_identity_loader (or set "
-            f"{prefix}VERIFY_SUB = False, against RFC 7519 section 4.1.2)"
-        ) from None
+        raise TypeError(_NO_IDENTITY.format(kind, prefix)) from None
     if rules.bounded_ids and type(subject) is str and not 0 < len(subject) <= 255:
         raise ValueError(
             f"the identity has {len(subject)} characters; {prefix}BOUNDED_IDS asks for 1 to 255"
@@ -297,11 +333,14 @@ def get_unverified_jwt_headers(encoded_token: str) -> dict[str, Any]:
 
     :raises SignetError: if it is not well-formed.
     """
-    if not has_app_context():
+    # It needs no manager: without one, the limits are the defaults.
+    state = current_app.extensions.get(EXTENSION, {}).get("") if has_app_context() else None
+    if not isinstance(encoded_token, str | bytes):
+        raise DecodeError(f"Invalid token type. Token must be a {bytes}")
+    if state is None:
         return dict(parse(encoded_token).header)
-    state = current_state()
     try:
-        return dict(_parse(state, encoded_token).header)
+        return dict(_parse(state.settings, encoded_token).header)
     except SignetError as error:
         bind(error, state)
         raise
@@ -332,7 +371,7 @@ def check_token(
                 allow_expired=allow_expired,
             )
         else:
-            jws = _parse(state, text)
+            jws = _parse(settings, text)
             keys = _decode_keys(state, configured, jws)
             token = verify_parsed(jws, keys, settings.rules, now(), allow_expired=allow_expired)
         if csrf_value:
@@ -355,8 +394,7 @@ def _check_expired_csrf(state: AppState, error: ExpiredSignatureError, csrf_valu
         raise bind(csrf_error, state) from None
 
 
-def _parse(state: AppState, text: str | bytes) -> UnverifiedJWS:
-    settings = state.settings
+def _parse(settings: Settings, text: str | bytes) -> UnverifiedJWS:
     return parse(
         text,
         max_length=settings.max_token_length,
@@ -364,7 +402,7 @@ def _parse(state: AppState, text: str | bytes) -> UnverifiedJWS:
     )
 
 
-def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) -> tuple[Key, ...]:
+def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) -> Sequence[Key]:
     """The keys that the application's ``decode_key_loader`` chooses.
 
     It sees the header and the payload before anything is verified: that is what it is for.
@@ -375,22 +413,4 @@ def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) ->
     if value is None:
         raise InvalidSignatureError("Signature verification failed")
     allowed = [name for name in configured.settings.decode_algorithms if name in ALGORITHMS]
-    algorithm = jws.header.get("alg")
-    if isinstance(value, Key):
-        return (value,)
-    if not isinstance(algorithm, str) or algorithm not in allowed:
-        raise InvalidAlgorithmError(algorithm_message(jws.header))
-    try:
-        return configured.loaded_keys(value, algorithm)
-    except InvalidKeyError as error:
-        # The token's `alg` does not fit the key: the token's fault, if another would.
-        if any(_fits(configured, value, name) for name in allowed if name != algorithm):
-            raise InvalidAlgorithmError(algorithm_message(jws.header)) from None
-        raise ConfigurationError(f"what the decode_key_loader returned: {error}") from None
-
-
-def _fits(configured: Configured, value: Any, algorithm: str) -> bool:
-    try:
-        return bool(configured.loaded_keys(value, algorithm))
-    except InvalidKeyError:
-        return False
+    return configured.loaded_ring(value, allowed, "decode_key_loader").candidates(jws.header)

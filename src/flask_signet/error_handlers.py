@@ -6,9 +6,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple
 
-from flask import Response, jsonify
+from flask import Response, current_app, jsonify
 
-from .app_state import AppState, current_state
+from .app_state import EXTENSION, AppState, current_state
 from .callbacks import call
 from .exceptions import (
     AmbiguousTokenError,
@@ -105,6 +105,16 @@ def _arguments(row: Row, error: SignetError) -> tuple[Any, ...]:
     return getattr(error, "jwt_header", {}), getattr(error, "jwt_data", {})
 
 
+def default_status(state: AppState, error: SignetError) -> HTTPStatus:
+    """The status of the default answer, in the application's profile."""
+    row = row_of(error)
+    if not state.settings.rfc6750_status or row.callback is None:
+        return row.status
+    if error.challenge == "invalid_request":  # RFC 6750 section 3.1
+        return HTTPStatus.BAD_REQUEST
+    return _UNAUTHORIZED
+
+
 def default_answer(state: AppState, error: SignetError) -> tuple[Response, HTTPStatus]:
     """The answer where the application has none: the body in its ``JWT_ERROR_FORMAT``."""
     settings, row = state.settings, row_of(error)
@@ -113,9 +123,7 @@ def default_answer(state: AppState, error: SignetError) -> tuple[Response, HTTPS
         message = "Error loading the user"
         if settings.profile != "strict":  # where no claim is repeated to whoever asks
             message += f" {error.jwt_data.get(settings.identity_claim_key)}"
-    status = row.status
-    if settings.rfc6750_status and row.callback and not isinstance(error, AmbiguousTokenError):
-        status = _UNAUTHORIZED
+    status = default_status(state, error)
     if settings.error_format == "problem":  # RFC 9457 section 3.1
         response = jsonify(
             type="about:blank",
@@ -150,7 +158,8 @@ def handle_for_api(error: SignetError) -> Any:
 def _bound(error: SignetError) -> SignetError:
     if error.renderer is None:
         # Raised by the application itself, or by one of our functions outside a guard.
-        bind(error, current_state())
+        states: dict[str, AppState] = current_app.extensions[EXTENSION]
+        bind(error, states.get("") or next(iter(states.values())))
     return error
 
 
@@ -160,6 +169,9 @@ def bind(error: SignetError, state: AppState) -> SignetError:
     def renderer(error: SignetError) -> Response:
         return render(state, error)
 
+    row = row_of(error)
+    asks_a_loader = row.callback is not None and getattr(state.callbacks, row.callback) is not None
+    error.code = None if asks_a_loader else int(default_status(state, error))
     error.renderer = renderer
     return error
 

@@ -17,7 +17,8 @@ The names are those of Flask-JWT-Extended (below :class:`JWTExtendedException`) 
 inherit PyJWT's classes of the same name, so that its ``except`` clauses go on working;
 this package itself never imports PyJWT.
 
-No message, ``repr`` or attribute here ever holds a token, a part of one, or a key.
+No message or ``repr`` here ever holds the text of a token, a piece of it, or a key. An error about
+a verified token carries its claims, for the application, as ``jwt_header`` and ``jwt_data``.
 """
 
 from __future__ import annotations
@@ -85,6 +86,25 @@ class WeakSecretWarning(UserWarning):
 # ── what a client sent: always a response ────────────────────────────────────────────────
 
 
+class _Status:
+    """``code``: the status of an error; of the class, none.
+
+    Flask files handlers by the class's ``code`` first, then by class: with none there, handlers
+    for our classes compete by class alone, as those for Flask-JWT-Extended's do. An instance that
+    a loader will answer asks the loader: only then is its status known.
+    """
+
+    def __get__(self, error: SignetError | None, cls: type[SignetError]) -> int | None:
+        if error is None:
+            return None
+        if error._code is None and error.response is not None:
+            error._code = error.response.status_code
+        return error.status if error._code is None else error._code
+
+    def __set__(self, error: SignetError, value: int | None) -> None:
+        error._code = value
+
+
 class SignetError(HTTPException):
     """The root of every refusal.
 
@@ -93,10 +113,8 @@ class SignetError(HTTPException):
     only when something asks for it.
     """
 
-    # Flask files handlers by the class's `code` first, then by class: with none here, handlers
-    # for our classes compete by class alone, as those for Flask-JWT-Extended's do. An instance
-    # has its status.
-    code: int | None = None
+    #: The HTTP status: of the answer, once a manager is at hand.
+    code: Any = _Status()
     status: ClassVar[int] = 422
     error_code: ClassVar[str] = "invalid_token"
     proved: ClassVar[Proved] = "nothing"
@@ -115,7 +133,7 @@ class SignetError(HTTPException):
         # Not super().__init__(): Werkzeug's takes a description and a response, and passes
         # nothing on to the PyJWT classes that may follow it in the MRO.
         Exception.__init__(self, *args)
-        self.code = self.status
+        self._code: int | None = self.status
         self.description = str(args[0]) if args else ""
         self._response: Response | None = None
         self._asked = False
@@ -140,7 +158,7 @@ class SignetError(HTTPException):
         """The answer; None where no manager is at hand."""
         if self._response is None and self.renderer is not None:
             self._response = self.renderer(self)
-            self.code = self._response.status_code
+            self._code = self._response.status_code
         return self._response
 
     @response.setter
@@ -162,8 +180,9 @@ class SignetError(HTTPException):
         if not self._asked:
             raise AttributeError("data")
         # What a manager renders is Flask's response, which has JSON; Werkzeug's bare one has not.
-        body = getattr(self.response, "get_json", lambda **_: None)(silent=True)
-        if body is None:
+        response: Any = self.response
+        body = getattr(response, "get_json", lambda **_: None)(silent=True)
+        if body is None or response.mimetype != "application/json":
             # A loader redirects to a login page, say: whoever asks for JSON gets this error
             # back, and it goes on to Flask, which sends `response` as it is.
             raise self

@@ -14,7 +14,7 @@ from .config import check_names, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
 from .tokens.token import TokenPair
-from .view_decorators import Guard, Locations, guard, guard_with
+from .view_decorators import Guard, Locations, checked_arguments, guard, guard_with
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
@@ -46,7 +46,7 @@ class JWTManager:
         name: str = "",
         config_prefix: str = "JWT_",
     ) -> None:
-        if bool(name) != (config_prefix != "JWT_"):
+        if bool(name) != (config_prefix != "JWT_") or not config_prefix.endswith("_"):
             raise ConfigurationError(
                 "a second JWTManager takes both a name and a config_prefix of its own, e.g. "
                 'JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
@@ -83,14 +83,16 @@ class JWTManager:
                 f"{self.config_prefix!r}: each needs its own"
             )
         if known is not None:
-            known.configured()
+            if app.config[f"{self.config_prefix}PROFILE"] != known.settings.profile:
+                raise ConfigurationError(f"{self.config_prefix}PROFILE can't change any more")
+            self._add_context_processor(app, wanted=add_context_processor)
             return
         added = set_defaults(app.config, self.config_prefix)
         try:
             strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
             check_names(app.config, self.config_prefix, strict=strict)
             state = AppState(app, self, self.config_prefix)
-            state.configured()
+            state.check_keys()
         except ConfigurationError:
             for name in added:  # nothing half-written remains: the mended start begins afresh
                 del app.config[name]
@@ -102,8 +104,12 @@ class JWTManager:
         if not self.name:
             app.extensions[FJE_EXTENSION] = self
         self._set_error_handler_callbacks(app)
-        if add_context_processor:
-            app.context_processor(current_token.current_user_context_processor)
+        self._add_context_processor(app, wanted=add_context_processor)
+
+    def _add_context_processor(self, app: Flask, *, wanted: bool) -> None:
+        processor = current_token.current_user_context_processor
+        if wanted and processor not in app.template_context_processors[None]:
+            app.context_processor(processor)
 
     def _set_error_handler_callbacks(self, app: Any) -> None:
         """Register the handler with a Flask application, or with an API extension's object."""
@@ -206,7 +212,8 @@ class JWTManager:
     ) -> Guard:
         """:func:`flask_signet.jwt_required` for this manager's tokens."""
         if callable(optional):
-            return self.jwt_required()(optional)
+            return self.jwt_required()(optional)  # type: ignore[no-any-return]  # a view
+        locations = checked_arguments(optional, locations)
         return guard_with(
             lambda: self.verify_jwt_in_request(
                 optional, fresh, refresh, locations, verify_type, skip_revocation_check
@@ -348,6 +355,13 @@ class JWTManager:
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
         return self.decode_token(encoded_token, csrf_value, allow_expired)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = _PRIVATE_CALLBACKS.get(name)
+        if field is None:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.callbacks, field, value)
 
     def __getattr__(self, name: str) -> Any:
         field = _PRIVATE_CALLBACKS.get(name)

@@ -8,12 +8,12 @@ read here, and by the same rules.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import current_app
 
-from .config import Settings
+from .config import Settings, fallbacks
 from .exceptions import ConfigurationError, InvalidKeyError, WeakSecretWarning
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import AUTO, Key
@@ -57,82 +57,84 @@ def build_ring(settings: Settings, prefix: str, flask_secret: Any, flask_fallbac
     if settings.is_asymmetric:
         return builder.asymmetric()
     if settings.secret_key:
-        return builder.symmetric("SECRET_KEY", settings.secret_key, settings.secret_key_fallbacks)
+        named = f"{prefix}SECRET_KEY"
+        return builder.symmetric(named, settings.secret_key, settings.secret_key_fallbacks)
     if not flask_secret:
         raise missing_secret(settings.algorithm, prefix)
-    fallbacks = (*settings.secret_key_fallbacks, *(flask_fallbacks or ()))
-    return builder.symmetric(None, flask_secret, fallbacks)
+    try:
+        flask_fallbacks = fallbacks(flask_fallbacks)
+    except ValueError as error:
+        raise ConfigurationError(f"SECRET_KEY_FALLBACKS takes {error}") from None
+    older = (*settings.secret_key_fallbacks, *flask_fallbacks)
+    return builder.symmetric("SECRET_KEY", flask_secret, older)
 
 
 class _RingBuilder:
     def __init__(self, settings: Settings, prefix: str) -> None:
         self.settings = settings
         self.prefix = prefix
-        family = ALGORITHMS[settings.algorithm].family
-        # The signing algorithm first. One of another family is matched by no key: HS algorithms
+        symmetric = ALGORITHMS[settings.algorithm].is_symmetric
+        # The signing algorithm first. One of the other kind is matched by no key: HS algorithms
         # and the others never share a set that a token's `alg` chooses from.
-        names = (settings.algorithm, *settings.decode_algorithms)
+        names = dict.fromkeys((settings.algorithm, *settings.decode_algorithms))
         self.algorithms = [
             name
-            for name in dict.fromkeys(names)
-            if name in ALGORITHMS and (ALGORITHMS[name].is_symmetric == (family == "HMAC"))
+            for name in names
+            if name in ALGORITHMS and ALGORITHMS[name].is_symmetric == symmetric
         ]
 
-    def symmetric(self, option: str | None, secret: Any, fallbacks: Iterable[Any]) -> KeyRing:
-        named = "SECRET_KEY" if option is None else f"{self.prefix}{option}"
-        keys = list(self._keys(named, secret))
-        for index, fallback in enumerate(fallbacks):
-            keys += self._keys(f"{named}_FALLBACKS[{index}]", fallback)
-        return self._ring(named, _without_twins(keys))
+    def symmetric(self, option: str, secret: Any, older: Iterable[Any]) -> KeyRing:
+        keys = self._keys(option, secret, must_sign=True)
+        for index, fallback in enumerate(older):
+            keys += self._keys(f"{option}_FALLBACKS[{index}]", fallback)
+        return self._ring(option, _without_twins(keys))
 
     def asymmetric(self) -> KeyRing:
-        settings, private, public = (
-            self.settings,
-            f"{self.prefix}PRIVATE_KEY",
-            f"{self.prefix}PUBLIC_KEY",
-        )
-        keys: list[Key] = []
-        if settings.private_key:
-            keys += self._keys(private, settings.private_key)
-        if settings.public_key:
-            # What JWT_PUBLIC_KEY says is all that verifies, as in Flask-JWT-Extended; the
-            # private key stays for signing, where it is its other half it verifies too.
-            verifying = self._keys(public, settings.public_key)
-            prints = {(key.algorithm, key.thumbprint()) for key in verifying}
-            for key in keys:
-                if key.can_sign and (key.algorithm, key.thumbprint()) not in prints:
-                    return _SplitRing(keys, verifying)
-            keys = _without_twins([*keys, *verifying])
-        if not keys:
-            raise missing_key(public, settings.algorithm)
-        return self._ring(private, keys)
+        private, public = f"{self.prefix}PRIVATE_KEY", f"{self.prefix}PUBLIC_KEY"
+        signing: list[Key] = []
+        if self.settings.private_key:
+            signing = self._keys(private, self.settings.private_key, must_sign=True)
+        if not self.settings.public_key:
+            if not signing:
+                raise missing_key(public, self.settings.algorithm)
+            return self._ring(private, signing)
+        # What JWT_PUBLIC_KEY says is all that verifies, as in Flask-JWT-Extended. A private key
+        # whose other half is among it takes its name; any other signs only.
+        verifying = self._keys(public, self.settings.public_key)
+        names = {(key.algorithm, key.thumbprint()): key.kid for key in verifying}
+        twins = [
+            key.renamed(names[key.algorithm, key.thumbprint()])
+            for key in signing
+            if (key.algorithm, key.thumbprint()) in names
+        ]
+        if signing and not twins:
+            return self._ring(public, verifying, signing_key=signing[0])
+        return self._ring(public, _without_twins([*twins, *verifying]))
 
-    def _ring(self, option: str, keys: list[Key]) -> KeyRing:
+    def _ring(self, option: str, keys: list[Key], **others: Key) -> KeyRing:
         try:
-            return KeyRing(*keys)
+            return KeyRing(*keys, **others)
         except InvalidKeyError as error:
             raise ConfigurationError(f"{option}: {error}") from None
 
-    def _keys(self, option: str, value: Any) -> list[Key]:
+    def _keys(self, option: str, value: Any, *, must_sign: bool = False) -> list[Key]:
+        must = self.settings.algorithm if must_sign else None
         try:
-            keys = read_keys(value, self.algorithms, self.settings)
+            keys = read_keys(value, self.algorithms, self.settings, must_serve=must)
         except InvalidKeyError as error:
             raise ConfigurationError(f"{option}: {error}") from None
-        for key in keys:
-            if key.weakness and key.algorithm == self.settings.algorithm:
-                message = f"{option} is weak: {key.weakness}. {ADVICE}"
-                warnings.warn(message, WeakSecretWarning, stacklevel=2)
+        warn_of_weak(keys, option)
         return keys
 
 
-class _SplitRing(KeyRing):
-    """Signs with one key and verifies with others, where the options say just that."""
-
-    __slots__ = ()
-
-    def __init__(self, signing: list[Key], verifying: list[Key]) -> None:
-        super().__init__(*verifying)
-        self.signing_key = next((key for key in signing if key.can_sign), None)
+def warn_of_weak(keys: Iterable[Key], named: str) -> None:
+    """Warn of the first weak key among them; where they are refused, they don't come here."""
+    for key in keys:
+        if key.weakness:
+            advice = f" {ADVICE}" if key.is_symmetric else ""
+            message = f"{named} is weak: {key.weakness}.{advice}"
+            warnings.warn(message, WeakSecretWarning, stacklevel=2)
+            return
 
 
 def _without_twins(keys: Iterable[Key]) -> list[Key]:
@@ -143,90 +145,95 @@ def _without_twins(keys: Iterable[Key]) -> list[Key]:
     return list(seen.values())
 
 
-def read_keys(value: Any, algorithms: list[str], settings: Settings) -> list[Key]:
+# ── one value, as keys ───────────────────────────────────────────────────────────────────
+
+
+def read_keys(
+    value: Any,
+    algorithms: Sequence[str],
+    settings: Settings,
+    *,
+    must_serve: str | None = None,
+) -> list[Key]:
     """The keys that a value stands for, one for each algorithm that it can serve.
 
     :param value: a text or bytes (a secret, or PEM), a JWK or JWKS (a mapping or JSON text), a
-        ``cryptography`` key, a ``Key``, or several of these in a list.
+        ``cryptography`` key, a ``Key``, or several of these in a list. In a list or a JWKS, what
+        is of no use here (for encryption, of another algorithm) is passed over, as RFC 7517
+        section 5 says.
     :param algorithms: the acceptable ones. They, not the value, decide whether a text is a
         secret or a PEM; and a secret that looks like a public key is refused.
+    :param must_serve: the algorithm that it must be good for, if there is one.
     :raises InvalidKeyError: if it can't be read, or serves none of them.
     """
-    if isinstance(value, Key):
-        if value.algorithm not in algorithms:
-            raise InvalidKeyError(
-                f"it is a key for {value.algorithm}; this application takes {', '.join(algorithms)}"
-            )
-        if value.weakness and not settings.allow_weak_keys:
-            raise InvalidKeyError(f"weak key: {value.weakness}")
-        return [value]
-    if isinstance(value, list | tuple):
-        return [key for part in value for key in read_keys(part, algorithms, settings)]
-    if isinstance(value, Mapping):
-        return _read_jwk(value, algorithms, settings)
-    kid: Any = AUTO if settings.encode_kid else None
-    weak = settings.allow_weak_keys
+    parts = list(_parts(value))
     keys: list[Key] = []
-    reason = InvalidKeyError("no algorithm fits it")
-    for algorithm in algorithms:
-        try:
-            if ALGORITHMS[algorithm].is_symmetric:
-                keys.append(Key.from_secret(value, algorithm, allow_weak=weak))
-            elif isinstance(value, str | bytes):
-                if _is_json(value):
-                    return _read_jwk(_json(value), algorithms, settings)
-                keys.append(Key.from_pem(value, algorithm, kid=kid, allow_weak=weak))
-            else:
-                keys.append(Key.from_cryptography(value, algorithm, kid=kid, allow_weak=weak))
-        except InvalidKeyError as error:
-            if algorithm == algorithms[0]:
-                # The algorithm that signs, or that the token says: its complaint is the one to
-                # hear. Another may ask for more than this key has, and is then not served.
-                raise
-            reason = error
-    if not keys:
-        raise reason
+    refusals: list[InvalidKeyError] = []
+    for part in parts:
+        if isinstance(part, Key) and part.algorithm not in algorithms:
+            takes = ", ".join(algorithms)
+            message = f"it is a key for {part.algorithm}; this application takes {takes}"
+            refusals.append(InvalidKeyError(message))
+            continue
+        for algorithm in algorithms:
+            try:
+                keys.append(_read_key(part, algorithm, settings))
+            except InvalidKeyError as error:
+                if len(parts) == 1 and algorithm == must_serve:
+                    raise
+                refusals.append(error)
+    if not any(must_serve in (None, key.algorithm) for key in keys):
+        raise refusals[0] if refusals else InvalidKeyError("there is no key in it")
     return keys
 
 
-def _read_jwk(jwk: Mapping[str, Any], algorithms: list[str], settings: Settings) -> list[Key]:
-    if "keys" in jwk:
-        members = jwk["keys"]
-        if not isinstance(members, list) or not members:
-            raise InvalidKeyError("a JWKS has its keys in a list that is not empty")
-        return [key for member in members for key in _read_jwk(member, algorithms, settings)]
-    stated = jwk.get("alg") if isinstance(jwk, Mapping) else None
-    names = [stated] if stated is not None else algorithms
-    keys = []
-    for name in names:
-        if name not in algorithms:
-            raise InvalidKeyError(f"the JWK's alg is none of {', '.join(algorithms)}")
-        try:
-            keys.append(
-                Key.from_jwk(
-                    jwk, name, kid=_jwk_kid(jwk, settings), allow_weak=settings.allow_weak_keys
-                )
-            )
-        except InvalidKeyError:
-            if name == names[0]:
-                raise
-    if len(keys) > 1 and keys[0].kid is not None:
-        return keys[:1]  # a name is one key's, and a key has one algorithm
-    return keys
+def _parts(value: Any) -> Iterator[Any]:
+    """The single keys in a value, still unread."""
+    if isinstance(value, str | bytes):
+        jwk = _json_of(value)
+        value = value if jwk is None else jwk
+    if isinstance(value, list | tuple | KeyRing):
+        for part in value:
+            yield from _parts(part)
+    elif isinstance(value, Mapping) and "keys" in value:
+        members = value["keys"]
+        if not isinstance(members, list | tuple):
+            raise InvalidKeyError("a JWKS has its keys in a list")
+        for member in members:
+            if not isinstance(member, Mapping):
+                raise InvalidKeyError("a JWKS has JWKs in its list")
+            yield member
+    else:
+        yield value
 
 
-def _jwk_kid(jwk: Mapping[str, Any], settings: Settings) -> Any:
-    """A JWK's own name is kept; one without is named only where tokens name their keys."""
-    return AUTO if settings.encode_kid or "kid" in jwk else None
-
-
-def _is_json(value: str | bytes) -> bool:
-    return value.lstrip()[:1] in ("{", b"{")
-
-
-def _json(value: str | bytes) -> Mapping[str, Any]:
-    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+def _json_of(text: str | bytes) -> Mapping[str, Any] | None:
+    """The JWK or JWKS in a JSON text; None for any other text."""
+    if text.lstrip()[:1] not in ("{", b"{"):
+        return None
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
-        return loads_object(data, max_depth=8)
+        found = loads_object(data, max_depth=8)
     except ValueError:
-        raise InvalidKeyError("it looks like a JWK, but is not JSON") from None
+        return None
+    return found if "kty" in found or "keys" in found else None
+
+
+def _read_key(part: Any, algorithm: str, settings: Settings) -> Key:
+    weak = settings.allow_weak_keys
+    if isinstance(part, Key):
+        if part.algorithm != algorithm:
+            raise InvalidKeyError(f"it is a key for {part.algorithm}, not for {algorithm}")
+        if part.weakness and not weak:
+            raise InvalidKeyError(f"weak key: {part.weakness}")
+        return part
+    # A key that came without a name is given one only where tokens name their keys.
+    name: Any = AUTO if settings.encode_kid else None
+    if isinstance(part, Mapping):
+        kid = AUTO if "kid" in part else name
+        return Key.from_jwk(part, algorithm, kid=kid, allow_weak=weak)
+    if ALGORITHMS[algorithm].is_symmetric:
+        return Key.from_secret(part, algorithm, allow_weak=weak)
+    if isinstance(part, str | bytes):
+        return Key.from_pem(part, algorithm, kid=name, allow_weak=weak)
+    return Key.from_cryptography(part, algorithm, kid=name, allow_weak=weak)

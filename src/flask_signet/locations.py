@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from .config import LOCATIONS, Settings
-from .csrf import needs_csrf, submitted_value
+from .csrf import is_unsafe, refuse_cross_site, submitted_value
 from .exceptions import (
     AmbiguousTokenError,
     DecodeError,
@@ -33,6 +33,9 @@ class Found(NamedTuple):
     text: str
     location: str
     csrf_value: str | None
+
+    def __repr__(self) -> str:
+        return f"<Found in {self.location}>"
 
 
 def from_headers(settings: Settings, *, refresh: bool) -> Found:
@@ -94,7 +97,12 @@ def from_cookies(settings: Settings, *, refresh: bool) -> Found:
     text = request.cookies.get(name)
     if not text:
         raise NoAuthorizationError(f'Missing cookie "{name}"')
-    value = submitted_value(settings, refresh=refresh) if needs_csrf(settings) else None
+    value = None
+    if is_unsafe(settings):
+        if settings.csrf_check_origin:
+            refuse_cross_site()
+        if settings.cookie_csrf_protect:
+            value = submitted_value(settings, refresh=refresh)
     return Found(text, "cookies", value)
 
 

@@ -209,13 +209,14 @@ class _Mint:
             "sid": session.sid,
             "auth_time": session.created_at,
         }
+        if self.state.settings.puts_csrf:
+            # One value for both: a page that logs out proves itself for both cookies at once.
+            named["csrf"] = session.memo
         access = self._token("access", named, fresh=fresh, expires_delta=self.access_expires_delta)
         issued = int(session.rotated_at)
         row: dict[str, Any] = {"jti": session.jti, "iat": issued}
         if self.state.settings.encode_nbf:
             row["nbf"] = issued
-        if self.state.settings.puts_csrf:
-            row["csrf"] = session.memo
         never = session.expires_at == NEVER
         if not never:
             row["exp"] = int(session.expires_at)
@@ -289,7 +290,7 @@ def rotate(
     store = _store(state)
     if not state.settings.rotates:
         raise ConfigurationError(f"{state.prefix}REFRESH_ROTATION is False: nothing rotates")
-    current = of_request(state.manager.name)
+    current = of_request(state)
     if current is None or current.payload.get("type") != "refresh":
         # Whether it was used or revoked, the one write below decides: nothing is read before it.
         try:
@@ -298,7 +299,7 @@ def rotate(
             # Whoever is not there any more has no session either.
             _end(state, store, error.jwt_data, _refuse_until(state))
             raise
-        current = of_request(state.manager.name)
+        current = of_request(state)
     if current is None or not current.payload:
         raise bind(NoAuthorizationError("Missing refresh token"), state)
     claims, header = current.payload, current.header
@@ -422,7 +423,7 @@ def end_session(sid: str | None = None) -> bool:
     """
     state = current_state()
     if sid is None:
-        current = of_request(state.manager.name)
+        current = of_request(state)
         sid = current.payload.get("sid") if current is not None else None
         if not isinstance(sid, str):
             return False
@@ -465,7 +466,7 @@ def list_sessions(subject: Any) -> list[SessionInfo]:
     """
     state = current_state()
     store = _store(state)
-    current = of_request(state.manager.name)
+    current = of_request(state)
     here = current.payload.get("sid") if current is not None else None
     found = _ask(state, lambda: store.list_sessions(str(subject), now=now()))
     return [

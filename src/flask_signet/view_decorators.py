@@ -89,6 +89,7 @@ def jwt_required(
     """
     if callable(optional):
         return jwt_required()(optional)
+    locations = checked_arguments(optional, locations)
 
     def check() -> None:
         # By its name in this module, at each call: tests replace it there.
@@ -97,6 +98,17 @@ def jwt_required(
         )
 
     return guard_with(check)
+
+
+def checked_arguments(optional: object, locations: Locations) -> Locations:
+    """The locations of a guard, as a tuple; a generator would be empty at the second request.
+
+    :raises TypeError: if ``optional`` is not a bool: ``jwt_required("cookies")`` would let
+        everybody in.
+    """
+    if not isinstance(optional, bool):
+        raise TypeError("optional takes True or False; locations are given by name: locations=...")
+    return locations if locations is None or isinstance(locations, str) else tuple(locations)
 
 
 def guard_with(check: Callable[[], Any]) -> Guard:
@@ -180,8 +192,10 @@ def _checked(
     header, payload = dict(token.header), dict(token.claims)
     if verify_type:
         check_type(settings, payload, refresh=refresh)
-        if settings.explicit_typ:
-            check_typ(header, payload)
+    elif settings.require_type and payload["type"] not in ("access", "refresh"):
+        raise WrongTokenError("Only access and refresh tokens are allowed")
+    if settings.explicit_typ:
+        check_typ(header, payload)
     if found.location == "query_string" and settings.query_string_protect:
         refuse_refresh(payload)
     if fresh:
@@ -233,7 +247,7 @@ def check_fresh(header: dict[str, Any], payload: dict[str, Any]) -> None:
 
     :raises FreshTokenRequired: if so.
     """
-    fresh = payload["fresh"]
+    fresh = payload["fresh"] or False  # None, of another issuer, is no
     if fresh is False or (fresh is not True and fresh < now()):
         raise FreshTokenRequired("Fresh token required", header, payload)
 

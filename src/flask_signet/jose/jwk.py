@@ -337,6 +337,13 @@ class Key:
             raise InvalidKeyError("an HMAC secret has no public half")
         return self._make(ALGORITHMS[self.algorithm], self._public, None, self.kid, True)
 
+    def renamed(self, kid: str | None) -> Key:
+        """The same key under another name, or none.
+
+        :raises InvalidKeyError: if that is no ``kid``.
+        """
+        return self._make(ALGORITHMS[self.algorithm], self._public, self._private, kid, True)
+
     def thumbprint(self) -> str:
         """The SHA-256 thumbprint of RFC 7638, as base64url.
 

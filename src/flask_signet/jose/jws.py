@@ -50,6 +50,9 @@ class UnverifiedJWS(NamedTuple):
     signature: bytes
     header_segment: bytes
 
+    def __repr__(self) -> str:
+        return f"<UnverifiedJWS of {len(self.payload)} bytes>"
+
 
 # Parsed headers of tokens whose signature held, by their segment. There are a handful in
 # practice (one per key and kind of token); the bound is for an issuer that varies them.

@@ -686,11 +686,11 @@ class SqlFollower:
         connection, self._connection = self._connection, None
         self._read = 0
         if connection is not None:
-            # Not the pool's any more, and perhaps in the middle of an answer.
-            with contextlib.suppress(Exception):
-                self._driver.close()
             with contextlib.suppress(Exception):
                 connection.close()
+            # One that broke is SQLAlchemy's no more, but detached as it is nobody closed it.
+            with contextlib.suppress(Exception):
+                self._driver.close()
 
     def close(self) -> None:
         """See :meth:`.Follower.close`."""

@@ -56,6 +56,7 @@ class EngineKind:
                 url,
                 isolation_level="AUTOCOMMIT",
                 pool_reset_on_return=None,
+                skip_autocommit_rollback=True,
                 # As many as SQLAlchemy's default lets there be at most; but those beyond the
                 # fifth are kept, not made and thrown away in every rush.
                 pool_size=15,

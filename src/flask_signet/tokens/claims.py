@@ -134,18 +134,42 @@ def _check_names(claims: Mapping[str, Any], rules: ClaimRules) -> None:
     if rules.identity_claim not in claims:
         raise JWTDecodeError(f"Missing claim: {rules.identity_claim}")
     fresh = claims.get("fresh", False)
-    if type(fresh) is not bool and not (type(fresh) in (int, float) and isfinite(fresh)):
+    if not is_fresh_claim(fresh):
         raise JWTDecodeError("Invalid claim: fresh")
     if rules.require_type and "type" not in claims:
         raise MissingRequiredClaimError("type")
     if rules.bounded_ids:
-        if type(fresh) is not bool and fresh > claims.get("exp", LAST_SECOND):
+        if type(fresh) in (int, float) and fresh > claims.get("exp", LAST_SECOND):
             raise JWTDecodeError("Invalid claim: fresh")
         if not 0 < len(claims.get("jti", "")) <= 64:
             raise InvalidJTIError("JWT ID must have 1 to 64 characters")
         subject = claims.get("sub")
         if type(subject) is str and not 0 < len(subject) <= 255:
             raise InvalidSubjectError("Subject must have 1 to 255 characters")
+
+
+def is_fresh_claim(value: object) -> bool:
+    """Whether a value can be a ``fresh`` claim: yes, no, or until when."""
+    if type(value) is bool:
+        return True
+    return type(value) in (int, float) and isfinite(value)  # type: ignore[arg-type]  # a number
+
+
+def refuse_odd_claims(claims: Mapping[str, Any]) -> None:
+    """Refuse to make a token whose claims are of a kind that no verification takes.
+
+    :raises TypeError: naming the claim.
+    :raises ValueError: if a time is no number, or after the year 9999.
+    """
+    for name in ("exp", "iat", "nbf"):
+        if name in claims and not _is_time(claims[name]):
+            if type(claims[name]) in (int, float):
+                raise ValueError(f"the claim {name} is no time up to the year 9999")
+            raise TypeError(f"the claim {name} is a number of seconds, or a datetime")
+    if not isinstance(claims.get("jti", ""), str):
+        raise TypeError("the claim jti is a string")
+    if not is_fresh_claim(claims.get("fresh", False)):
+        raise TypeError("the claim fresh is True, False or a number of seconds")
 
 
 def check_csrf(claims: Mapping[str, Any], value: str) -> None:

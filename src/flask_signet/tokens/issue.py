@@ -7,14 +7,14 @@ import re
 import secrets
 import uuid
 from calendar import timegm
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from ..jose.jwk import Key
 from ..jose.jws import MAX_PAYLOAD_DEPTH, header_segment, sign_with_segment
 from ..jose.strict_json import loads_object
-from .claims import LAST_SECOND
+from .claims import LAST_SECOND, refuse_odd_claims
 
 
 def new_id(*, as_uuid: bool) -> str:
@@ -62,10 +62,15 @@ def encode(
             claims[name] = timegm(claims[name].utctimetuple())
     if "iss" in claims and not isinstance(claims["iss"], str):
         raise TypeError("Issuer (iss) must be a string.")
-    _refuse_odd_names(claims)
+    refuse_odd_claims(claims)
     payload = json.dumps(claims, separators=(",", ":"), default=default, allow_nan=False)
     data = payload.encode("utf-8")
-    if len(data) > 1024 or _SUSPECT.search(payload) or _openings(payload) > MAX_PAYLOAD_DEPTH:
+    if (
+        len(data) > 1024
+        or _SUSPECT.search(payload)
+        or _openings(payload) > MAX_PAYLOAD_DEPTH
+        or _has_odd_names(claims)
+    ):
         # Only these could be what our own verifier refuses; nobody gets a token that it would.
         try:
             loads_object(data, max_depth=MAX_PAYLOAD_DEPTH)
@@ -74,18 +79,14 @@ def encode(
     return sign_with_segment(_header_segment(header, key), data, key)
 
 
-def _refuse_odd_names(value: Any) -> None:
-    """JSON turns the names 1 and "1" into one, which no reader of ours takes twice."""
+def _has_odd_names(value: Any) -> bool:
+    """Whether a name anywhere is no text: JSON makes one of the names 1 and "1"."""
+    members: Iterable[Any] = value
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
-            raise TypeError("the names of claims, and in claims, are texts")
-        for member in value.values():
-            if isinstance(member, dict | list | tuple):
-                _refuse_odd_names(member)
-    else:
-        for member in value:
-            if isinstance(member, dict | list | tuple):
-                _refuse_odd_names(member)
+            return True
+        members = value.values()
+    return any(_has_odd_names(each) for each in members if isinstance(each, dict | list | tuple))
 
 
 _SUSPECT = re.compile(r"\\ud|[0-9]{21}")

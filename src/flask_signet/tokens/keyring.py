@@ -5,7 +5,7 @@ Rotation is ``KeyRing(new, *old)``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import InvalidAlgorithmError, InvalidKeyError, InvalidSignatureError
@@ -17,31 +17,39 @@ class KeyRing(Sequence[Key]):
     """Keys for one issuer, in order.
 
     A token with a ``kid`` is for the key of that name, and no other is tried. A token without
-    one, or keys without names (secrets from a configuration file), are matched by ``alg``:
-    then at most one family of keys may be in the ring, so that no ``alg`` chooses between a
-    secret and a public key (RFC 8725 section 3.1).
+    one, or keys without names (secrets from a configuration file), are matched by ``alg``: then
+    there may not be secrets and public keys in one ring, so that no ``alg`` chooses between them
+    (RFC 8725 section 3.1).
 
-    :raises InvalidKeyError: if the ring is empty, a ``kid`` stands twice, or nameless keys are
-        of more than one family.
+    :param signing_key: signs in place of the ring's first key that can; it does not verify.
+    :raises InvalidKeyError: if the ring is empty, two different keys have one ``kid``, or
+        nameless keys are of both kinds.
     """
 
     __slots__ = ("_by_algorithm", "_by_kid", "_keys", "_nameless", "signing_key")
 
-    def __init__(self, *keys: Key) -> None:
+    def __init__(self, *keys: Key, signing_key: Key | None = None) -> None:
         if not keys:
             raise InvalidKeyError("a key ring needs a key")
         self._keys = keys
-        self._by_kid = {key.kid: (key,) for key in keys if key.kid is not None}
         nameless = [key for key in keys if key.kid is None]
-        if len(self._by_kid) + len(nameless) != len(keys):
-            raise InvalidKeyError("two keys of the ring have the same kid")
-        if len({key.family for key in nameless}) > 1:
-            raise InvalidKeyError("keys of different families need a kid each")
-        self._nameless = _grouped(nameless)
-        mixed = len({key.family for key in keys}) > 1
-        self._by_algorithm = self._nameless if mixed else _grouped(keys)
-        #: The first key that can sign, or None.
-        self.signing_key: Key | None = next((key for key in keys if key.can_sign), None)
+        if len({key.is_symmetric for key in nameless}) > 1:
+            raise InvalidKeyError("secrets and public keys in one ring need a kid each")
+        self._nameless = _grouped(nameless, lambda key: key.algorithm)
+        named = [key for key in keys if key.kid is not None]
+        self._by_kid = _grouped(named, lambda key: key.kid or "")
+        for kid, group in self._by_kid.items():
+            # One key may serve two algorithms (RS256 and PS256), under its one name.
+            if len({key.algorithm for key in group}) < len(group) or (
+                len({key.thumbprint() for key in group}) > 1
+            ):
+                raise InvalidKeyError(f"two keys of the ring have the kid {kid!r}")
+        mixed = len({key.is_symmetric for key in keys}) > 1
+        self._by_algorithm = self._nameless if mixed else _grouped(keys, lambda key: key.algorithm)
+        #: The key that signs, or None.
+        self.signing_key: Key | None = signing_key or next(
+            (key for key in keys if key.can_sign), None
+        )
 
     def candidates(self, header: Mapping[str, Any]) -> Sequence[Key]:
         """The keys that may have signed a token with this header: one, as a rule.
@@ -61,14 +69,11 @@ class KeyRing(Sequence[Key]):
             found = self._by_kid.get(kid) or self._nameless.get(algorithm)
             if found is None and self._by_kid:
                 raise InvalidSignatureError("Signature verification failed")
-        if found is None:
+            if found is not None and len(found) > 1:
+                found = tuple(key for key in found if key.algorithm == algorithm)
+        if not found:
             raise InvalidAlgorithmError(algorithm_message(header))
         return found
-
-    @property
-    def is_named(self) -> bool:
-        """Whether every key has a ``kid``: then tokens say which one signed them."""
-        return not self._nameless
 
     def __getitem__(self, index: Any) -> Any:
         return self._keys[index]
@@ -83,8 +88,8 @@ class KeyRing(Sequence[Key]):
         return f"<KeyRing {list(self._keys)}>"
 
 
-def _grouped(keys: Sequence[Key]) -> dict[str, tuple[Key, ...]]:
+def _grouped(keys: Sequence[Key], by: Callable[[Key], str]) -> dict[str, tuple[Key, ...]]:
     groups: dict[str, tuple[Key, ...]] = {}
     for key in keys:
-        groups[key.algorithm] = (*groups.get(key.algorithm, ()), key)
+        groups[by(key)] = (*groups.get(by(key), ()), key)
     return groups

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_signet import create_access_token, create_refresh_token, decode_token
-from tests.examples.auth_service.accounts import EMAIL, PASSWORD, MakeApp, register
+from tests.examples.auth_service.accounts import EMAIL, PASSWORD, MakeApp, bearer, register
 
 FORM = {"email": EMAIL, "password": PASSWORD}
 ACCESS, REFRESH = "access_token_cookie", "refresh_token_cookie"
@@ -28,6 +29,15 @@ def browser(client: FlaskClient) -> FlaskClient:
 def value(client: FlaskClient, name: str) -> str:
     cookie = client.get_cookie(name)
     return cookie.value if cookie else ""
+
+
+def logout_form(client: FlaskClient) -> dict[str, list[str]]:
+    """The fields of the form on the start page that logs out."""
+    fields: dict[str, list[str]] = {}
+    for name, field in re.findall(r'type="hidden" name="(.*?)" value="(.*?)"', client.get("/").text):
+        fields.setdefault(name, []).append(field)
+    assert fields
+    return fields
 
 
 def is_revoked(app: Flask, token: str) -> bool:
@@ -225,6 +235,8 @@ CROSS_SITE = [
     {"Origin": "https://evil.example"},
     {"Origin": "http://localhost.evil.example"},
     {"Origin": "http://localhost:81"},
+    {"Origin": "https://localhost"},
+    {"Origin": "http://["},
     {"Origin": "null"},
     {"Origin": "http://user@localhost"},
 ]
@@ -241,6 +253,30 @@ def test_another_site_can_not_log_one_in(
     answer = client.post(page, data=FORM, headers=headers)
     assert answer.status_code == 403
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
+def test_another_site_can_not_log_one_out(browser: FlaskClient, headers: dict[str, str]) -> None:
+    """A log-out sent from elsewhere is a 403, even with the right CSRF value."""
+    answer = browser.post("/logout", data=logout_form(browser), headers=headers)
+    assert answer.status_code == 403
+    assert EMAIL in browser.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://auth.example", 303), ("http://auth.example", 403)]
+)
+@pytest.mark.parametrize("scheme", ["https", "http"], ids=["direct", "behind a proxy"])
+def test_behind_https_a_form_comes_from_https(
+    make_app: MakeApp, scheme: str, origin: str, status: int
+) -> None:
+    """With AUTH_SERVICE_HTTPS only the HTTPS pages may log one in, also if a proxy ends the TLS."""
+    client = make_app(AUTH_SERVICE_HTTPS=True).test_client()
+    register(client)
+    answer = client.post(
+        "/login", data=FORM, headers={"Origin": origin}, base_url=f"{scheme}://auth.example"
+    )
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -276,8 +312,11 @@ def test_logging_out_revokes_both_tokens(app: Flask, browser: FlaskClient) -> No
 
 @pytest.mark.parametrize("form", [{}, {"csrf_token": ""}, {"csrf_token": "x"}, {"csrf_token": "é"}])
 def test_logging_out_needs_the_csrf_value(browser: FlaskClient, form: dict[str, str]) -> None:
-    """Without the value of our own page nothing happens."""
-    assert sent_to_login(browser.post("/logout", data=form), back_to=None)
+    """Without the value of our own page the answer is a 403 that says one is still logged in."""
+    answer = browser.post("/logout", data=form)
+    assert answer.status_code == 403
+    assert "If you were logged in, you still are." in answer.text
+    assert "Set-Cookie" not in answer.headers
     assert EMAIL in browser.get("/").text
 
 
@@ -285,19 +324,81 @@ def test_the_value_of_another_session_does_not_log_out(app: Flask, browser: Flas
     """An attacker's own CSRF value is worth nothing to others."""
     eve = app.test_client()
     eve.post("/register", data={**FORM, "email": "eve@example.org"})
-    form = {"csrf_token": value(eve, "csrf_refresh_token")}
-    assert sent_to_login(browser.post("/logout", data=form), back_to=None)
+    assert browser.post("/logout", data=logout_form(eve)).status_code == 403
     assert EMAIL in browser.get("/").text
+
+
+@pytest.mark.parametrize("lost", [ACCESS, REFRESH])
+@pytest.mark.parametrize("page_is_open", [True, False])
+def test_one_can_log_out_with_one_token(
+    app: Flask, browser: FlaskClient, lost: str, page_is_open: bool
+) -> None:
+    """Where one cookie is gone, the other's token is revoked and the cookies are dropped."""
+    kept = value(browser, REFRESH if lost == ACCESS else ACCESS)
+    form = logout_form(browser)
+    browser.delete_cookie(lost)
+    if not page_is_open and lost == REFRESH:
+        browser.delete_cookie("csrf_refresh_token")
+        form = logout_form(browser)
+    assert sent_to_login(browser.post("/logout", data=form), back_to=None)
+    assert is_revoked(app, kept)
+    assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
+
+
+@pytest.mark.parametrize("name", [ACCESS, REFRESH])
+def test_one_can_log_out_with_a_revoked_token(app: Flask, browser: FlaskClient, name: str) -> None:
+    """A token that was revoked elsewhere does not keep the other one alive."""
+    tokens = [value(browser, name) for name in (ACCESS, REFRESH)]
+    form = logout_form(browser)
+    headers = bearer(value(browser, name))
+    assert app.test_client().delete("/api/v1/auth/tokens", headers=headers).status_code == 204
+    assert sent_to_login(browser.post("/logout", data=form), back_to=None)
+    assert all(is_revoked(app, token) for token in tokens)
+    assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
+
+
+@pytest.mark.parametrize("cookie", ["", "a.b.c"])
+def test_whoever_is_logged_out_can_log_out(client: FlaskClient, cookie: str) -> None:
+    """Without a token of ours there is nothing to revoke, and nothing to prove."""
+    client.set_cookie(REFRESH, cookie)
+    assert sent_to_login(client.post("/logout"), back_to=None)
+    assert client.get_cookie(REFRESH) is None
+
+
+def test_a_log_out_that_could_not_revoke_is_no_log_out(app: Flask, browser: FlaskClient) -> None:
+    """If the store does not answer, the answer is a 503, and the cookies stay."""
+    form = logout_form(browser)
+    with app.extensions["auth_service"].database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE revoked_token")
+    answer = browser.post("/logout", data=form)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert value(browser, REFRESH)
 
 
 def test_one_can_log_out_late(app: Flask, browser: FlaskClient) -> None:
     """The button works on a page that lay open for longer than the access token lives."""
-    refresh = value(browser, REFRESH)
+    refresh, form = value(browser, REFRESH), logout_form(browser)
     with app.app_context():
         past = {"exp": int(time.time()) - 10}
         browser.set_cookie(ACCESS, create_access_token(identity=1, additional_claims=past))
-    browser.post("/logout", data={"csrf_token": value(browser, "csrf_refresh_token")})
+    assert sent_to_login(browser.post("/logout", data=form), back_to=None)
     assert is_revoked(app, refresh)
+
+
+def test_one_can_log_out_too_late(app: Flask, browser: FlaskClient) -> None:
+    """After 7 days the form drops the cookies: both tokens have expired."""
+    with app.app_context():
+        past = {"exp": int(time.time()) - 10}
+        access, refresh = (
+            create(identity=1, additional_claims=past)
+            for create in (create_access_token, create_refresh_token)
+        )
+        csrf_token = decode_token(refresh, allow_expired=True)["csrf"]
+    browser.set_cookie(ACCESS, access)
+    browser.set_cookie(REFRESH, refresh)
+    answer = browser.post("/logout", data={"csrf_token": csrf_token})
+    assert sent_to_login(answer, back_to=None)
+    assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
 
 
 def test_logging_out_is_no_link(browser: FlaskClient) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from examples.auth_service.config import instance_folder
 from examples.auth_service.secret_key import load_or_create_secret
+from flask_signet.exceptions import ConfigurationError
 from tests.examples.auth_service.accounts import MakeApp, log_in, register
 
 
@@ -47,6 +48,68 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="chmod 600") as refused:
         load_or_create_secret(path)
     assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"x" * 31, b"x" * 31 + b" \n", b"\xff" * 32, "é".encode() * 32]
+)
+def test_what_is_no_secret_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file with fewer than 32 characters of ASCII stops the start; the message says what to do."""
+    path = tmp_path / "secret_key"
+    path.touch(0o600)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="32 ASCII characters: delete it") as refused:
+        load_or_create_secret(path)
+    assert str(refused.value).startswith(f"{path} ")
+    assert "x" * 31 not in str(refused.value)
+
+
+def test_a_secret_of_32_characters_is_taken(tmp_path: Path) -> None:
+    """An operator's own secret is taken as it stands, without the white space around it."""
+    path = tmp_path / "secret_key"
+    path.touch(0o600)
+    path.write_text(f" {'x' * 32}\n")
+    assert load_or_create_secret(path) == "x" * 32
+
+
+def test_another_user_s_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the secret or its folder could replace it: it must be the service's user."""
+    path = tmp_path / "secret_key"
+    load_or_create_secret(path)
+    somebody_else = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
+    with pytest.raises(PermissionError, match="chown"):
+        load_or_create_secret(path)
+    with pytest.raises(PermissionError, match="chown"):
+        instance_folder({"AUTH_SERVICE_INSTANCE": tmp_path})
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o705, 0o777])
+def test_a_folder_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> None:
+    """An instance folder with a loose mode stops the start, with the command that mends it."""
+    folder = tmp_path / "an instance"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(PermissionError, match=f"chmod 700 '{folder}'"):
+        instance_folder({"AUTH_SERVICE_INSTANCE": folder})
+
+
+def test_a_weak_key_is_refused(make_app: MakeApp) -> None:
+    """A short JWT_SECRET_KEY in the mapping signs nothing either."""
+    with pytest.raises(ConfigurationError, match="JWT_SECRET_KEY"):
+        log_in(make_app(JWT_SECRET_KEY="short").test_client())
+
+
+def test_the_database_is_its_owner_s(make_app: MakeApp, tmp_path: Path) -> None:
+    """The database is made with mode 0600, and so is what SQLite lays beside it."""
+    before = os.umask(0)
+    try:
+        register(make_app().test_client())
+    finally:
+        os.umask(before)
+    files = [file for file in (tmp_path / "instance").iterdir() if file.name != "secret_key"]
+    assert {file.suffix for file in files} == {".sqlite3", ".sqlite3-wal", ".sqlite3-shm"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_the_folder_is_its_owner_s(tmp_path: Path) -> None:

@@ -1,0 +1,295 @@
+"""A process's view of what is revoked, kept in step with the store.
+
+A request costs no round trip: the live entries are in memory, and the store's follower is polled,
+without waiting, at each check. Silence is not health: at least every half ``max_staleness`` the
+store is asked for what is new. When the view is older than ``max_staleness``, or has not read
+everything yet, the store is asked about the token itself; and when it does not answer, nobody can
+say whether the token is good (:class:`~flask_signet.exceptions.StoreUnavailableError`, 503).
+
+There is no thread: nothing to start after a fork, nothing that competes for the interpreter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Final
+
+from ..exceptions import StoreUnavailableError
+from .store import (
+    MAX_SUBJECT,
+    Follower,
+    Revocation,
+    SessionStore,
+    ended_by,
+    stored_id,
+)
+
+log = logging.getLogger("flask_signet")
+
+_BUCKETS: Final = 4096
+_FOR_EVER: Final = 2**32 - 1  # in the year 2106
+
+
+class IdSet:
+    """A great many ids, each until a moment: 13 bytes an entry, ten million are no slower.
+
+    Of an id its 64-bit ``hash`` is kept, which is keyed by a secret of the process: of so many
+    million entries one stands for a wrong id with a chance of one in 10**12. They lie in sorted
+    arrays, one for each of 4,096 remainders. A change replaces an array by a changed copy, so
+    readers need no lock; writers need one of their own.
+    """
+
+    __slots__ = ("_buckets", "_length", "_swept")
+
+    def __init__(self) -> None:
+        self._buckets: list[tuple[array[int], array[int]] | None] = [None] * _BUCKETS
+        self._length = 0
+        self._swept = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def has(self, text: str, now: float) -> bool:
+        """Whether it is in the set, and its moment has not come."""
+        number = hash(text)
+        bucket = self._buckets[number & (_BUCKETS - 1)]
+        if bucket is None:
+            return False
+        numbers, moments = bucket
+        index = bisect_left(numbers, number)
+        return index < len(numbers) and numbers[index] == number and now < moments[index]
+
+    def add(self, text: str, until: float) -> None:
+        """Put it in until that moment, in seconds, rounded up; a second time never shortens it."""
+        number = hash(text)
+        moment = _FOR_EVER if until >= _FOR_EVER else max(0, -int(-until // 1))
+        at = number & (_BUCKETS - 1)
+        numbers, moments = self._buckets[at] or (array("q"), array("L" if _LONG else "I"))
+        index = bisect_left(numbers, number)
+        moments = moments[:]
+        if index < len(numbers) and numbers[index] == number:
+            moments[index] = max(moments[index], moment)
+        else:
+            numbers = numbers[:]
+            numbers.insert(index, number)
+            moments.insert(index, moment)
+            self._length += 1
+        self._buckets[at] = numbers, moments
+
+    def sweep(self, now: float, buckets: int = 16) -> None:
+        """Drop from a few buckets what has expired; the next call goes on from there."""
+        for _ in range(buckets):
+            self._swept = (self._swept + 1) % _BUCKETS
+            bucket = self._buckets[self._swept]
+            if bucket is None:
+                continue
+            numbers, moments = bucket
+            if min(moments) > now:
+                continue
+            kept = [index for index, moment in enumerate(moments) if moment > now]
+            self._length -= len(numbers) - len(kept)
+            self._buckets[self._swept] = (
+                (
+                    array("q", [numbers[index] for index in kept]),
+                    array(moments.typecode, [moments[index] for index in kept]),
+                )
+                if kept
+                else None
+            )
+
+
+_LONG: Final = array("I").itemsize < 4
+"""Whether an unsigned int is too short for a moment, so that a long is needed."""
+
+
+class RevocationView:
+    """What is revoked, as this process knows it. Safe for threads, and after a fork.
+
+    :param store: what it follows.
+    :param max_staleness: seconds; how long after a revocation was acknowledged elsewhere a token
+        may at most be taken here, even if the store's announcement got lost. 0 asks the store
+        every time.
+    :param pause: seconds in which a store that failed is not asked again: meanwhile requests
+        are refused at once, and do not queue up behind a server that hangs.
+    :param monotonic: a clock that never steps.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        max_staleness: float = 2.0,
+        pause: float = 0.5,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._max_staleness = max_staleness
+        self._pause = pause
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._inherited: list[object] = []
+        self._tokens = IdSet()
+        self._sessions = IdSet()
+        self._subjects: dict[str, Revocation] = {}
+        self._epoch = ""
+        self._emptied_at = float("-inf")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._follower: Follower | None = None
+        self._synced_at = float("-inf")  # by the monotonic clock; when the answer was asked for
+        self._line_is_dead = False
+        self._sync_failed_at = float("-inf")
+        self._ask_failed_at = float("-inf")
+
+    def refuses(
+        self,
+        *,
+        now: float,
+        jti: str = "",
+        sid: str = "",
+        subject: str = "",
+        issued_at: float = 0.0,
+    ) -> bool:
+        """Whether a token is revoked; the arguments are those of :meth:`.SessionStore.is_revoked`.
+
+        :raises StoreUnavailableError: if this process is not up to date, and the store fails.
+        """
+        if self._pid != os.getpid():
+            self._forget_parent()
+        failure = self._keep_up(now)
+        # What is known to be revoked is, whether the store answers or not.
+        if self._knows(now, jti, sid, subject, issued_at) or issued_at <= self._emptied_at:
+            return True
+        if self._monotonic() - self._synced_at <= self._max_staleness:
+            return False
+        if failure is not None:
+            raise failure  # one wait for a store that hangs is enough for one request
+        return self._ask(
+            lambda: self._store.is_revoked(
+                now=now, jti=jti, sid=sid, subject=subject, issued_at=issued_at
+            )
+        )
+
+    def _knows(self, now: float, jti: str, sid: str, subject: str, issued_at: float) -> bool:
+        if jti and self._tokens.has(stored_id(jti), now):
+            return True
+        if sid and self._sessions.has(stored_id(sid), now):
+            return True
+        entry = self._subjects.get(stored_id(subject, MAX_SUBJECT)) if self._subjects else None
+        return (
+            entry is not None
+            and now < entry.expires_at
+            and ended_by(issued_at, stored_id(sid), entry)
+        )
+
+    # ── keeping up ───────────────────────────────────────────────────────────────────────
+
+    def _keep_up(self, now: float) -> StoreUnavailableError | None:
+        """Poll, and ask for what is new if it is time: one thread at once, the others go on.
+
+        A failure is this request's trouble only if the view is not fresh enough without it.
+        """
+        if self._max_staleness <= 0 or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            self._poll()
+            age = self._monotonic() - self._synced_at
+            if age >= self._max_staleness / 2 or self._line_is_dead:
+                self._sync(now)
+        except StoreUnavailableError as error:
+            log.warning("the list of revocations can't be followed: %s", error.__cause__ or error)
+            self._sync_failed_at = self._monotonic()
+            return error
+        finally:
+            self._lock.release()
+        return None
+
+    def _poll(self) -> None:
+        if self._follower is None:
+            return
+        try:
+            self._learn(self._follower.poll())
+        except StoreUnavailableError:
+            self._line_is_dead = True
+
+    def _sync(self, now: float) -> None:
+        if self._monotonic() - self._sync_failed_at < self._pause:
+            return
+        if self._follower is None:
+            self._follower = self._store.follow()
+        asked_at = self._monotonic()
+        synced = self._follower.sync()
+        self._line_is_dead = False
+        self._learn(synced.entries)
+        if self._epoch and synced.epoch != self._epoch:
+            log.error(
+                "the session store was emptied or exchanged: what it refused is lost, so every "
+                "token from before now is refused"
+            )
+            self._emptied_at = now
+        self._epoch = synced.epoch
+        if synced.complete:
+            self._synced_at = asked_at
+        self._tokens.sweep(now)
+        self._sessions.sweep(now)
+        self._sweep_subjects(now)
+
+    def _learn(self, entries: Iterable[Revocation]) -> None:
+        for entry in entries:
+            if entry.kind == "jti":
+                self._tokens.add(entry.value, entry.expires_at)
+            elif entry.kind == "sid":
+                self._sessions.add(entry.value, entry.expires_at)
+            else:
+                before = self._subjects.get(entry.value)
+                # A scan of the store may come after the announcement of something newer.
+                if before is None or before.not_before <= entry.not_before:
+                    self._subjects[entry.value] = entry
+
+    def _sweep_subjects(self, now: float) -> None:
+        # Readers go on in other threads, so they get another dict. It is short.
+        if any(entry.expires_at <= now for entry in self._subjects.values()):
+            self._subjects = {
+                subject: entry
+                for subject, entry in self._subjects.items()
+                if entry.expires_at > now
+            }
+
+    def _ask(self, question: Callable[[], bool]) -> bool:
+        if self._monotonic() - self._ask_failed_at < self._pause:
+            raise StoreUnavailableError
+        try:
+            return question()
+        except StoreUnavailableError:
+            self._ask_failed_at = self._monotonic()
+            raise
+
+    def _forget_parent(self) -> None:
+        # The parent's line must not be used, nor closed: it is still the parent's. A lock that
+        # another of its threads held would never be released here.
+        self._inherited.append(self._follower)
+        self._lock = Lock()
+        self._begin()
+
+    def close(self) -> None:
+        """Give the line to the store back. The view opens another if it is used again."""
+        with self._lock:
+            if self._follower is not None and self._pid == os.getpid():
+                self._follower.close()
+            self._begin()
+
+    def __len__(self) -> int:
+        """How many entries are in memory."""
+        return len(self._tokens) + len(self._sessions) + len(self._subjects)
+
+    def __repr__(self) -> str:
+        age = self._monotonic() - self._synced_at
+        return f"<RevocationView of {len(self)} entries, {age:.3f} s old>"
