@@ -15,6 +15,7 @@ from . import api, docs, errors, headers, pages
 from .accounts import Accounts
 from .config import Config, instance_folder, settings
 from .database import Database
+from .https import behind_https
 from .openapi import make_api
 from .passwords import Passwords
 from .revoked_tokens import RedisRevokedTokens, RevokedTokens, SqlRevokedTokens, connect
@@ -29,7 +30,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Make the application.
 
     :param config: settings that win over the environment and the defaults (see ``config.py``).
-    :raises PermissionError: if others may read the secret's file.
+    :raises PermissionError: if others may read the secret or its folder.
+    :raises ValueError: if the secret's file holds none.
     """
     instance = instance_folder(config)
     app = Flask(__name__, instance_path=str(instance))
@@ -54,6 +56,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(pages.index)
     errors.init_app(app)
     headers.init_app(app)
+    if app.config["AUTH_SERVICE_HTTPS"]:
+        app.wsgi_app = behind_https(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own idiom
     return app
 
 

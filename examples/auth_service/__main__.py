@@ -9,6 +9,8 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import make_server
 
+from flask_signet.exceptions import ConfigurationError
+
 from . import create_app
 from .server import Server, base_url, listen
 from .service import Service
@@ -18,10 +20,9 @@ from .try_it import curl_lines
 def main() -> None:
     """Run the service until it is interrupted."""
     arguments = _parser().parse_args()
-    os.umask(0o077)  # the database is for its owner alone, as the secret is
     try:
         app = create_app()
-    except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
+    except (OSError, ValueError, ImportError, SQLAlchemyError, ConfigurationError) as error:
         # A setting is wrong, or what it names is not there. The first line says which.
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     service: Service = app.extensions["auth_service"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from hmac import compare_digest
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request, url_for
@@ -16,7 +18,7 @@ from flask_signet import (
     set_refresh_cookies,
     unset_jwt_cookies,
 )
-from flask_signet.exceptions import SignetError
+from flask_signet.exceptions import CSRFError, SignetError
 
 from .database import User
 from .errors import is_api_request
@@ -30,7 +32,8 @@ def start_session(user: User, then: str) -> Response:
     Those that the browser had before are revoked: they may be somebody else's, who put them
     there (session fixation).
     """
-    _revoke_presented_tokens()
+    for jwt_payload in _presented_tokens():
+        revoke(jwt_payload)
     response = _go(then)
     set_access_cookies(response, create_access_token(identity=user.id))
     set_refresh_cookies(response, create_refresh_token(identity=user.id))
@@ -45,8 +48,16 @@ def renew_access(then: str) -> Response:
 
 
 def end_session(then: str) -> Response:
-    """Log out: both tokens are revoked, the cookies are dropped."""
-    _revoke_presented_tokens()
+    """Log out: the tokens are revoked, whichever there are, and the cookies are dropped.
+
+    :raises CSRFError: if the form does not have the value of the refresh token; where that is
+        gone, of the access token.
+    """
+    tokens = _presented_tokens()
+    if tokens:
+        _check_csrf_value(tokens[0])
+    for jwt_payload in tokens:
+        revoke(jwt_payload)
     response = _go(then)
     unset_jwt_cookies(response)
     return response
@@ -57,13 +68,21 @@ def _go(target: str) -> Response:
     return make_response(redirect(target, 303))
 
 
-def _revoke_presented_tokens() -> None:
-    for option in ("JWT_ACCESS_COOKIE_NAME", "JWT_REFRESH_COOKIE_NAME"):
-        try:
-            jwt_payload = decode_token(request.cookies.get(current_app.config[option], ""))
-        except SignetError:
-            continue  # there is none, it has expired, or it is not one of ours
-        revoke(jwt_payload)
+def _presented_tokens() -> list[dict[str, Any]]:
+    """The claims of the cookies' tokens, if they are ours; the refresh token's first."""
+    found = []
+    for option in ("JWT_REFRESH_COOKIE_NAME", "JWT_ACCESS_COOKIE_NAME"):
+        token = request.cookies.get(current_app.config[option], "")
+        with suppress(SignetError):  # there is none, or somebody else made it
+            found.append(decode_token(token, allow_expired=True))
+    return found
+
+
+def _check_csrf_value(jwt_payload: Mapping[str, Any]) -> None:
+    field = current_app.config["JWT_REFRESH_CSRF_FIELD_NAME"]
+    expected = jwt_payload["csrf"].encode()
+    if not any(compare_digest(value.encode(), expected) for value in request.form.getlist(field)):
+        raise CSRFError("Missing CSRF token")
 
 
 # ── without a good token: the login page for a browser, the usual JSON for the API ────────────
@@ -72,7 +91,7 @@ def _revoke_presented_tokens() -> None:
 
 @jwt.unauthorized_loader
 def no_token(reason: str) -> Response | None:
-    """No token at all, or a form without the CSRF value: nothing to drop."""
+    """No token at all: nothing to drop."""
     return None if is_api_request() else _to_login()
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from .private_files import refuse_if_shared
+
 
 class Config:
     """What every installation shares."""
@@ -19,6 +21,9 @@ class Config:
     JWT_TOKEN_LOCATION = ("headers", "cookies")
     JWT_ACCESS_TOKEN_EXPIRES = timedelta(minutes=15)
     JWT_REFRESH_TOKEN_EXPIRES = timedelta(days=7)
+
+    # A secret shorter than the hash that it keys could be guessed (RFC 7518 section 3.2).
+    JWT_ALLOW_WEAK_KEYS = False
 
     # The token cookies are HttpOnly; a form proves that it is ours with the value of the
     # CSRF cookie (double submit), as there is no script that could send a header.
@@ -51,10 +56,13 @@ def instance_folder(config: Mapping[str, Any] | None = None) -> Path:
     """The folder of the database and the secret, made for its owner alone if it is missing.
 
     ``AUTH_SERVICE_INSTANCE``, or ``instance/`` at the root of the repository.
+
+    :raises PermissionError: if others may open it, or it is somebody else's.
     """
     default = Path(__file__).resolve().parents[2] / "instance"
     folder = Path(_option("AUTH_SERVICE_INSTANCE", config) or default).resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_if_shared(folder, folder.stat())
     return folder
 
 

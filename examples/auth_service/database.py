@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, String, create_engine
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeDecorator
+
+#: Seconds that a request waits for a connection, for a lock, and for an answer.
+TIMEOUT = 2
+
+#: What each kind of server's driver calls it.
+_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "sqlite": {"timeout": TIMEOUT},
+    "postgresql": {
+        "connect_timeout": TIMEOUT,
+        "options": f"-c statement_timeout={TIMEOUT}000 -c lock_timeout={TIMEOUT}000",
+    },
+    "mysql": {
+        "connect_timeout": TIMEOUT,
+        "read_timeout": TIMEOUT,
+        "write_timeout": TIMEOUT,
+        # Sooner than the driver hangs up, which would leave open what became of the statement.
+        "init_command": f"SET SESSION innodb_lock_wait_timeout = {TIMEOUT // 2}",
+    },
+}
+_CONNECT_ARGUMENTS["mariadb"] = _CONNECT_ARGUMENTS["mysql"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,11 +82,17 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(make_url(url))
+        self.engine = _make_engine(make_url(url))
         self.session = sessionmaker(self.engine, expire_on_commit=False)
 
     def create_tables(self) -> None:
-        """Create what is missing. Several processes may do this at the same time."""
+        """Create what is missing. Several processes may do this at the same time.
+
+        A file of SQLite's is for its owner alone, as are those that SQLite lays beside it.
+        """
+        file = self.engine.url.database or ""
+        if self.engine.dialect.name == "sqlite" and file and not file.startswith((":", "file:")):
+            Path(file).touch(mode=0o600)
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":
                 # Readers and the writer don't wait for each other; the file remembers it.
@@ -76,3 +105,14 @@ class Database:
     def close(self) -> None:
         """Close the connections, so that a forked child doesn't share them."""
         self.engine.dispose()
+
+
+def _make_engine(url: URL) -> Engine:
+    arguments = _CONNECT_ARGUMENTS.get(url.get_backend_name(), {})
+    return create_engine(
+        url,
+        poolclass=QueuePool,  # the default, but for SQLite in memory
+        pool_timeout=TIMEOUT,
+        # What the URL says itself is the operator's choice.
+        connect_args={name: arguments[name] for name in arguments.keys() - url.query.keys()},
+    )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import (
     Blueprint,
     Response,
-    abort,
     current_app,
     make_response,
     render_template,
@@ -15,12 +12,16 @@ from flask import (
     url_for,
 )
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import Forbidden
 
-from flask_signet import current_user, jwt_required
+from flask_signet import current_user, get_jwt, jwt_required
+from flask_signet.csrf import refuse_cross_site
+from flask_signet.exceptions import CSRFError
 
 from .accounts import EmailTakenError
 from .api import Credentials
 from .browser_session import end_session, renew_access, start_session
+from .errors import answer
 from .local_path import local_path
 from .schemas import (
     PASSWORD_MAX,
@@ -36,22 +37,20 @@ index = Blueprint("index", __name__)
 
 @index.before_request
 def refuse_cross_site_posts() -> None:
-    """Only our own pages may send our forms, the login form too (login CSRF).
+    """Only our own pages may send our forms, the login form too (login CSRF)."""
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        refuse_cross_site()
 
-    A browser says where a form comes from: in ``Sec-Fetch-Site``, and in ``Origin`` where that
-    is missing (plain HTTP). A client that sends neither is not a browser, and has no cookies
-    of somebody else to send.
-    """
-    if request.method in {"GET", "HEAD", "OPTIONS"}:
-        return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if site is not None:
-        ours = site in {"same-origin", "none"}
-    else:
-        ours = origin is None or urlsplit(origin).netloc == request.host
-    if not ours:
-        abort(403, "This form was sent by another site.")
+
+@index.errorhandler(CSRFError)
+def refuse_foreign_form(error: CSRFError) -> Response:
+    """A form of another site, or one without the CSRF value: it must not look like a success."""
+    return answer(
+        Forbidden(
+            "Nothing was changed: the form came from another site, or from a page that is out of "
+            "date. If you were logged in, you still are."
+        )
+    )
 
 
 @index.after_request
@@ -65,10 +64,10 @@ def keep_out_of_caches(response: Response) -> Response:
 @jwt_required(locations="cookies")
 def home() -> str:
     """The page that needs a login."""
-    # The logout form asks for the refresh token, so it carries that one's CSRF value.
+    # The form that logs out may be sent when only one of the two tokens is left.
     csrf_cookie = current_app.config["JWT_REFRESH_CSRF_COOKIE_NAME"]
-    csrf_token = request.cookies.get(csrf_cookie, "")
-    return render_template("home.html", user=current_user, csrf_token=csrf_token)
+    csrf_values = [request.cookies.get(csrf_cookie, ""), get_jwt()["csrf"]]
+    return render_template("home.html", user=current_user, csrf_values=csrf_values)
 
 
 @index.get("/login")
@@ -120,11 +119,11 @@ def renew() -> Response:
 
 
 @index.post("/logout")
-@jwt_required(refresh=True, locations="cookies")
 def logout() -> Response:
     """Revoke both tokens and drop the cookies.
 
-    It asks for the refresh token, as the access token may have expired while the page lay open.
+    It needs no good token: whoever wants to log out must not be kept in by one that has expired
+    or was revoked.
     """
     return end_session(then=url_for("index.login"))
 

@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from .private_files import refuse_if_shared
+
 # HS256 wants a key of at least 256 bits (RFC 7518 section 3.2).
 SECRET_BYTES = 32
 
@@ -13,16 +15,20 @@ SECRET_BYTES = 32
 def load_or_create_secret(path: Path) -> str:
     """The secret in ``path``; if there is no such file, a new random one is written first.
 
-    :raises PermissionError: if the file's mode lets others read it.
+    :raises PermissionError: if the file is not its owner's alone, or the owner is somebody else.
+    :raises ValueError: if what it holds is no secret, or too short.
     """
     if not path.exists():
         _create(path)
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(
-            f"The secret in {path} can be read by others: chmod 600 it, or delete it"
+    with path.open("rb") as file:
+        refuse_if_shared(path, os.fstat(file.fileno()))  # of what is read, whatever path is now
+        secret = file.read().strip()
+    if len(secret) < SECRET_BYTES or not secret.isascii():
+        raise ValueError(
+            f"{path} does not hold a secret of at least {SECRET_BYTES} ASCII characters: delete it"
             " (which ends every session) to get a new one."
         )
-    return path.read_text(encoding="ascii").strip()
+    return secret.decode("ascii")
 
 
 def _create(path: Path) -> None:

@@ -46,11 +46,11 @@ class Proxy:
         """Every connection that there is ends, as in a restart."""
         sockets, self._sockets = self._sockets, []
         for each in sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            _end(each)
 
     def stop(self) -> None:
         """Nobody listens any more."""
+        _end(self._listener)  # wakes the thread that waits for it
         self._listener.close()
         self.hang_up()
 
@@ -82,13 +82,18 @@ class Proxy:
                     self.turns += 1
                 state["spoke"] = name
                 sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        _end(source)
+        _end(sink)
+        source.close()  # each is the source of one thread
 
     def close(self) -> None:
         self._flowing.set()
         self.stop()
+
+
+def _end(each: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

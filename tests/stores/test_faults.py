@@ -58,7 +58,7 @@ OPERATIONS = {
     "end_session": lambda store, session: store.end_session(
         session.sid, now=NOW, refuse_until=UNTIL
     ),
-    "end_sessions": lambda store, session: store.end_sessions("u", now=NOW, expires_at=UNTIL),
+    "end_sessions": lambda store, session: store.end_sessions(new(), now=NOW, expires_at=UNTIL),
     "find_session": lambda store, session: store.find_session(session.sid, now=NOW),
     "list_sessions": lambda store, session: store.list_sessions("u", now=NOW),
     "touch": lambda store, session: store.touch(session.sid, now=NOW),

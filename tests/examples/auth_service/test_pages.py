@@ -34,7 +34,9 @@ def value(client: FlaskClient, name: str) -> str:
 def logout_form(client: FlaskClient) -> dict[str, list[str]]:
     """The fields of the form on the start page that logs out."""
     fields: dict[str, list[str]] = {}
-    for name, field in re.findall(r'type="hidden" name="(.*?)" value="(.*?)"', client.get("/").text):
+    for name, field in re.findall(
+        r'type="hidden" name="(.*?)" value="(.*?)"', client.get("/").text
+    ):
         fields.setdefault(name, []).append(field)
     assert fields
     return fields
