@@ -26,9 +26,19 @@ from .encoded_tokens import (
     get_jti,
     get_unverified_jwt_headers,
 )
+from .endpoints import token_blueprint
 from .jose.jwk import Key
 from .jwt_manager import JWTManager
-from .sessions import create_token_pair
+from .sessions import (
+    SessionInfo,
+    create_token_pair,
+    end_session,
+    end_sessions,
+    list_sessions,
+    logout,
+    revoke_token,
+    rotate_refresh_token,
+)
 from .tokens.keyring import KeyRing
 from .tokens.token import TokenPair
 from .view_decorators import jwt_required, verify_jwt_in_request
@@ -39,12 +49,15 @@ __all__ = [
     "JWTManager",
     "Key",
     "KeyRing",
+    "SessionInfo",
     "TokenPair",
     "create_access_token",
     "create_refresh_token",
     "create_token_pair",
     "current_user",
     "decode_token",
+    "end_session",
+    "end_sessions",
     "get_csrf_token",
     "get_current_user",
     "get_jti",
@@ -54,8 +67,13 @@ __all__ = [
     "get_jwt_request_location",
     "get_unverified_jwt_headers",
     "jwt_required",
+    "list_sessions",
+    "logout",
+    "revoke_token",
+    "rotate_refresh_token",
     "set_access_cookies",
     "set_refresh_cookies",
+    "token_blueprint",
     "unset_access_cookies",
     "unset_jwt_cookies",
     "unset_refresh_cookies",

@@ -17,7 +17,7 @@ from .cookies import set_access_cookies, set_refresh_cookies
 from .csrf import refuse_cross_site
 from .current_token import get_jwt_identity
 from .error_handlers import bind
-from .exceptions import CSRFError
+from .exceptions import CSRFError, NoAuthorizationError
 from .sessions import (
     create_token_pair,
     end_session,
@@ -46,7 +46,8 @@ def token_blueprint(
     ``POST /auth/tokens``         log in: 201 with both tokens, 401 where ``authenticate``
                                   returns None
     ``PATCH /auth/tokens``        refresh, with the refresh token: 201 with both new tokens
-    ``DELETE /auth/tokens``       log out, with either token, also an expired one: 204
+    ``DELETE /auth/tokens``       log out, with either token, also an expired one: 204;
+                                  401 where there is no token of ours
     ``GET /auth/sessions``        one's sessions; ``current`` marks the one that asks
     ``DELETE /auth/sessions``     log out everywhere, ``?others=true``: everywhere else: 204
     ``DELETE /auth/sessions/ID``  end one of one's own sessions: 204, or 404
@@ -84,7 +85,9 @@ def token_blueprint(
 
     @blueprint.delete("/tokens")
     def log_out() -> Response:
-        logout()
+        if not logout():
+            # Nothing was ended: a client that believes it would leave its session open.
+            raise bind(NoAuthorizationError("There is no token to log out"), current_state())
         return make_response("", 204)
 
     @blueprint.get("/sessions")

@@ -154,6 +154,8 @@ def _seconds(delta: Any, moment: float) -> float | None:
     if delta is None:
         return None
     seconds = lifetime_seconds(delta, moment)
+    if seconds == 0:
+        raise ValueError("refresh_expires_delta is zero: give a lifetime above zero")
     return NEVER if seconds is None else seconds
 
 
@@ -177,6 +179,21 @@ class _Mint:
         self.wire_identity = wire_identity
         if wire_identity is None:
             self.wire_identity = make_wire_identity(state, identity)
+        self._check_lifetime()
+
+    def _check_lifetime(self) -> None:
+        """A session's access token may not outlive the entry that refuses it once it has ended."""
+        settings, prefix = self.state.settings, self.state.prefix
+        if settings.session_store is None or self.access_expires_delta is None:
+            return
+        moment = now()
+        most = lifetime_seconds(settings.access_expires, moment)
+        wanted = lifetime_seconds(self.access_expires_delta, moment)
+        if most is not None and (wanted is None or wanted > most):
+            raise ValueError(
+                f"access_expires_delta is longer than {prefix}ACCESS_TOKEN_EXPIRES: sessions that "
+                "end are remembered for no longer than that"
+            )
 
     def subject(self) -> str:
         """The subject under which the store keeps the session."""
@@ -196,11 +213,7 @@ class _Mint:
 
     def refuse_until(self, moment: float) -> float:
         """When the last access token that lives now has expired by itself."""
-        seconds = lifetime_seconds(self.state.settings.access_expires, moment)
-        if self.access_expires_delta is not None:
-            own = lifetime_seconds(self.access_expires_delta, moment)
-            seconds = None if own is None or seconds is None else max(own, seconds)
-        return NEVER if seconds is None else moment + seconds + self.state.settings.leeway + 1
+        return _refuse_until(self.state, moment)
 
     def pair(self, session: Session, *, fresh: Fresh) -> TokenPair:
         """Both tokens of a session as its row says; the refresh token is the same each time."""
@@ -303,10 +316,9 @@ def rotate(
     if current is None or not current.payload:
         raise bind(NoAuthorizationError("Missing refresh token"), state)
     claims, header = current.payload, current.header
-    user = current.user["loaded_user"] if current.user else None
     mint = _Mint(
         state,
-        user if user is not None else current.identity,
+        current.identity,
         additional_claims,
         additional_headers,
         access_expires_delta,
@@ -485,9 +497,10 @@ def list_sessions(subject: Any) -> list[SessionInfo]:
 
 
 def revoke_token(token_or_jti: str) -> None:
-    """Refuse one token from now on; a refresh token's whole session.
+    """Refuse one token from now on, and if it belongs to a session, the whole session.
 
-    :param token_or_jti: a token of ours, which may have expired, or the ``jti`` of one.
+    :param token_or_jti: a token of ours, which may have expired; or the ``jti`` of an access token
+        (of a refresh token give the token: its ``jti`` alone does not tell its session).
     :raises SignetError: if it is a token, and not one of ours.
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
@@ -524,13 +537,16 @@ def logout() -> bool:
         except NoAuthorizationError:
             continue
         except SignetError as error:
-            if error.proved == "nothing" and error.error_code != "csrf_failed":
+            if error.proved == "nothing" and error.error_code not in _CLIENT_ERRORS:
                 continue  # not one of ours: there is nothing to end
             raise bind(error, state) from None
         _revoke(state, claims)
         found = True
     _forget_cookies(state)
     return found
+
+
+_CLIENT_ERRORS = ("csrf_failed", "invalid_request")
 
 
 def _revoke(state: AppState, claims: Claims) -> None:
@@ -559,8 +575,9 @@ def _end(state: AppState, store: SessionStore, claims: Claims, refuse_until: flo
     return ended is not None
 
 
-def _refuse_until(state: AppState) -> float:
-    moment = now()
+def _refuse_until(state: AppState, moment: float | None = None) -> float:
+    """When the last access token of a session that ends now has expired by itself."""
+    moment = now() if moment is None else moment
     seconds = lifetime_seconds(state.settings.access_expires, moment)
     return NEVER if seconds is None else moment + seconds + state.settings.leeway + 1
 

@@ -63,6 +63,8 @@ T = TypeVar("T")
 
 NOT_SET_UP: Final = "The session store is not set up: run `flask jwt store upgrade`"
 
+DAMAGED: Final = "The session store's file is damaged"
+
 _ATTEMPTS: Final = 5
 
 
@@ -266,7 +268,11 @@ class SqlStore:
     def _unavailable(self, error: DBAPIError) -> StoreUnavailableError:
         if self._kind.is_missing_table(error):
             return StoreUnavailableError(NOT_SET_UP)
-        return StoreUnavailableError()
+        return (
+            StoreUnavailableError(DAMAGED)
+            if self._kind.is_damaged(error)
+            else (StoreUnavailableError())
+        )
 
     @contextlib.contextmanager
     def _transaction(self, connection: Connection) -> Iterator[None]:
@@ -644,21 +650,27 @@ class SqlFollower:
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """See :meth:`.Follower.sync`."""
-        kind = self._store._kind
-        kind.deadline.at = time.monotonic() + self._store.timeout
+        self._store._kind.deadline.at = end = time.monotonic() + self._store.timeout
+        was_connected = self._connection is not None
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-            rows = self._connection.execute(_CHANGES, {"after": self._read, "at_most": limit}).all()
-        except (DBAPIError, PoolTimeoutError) as error:
+            rows = self._changes(limit)
+        except DBAPIError as error:
             self._give_up()
-            if isinstance(error, DBAPIError):
-                raise self._store._unavailable(error) from error
+            # A line that broke while nobody spoke, in a restart say, is worth another try.
+            if was_connected and error.connection_invalidated and _has_time(self._store, end):
+                return self.sync(limit=limit)
+            raise self._store._unavailable(error) from error
+        except PoolTimeoutError as error:
             raise StoreUnavailableError from error
         if not rows:
             self._give_up()
             raise StoreUnavailableError(NOT_SET_UP)
         return self._learn(rows, limit)
+
+    def _changes(self, limit: int) -> Sequence[Any]:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection.execute(_CHANGES, {"after": self._read, "at_most": limit}).all()
 
     def _learn(self, rows: Sequence[Row[Any]], limit: int) -> Synced:
         epoch, last_number = rows[0].epoch, rows[0].last_number
@@ -695,6 +707,11 @@ class SqlFollower:
     def close(self) -> None:
         """See :meth:`.Follower.close`."""
         self._give_up()
+
+
+def _has_time(store: SqlStore, end: float) -> bool:
+    """Whether half of an operation's time is left: what failed did not hang."""
+    return end - time.monotonic() > store.timeout / 2
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────
@@ -819,6 +836,13 @@ def _version_findings(version: int | None) -> list[Finding]:
 
 
 def _set_up_finding(error: StoreUnavailableError) -> Finding:
+    if str(error) == DAMAGED:
+        return Finding(
+            "error",
+            "corrupt",
+            f"the SQLite file is damaged: {error.__cause__}",
+            "restore it from a backup, or remove it and log everybody out",
+        )
     if str(error) != NOT_SET_UP:
         raise error
     return Finding(

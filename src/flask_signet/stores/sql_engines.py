@@ -111,6 +111,10 @@ class EngineKind:
         """Whether the tables are not there."""
         return False
 
+    def is_damaged(self, error: DBAPIError) -> bool:
+        """Whether the file is no database, or a broken one."""
+        return False
+
     def findings(self, connection: Connection) -> list[Finding]:
         """What is wrong with the server's set-up."""
         return []
@@ -167,6 +171,9 @@ class SQLite(EngineKind):
 
     def is_missing_table(self, error: DBAPIError) -> bool:
         return "no such table" in str(_code(error))
+
+    def is_damaged(self, error: DBAPIError) -> bool:
+        return any(words in str(_code(error)) for words in ("malformed", "not a database"))
 
     def findings(self, connection: Connection) -> list[Finding]:
         found = []

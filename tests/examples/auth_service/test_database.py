@@ -47,7 +47,7 @@ def test_sqlite_waits_2_seconds_for_a_lock(app: Flask) -> None:
     assert engine.pool.timeout() == 2
 
 
-class NotConnected(Exception):
+class NotConnectedError(Exception):
     """Nothing was connected to: the arguments are what the test wants."""
 
 
@@ -59,9 +59,9 @@ def connect_arguments(url: str) -> dict[str, Any]:
     @event.listens_for(database.engine, "do_connect")
     def look(dialect: Any, record: Any, args: Any, params: dict[str, Any]) -> None:
         seen.update(params)
-        raise NotConnected
+        raise NotConnectedError
 
-    with pytest.raises(NotConnected):
+    with pytest.raises(NotConnectedError):
         database.engine.connect()
     return seen
 
