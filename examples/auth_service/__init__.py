@@ -57,7 +57,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     headers.init_app(app)
     if app.config["AUTH_SERVICE_HTTPS"]:
-        app.wsgi_app = behind_https(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own idiom
+        app.wsgi_app = behind_https(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own idiom
     return app
 
 

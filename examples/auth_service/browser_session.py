@@ -80,7 +80,7 @@ def _presented_tokens() -> list[dict[str, Any]]:
 
 def _check_csrf_value(jwt_payload: Mapping[str, Any]) -> None:
     field = current_app.config["JWT_REFRESH_CSRF_FIELD_NAME"]
-    expected = jwt_payload["csrf"].encode()
+    expected = jwt_payload.get("csrf", "").encode()
     if not any(compare_digest(value.encode(), expected) for value in request.form.getlist(field)):
         raise CSRFError("Missing CSRF token")
 

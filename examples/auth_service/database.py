@@ -16,22 +16,27 @@ from sqlalchemy.types import TypeDecorator
 #: Seconds that a request waits for a connection, for a lock, and for an answer.
 TIMEOUT = 2
 
-#: What each kind of server's driver calls it.
-_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "sqlite": {"timeout": TIMEOUT},
-    "postgresql": {
-        "connect_timeout": TIMEOUT,
-        "options": f"-c statement_timeout={TIMEOUT}000 -c lock_timeout={TIMEOUT}000",
-    },
-    "mysql": {
-        "connect_timeout": TIMEOUT,
-        "read_timeout": TIMEOUT,
-        "write_timeout": TIMEOUT,
-        # Sooner than the driver hangs up, which would leave open what became of the statement.
-        "init_command": f"SET SESSION innodb_lock_wait_timeout = {TIMEOUT // 2}",
-    },
+_MILLISECONDS = 1000 * TIMEOUT
+_LIBPQ = {
+    "connect_timeout": TIMEOUT,
+    "tcp_user_timeout": _MILLISECONDS,
+    "options": f"-c statement_timeout={_MILLISECONDS} -c lock_timeout={_MILLISECONDS}",
 }
-_CONNECT_ARGUMENTS["mariadb"] = _CONNECT_ARGUMENTS["mysql"]
+_MYSQL = {
+    "connect_timeout": TIMEOUT,
+    "read_timeout": TIMEOUT,
+    "write_timeout": TIMEOUT,
+    # Sooner than the driver hangs up, which would leave open what became of the statement.
+    "init_command": f"SET SESSION innodb_lock_wait_timeout = {TIMEOUT // 2}",
+}
+#: How each driver is told.
+_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "pysqlite": {"timeout": TIMEOUT},
+    "psycopg": _LIBPQ,
+    "psycopg2": _LIBPQ,
+    "pymysql": _MYSQL,
+    "mysqldb": _MYSQL,
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -108,7 +113,7 @@ class Database:
 
 
 def _make_engine(url: URL) -> Engine:
-    arguments = _CONNECT_ARGUMENTS.get(url.get_backend_name(), {})
+    arguments = _CONNECT_ARGUMENTS.get(url.get_driver_name(), {})
     return create_engine(
         url,
         poolclass=QueuePool,  # the default, but for SQLite in memory

@@ -21,7 +21,7 @@ def add_security_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not no-referrer: it would make a form's Origin "null", which pages.py compares.
+    # Not no-referrer: it would make a form's Origin "null", which is compared with ours.
     headers.setdefault("Referrer-Policy", "same-origin")
     if current_app.config["AUTH_SERVICE_HTTPS"]:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

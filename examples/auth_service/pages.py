@@ -66,7 +66,7 @@ def home() -> str:
     """The page that needs a login."""
     # The form that logs out may be sent when only one of the two tokens is left.
     csrf_cookie = current_app.config["JWT_REFRESH_CSRF_COOKIE_NAME"]
-    csrf_values = [request.cookies.get(csrf_cookie, ""), get_jwt()["csrf"]]
+    csrf_values = [request.cookies.get(csrf_cookie, ""), get_jwt().get("csrf", "")]
     return render_template("home.html", user=current_user, csrf_values=csrf_values)
 
 

@@ -70,6 +70,7 @@ def test_postgresql_waits_2_seconds() -> None:
     """Connecting, a lock and a statement end after 2 s each."""
     arguments = connect_arguments("postgresql+psycopg://localhost/users")
     assert arguments["connect_timeout"] == 2
+    assert arguments["tcp_user_timeout"] == 2000
     assert arguments["options"] == "-c statement_timeout=2000 -c lock_timeout=2000"
 
 

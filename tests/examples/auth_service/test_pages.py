@@ -359,6 +359,14 @@ def test_one_can_log_out_with_a_revoked_token(app: Flask, browser: FlaskClient, 
     assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
 
 
+def test_without_csrf_protection_one_can_log_out(make_app: MakeApp) -> None:
+    """An application that relies on the cross-site check alone has the same page."""
+    client = make_app(JWT_COOKIE_CSRF_PROTECT=False).test_client()
+    client.post("/register", data=FORM)
+    assert sent_to_login(client.post("/logout", data=logout_form(client)), back_to=None)
+    assert client.get_cookie(ACCESS) is client.get_cookie(REFRESH) is None
+
+
 @pytest.mark.parametrize("cookie", ["", "a.b.c"])
 def test_whoever_is_logged_out_can_log_out(client: FlaskClient, cookie: str) -> None:
     """Without a token of ours there is nothing to revoke, and nothing to prove."""

@@ -54,7 +54,7 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     "content", [b"", b"\n", b"x" * 31, b"x" * 31 + b" \n", b"\xff" * 32, "é".encode() * 32]
 )
 def test_what_is_no_secret_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A file with fewer than 32 characters of ASCII stops the start; the message says what to do."""
+    """A file with fewer than 32 ASCII characters stops the start; the message says what to do."""
     path = tmp_path / "secret_key"
     path.touch(0o600)
     path.write_bytes(content)
@@ -98,6 +98,15 @@ def test_a_weak_key_is_refused(make_app: MakeApp) -> None:
     """A short JWT_SECRET_KEY in the mapping signs nothing either."""
     with pytest.raises(ConfigurationError, match="JWT_SECRET_KEY"):
         log_in(make_app(JWT_SECRET_KEY="short").test_client())
+
+
+def test_a_loose_database_is_left_alone(make_app: MakeApp, tmp_path: Path) -> None:
+    """A database that was there keeps its mode, which is the operator's choice."""
+    path = tmp_path / "users.sqlite3"
+    path.touch()
+    path.chmod(0o640)
+    make_app(AUTH_SERVICE_DATABASE=f"sqlite:///{path}")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_the_database_is_its_owner_s(make_app: MakeApp, tmp_path: Path) -> None:

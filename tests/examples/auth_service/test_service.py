@@ -156,6 +156,19 @@ def test_a_bad_host_is_said_clearly(tmp_path: Path, host: str) -> None:
     assert re.fullmatch(rf"Can't listen on {host} port 0: [\w ,]+\.\n", result.stderr)
 
 
+@pytest.mark.parametrize("secret", ["", "short", "change-me-change-me-change-me-change-me"])
+def test_a_bad_secret_is_said_clearly(tmp_path: Path, secret: str) -> None:
+    """A secret that anybody could guess stops the start in one line, without the secret in it."""
+    file = tmp_path / "secret_key"
+    file.touch(0o600)
+    file.write_text(secret)
+    result = run(tmp_path, "--port", "0")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Can't start: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert not secret or secret not in result.stderr
+
+
 @pytest.mark.parametrize(
     "setting",
     [
