@@ -1,0 +1,127 @@
+"""The ready-made endpoints with cookies; those with JSON are in the scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask, jsonify
+from flask.testing import FlaskClient
+
+from flask_signet import JWTManager, get_jwt_identity, jwt_required, token_blueprint
+
+SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
+
+
+def application(authenticate: Any = lambda form: form.get("user"), **options: Any) -> Flask:
+    app = Flask("endpoints")
+    app.config.update(
+        JWT_SECRET_KEY=SECRET, JWT_SESSION_STORE="memory://", JWT_TOKEN_LOCATION=["cookies"]
+    )
+    app.config.update(options)
+    JWTManager(app)
+    app.register_blueprint(token_blueprint(authenticate, cookies=True))
+
+    @app.get("/me")
+    @jwt_required()
+    def me() -> Any:
+        return jsonify(get_jwt_identity())
+
+    return app
+
+
+def csrf(client: FlaskClient, kind: str = "access") -> dict[str, str]:
+    """The header that a page's script sends: the value of the cookie that it can read."""
+    cookie = client.get_cookie(f"csrf_{kind}_token")
+    assert cookie is not None
+    return {"X-CSRF-TOKEN": cookie.value}
+
+
+def test_a_browser_logs_in_refreshes_and_logs_out() -> None:
+    """With cookies the whole of a session needs no token in any body."""
+    client = application().test_client()
+    login = client.post("/auth/tokens", data={"user": "ada"})
+    assert login.status_code == 201
+    assert set(login.json or {}) == {"sid"}
+    assert client.get("/me").json == "ada"
+
+    before = client.get_cookie("refresh_token_cookie")
+    assert client.patch("/auth/tokens", headers=csrf(client, "refresh")).status_code == 201
+    assert client.get_cookie("refresh_token_cookie") != before
+    assert client.get("/me").json == "ada"
+
+    assert client.delete("/auth/tokens", headers=csrf(client)).status_code == 204
+    assert client.get_cookie("access_token_cookie") is None
+    assert client.get_cookie("refresh_token_cookie") is None
+    assert client.get("/me").status_code == 401
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_a_cookie_alone_changes_nothing(method: str) -> None:
+    """Without the CSRF value a refresh and a log-out are refused, and the session goes on."""
+    client = application().test_client()
+    client.post("/auth/tokens", data={"user": "ada"})
+    answer = client.open("/auth/tokens", method=method.upper())
+    assert answer.status_code == 401
+    assert answer.json == {"msg": "Missing CSRF token"}
+    assert client.get("/me").json == "ada"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+)
+def test_a_login_from_another_site_is_refused(headers: dict[str, str]) -> None:
+    """A page elsewhere can't log its visitor in as somebody else (login CSRF)."""
+    client = application().test_client()
+    answer = client.post("/auth/tokens", data={"user": "mallory"}, headers=headers)
+    assert answer.status_code == 401
+    assert client.get_cookie("access_token_cookie") is None
+
+
+def test_reuse_clears_the_cookies() -> None:
+    """A replayed refresh cookie ends the session and leaves the browser without one."""
+    app = application(JWT_REFRESH_REUSE_GRACE=0)
+    owner, thief = app.test_client(), app.test_client()
+    owner.post("/auth/tokens", data={"user": "ada"})
+    for name in ("refresh_token_cookie", "csrf_refresh_token"):
+        stolen = owner.get_cookie(name)
+        assert stolen is not None
+        thief.set_cookie(name, stolen.value)
+    assert owner.patch("/auth/tokens", headers=csrf(owner, "refresh")).status_code == 201
+    assert thief.patch("/auth/tokens", headers=csrf(thief, "refresh")).status_code == 401
+    assert thief.get_cookie("refresh_token_cookie") is None
+    assert owner.get("/me").status_code == 401
+
+
+def test_authenticate_may_be_async() -> None:
+    """An `async def authenticate` is awaited."""
+
+    async def authenticate(form: Any) -> Any:
+        return form.get("user")
+
+    assert (
+        application(authenticate).test_client().post("/auth/tokens", data={"user": "a"}).status_code
+        == 201
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"[]", "application/json"), (b"{", "application/json"), (b"\xff", "text/plain"), (b"", "")],
+)
+def test_an_odd_login_is_a_wrong_one(body: bytes, content_type: str) -> None:
+    """What is no JSON object and no form has no user in it."""
+    client = application().test_client()
+    answer = client.post("/auth/tokens", data=body, content_type=content_type)
+    assert answer.status_code == 401
+
+
+def test_without_a_store_the_option_is_named() -> None:
+    """A refresh in an application without a store is the operator's error."""
+    app = application(JWT_SESSION_STORE=None)
+    app.testing = True
+    client = app.test_client()
+    client.post("/auth/tokens", data={"user": "ada"})
+    with pytest.raises(RuntimeError, match="JWT_SESSION_STORE is not set"):
+        client.patch("/auth/tokens", headers=csrf(client, "refresh"))
