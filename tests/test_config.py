@@ -1,5 +1,6 @@
 """The options: their defaults, what each takes, and what an application hears of a wrong one."""
 
+import copy
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from tests.applications import application, bare_application, part
 from tests.jose import keys
 
 IN_A_YEAR = timedelta(days=365)
+OLD = keys.private("HS256", 1).hex()
 
 
 def current(app: Flask) -> Settings:
@@ -116,7 +118,7 @@ TABLE: dict[str, dict[str, Any]] = {
     ),
     "SECRET_KEY_FALLBACKS": option(
         *((), ()),
-        ((None, ()), (["a", b"b"], ("a", b"b")), (("a",), ("a",)), ([], ())),
+        ((None, ()), ([OLD, OLD.encode()], (OLD, OLD.encode())), ((OLD,), (OLD,)), ([], ())),
         ("a", b"a", 5, {"a"}, {"kty": "oct"}),
         "None or a list of secrets that were in use before",
     ),
@@ -462,6 +464,9 @@ def test_a_written_option_wins_over_the_profile() -> None:
 
 # ── options that are changed while the application runs ──────────────────────────────────
 
+JWKS = {"keys": [keys.key("HS256").to_private_jwk()]}
+JWK_B = {**keys.key("HS256").to_private_jwk(), "kid": "b"}
+
 
 @pytest.mark.parametrize(("name", "case"), cases("good"))
 def test_a_change_is_followed(name: str, case: tuple[Any, Any]) -> None:
@@ -491,16 +496,20 @@ def test_settings_are_made_once() -> None:
         ("DECODE_ISSUER", {"us"}, lambda v: v.add("them"), frozenset({"us", "them"})),
         ("DECODE_AUDIENCE", ["us"], lambda v: v.append("them"), frozenset({"us", "them"})),
         ("ENCODE_AUDIENCE", ["us"], lambda v: v.append("them"), ["us", "them"]),
-        ("SECRET_KEY_FALLBACKS", ["a"], lambda v: v.clear(), ()),
+        ("SECRET_KEY_FALLBACKS", [OLD], lambda v: v.clear(), ()),
+        ("SECRET_KEY", keys.key("HS256").to_private_jwk(), lambda v: v.update(kid="b"), JWK_B),
+        ("SECRET_KEY", JWKS, lambda v: v["keys"][0].update(kid="b"), {"keys": [JWK_B]}),
     ],
 )
-def test_a_change_within_a_list_is_followed(
+def test_a_change_within_a_value_is_followed(
     name: str, value: Any, change: Callable[[Any], None], meant: Any
 ) -> None:
-    """A list or set that is changed in its place counts as changed, too."""
+    """A list, set or dict that is changed in its place, at any depth, counts as changed, too."""
+    value = copy.deepcopy(value)
     app = application(**{name: value})
-    current(app)
+    before = getattr(current(app), ATTRIBUTES[name])
     change(value)
+    assert before != meant  # what was checked is a copy: no one changes it unchecked
     assert getattr(current(app), ATTRIBUTES[name]) == meant
 
 

@@ -261,6 +261,8 @@ def test_form_that_is_cut_off(content_type: str) -> None:
         ("unsafe", {"POST", "PUT", "PATCH", "DELETE", "REPORT"}),
         (["GET"], {"GET"}),
         (("PUT",), {"PUT"}),
+        (["post", "Put", "report"], {"POST", "PUT", "REPORT"}),
+        ({"delete"}, {"DELETE"}),
         ([], set()),
     ],
 )

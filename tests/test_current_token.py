@@ -500,6 +500,36 @@ def test_named_manager_has_a_token_of_its_own() -> None:
         assert partner.get_jwt_identity() == 7
 
 
+def test_token_stays_in_its_application() -> None:
+    """With another application's context pushed within a request, there is no token in it."""
+    app, other = user_app(), user_app(JWT_SECRET_KEY=OTHER_SECRET)
+    with app.test_request_context(headers=bearer(mint())):
+        verify_jwt_in_request()
+        with other.app_context():
+            for getter in GETTERS.values():
+                with pytest.raises(RuntimeError, match=NOT_VERIFIED):
+                    getter()
+            assert flask_signet.get_jwt_request_location() is None
+            assert not G_NAMES & set(g)
+            with pytest.raises(flask_signet.exceptions.InvalidSignatureError):
+                verify_jwt_in_request()  # the other application has another secret
+        assert flask_signet.get_jwt_identity() == "alice"
+        assert flask_signet.get_current_user() == {"name": "alice"}
+
+
+def test_named_managers_token_stays_in_its_application() -> None:
+    """The same manager in two applications keeps their tokens apart, too."""
+    options = {"PARTNER_JWT_SECRET_KEY": OTHER_SECRET}
+    app, other = application(**options), application(**options)
+    partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
+    partner.init_app(other)
+    with app.test_request_context(headers=bearer(mint(secret=OTHER_SECRET))):
+        partner.verify_jwt_in_request()
+        with other.app_context(), pytest.raises(RuntimeError, match=NOT_VERIFIED):
+            partner.get_jwt_identity()
+        assert partner.get_jwt_identity() == "alice"
+
+
 def test_named_managers_token_stays_in_its_request() -> None:
     """With an application context kept open a named manager's identity does not leak either."""
     app = application(PARTNER_JWT_SECRET_KEY=OTHER_SECRET)

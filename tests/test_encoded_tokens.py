@@ -1,5 +1,6 @@
 """Tokens as texts: what create_*_token puts into one, and what decode_token takes."""
 
+import enum
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -268,6 +269,25 @@ def test_lifetimes_in_the_strict_profile() -> None:
 ID = uuid.UUID(int=2**127 + 5)
 
 
+class Tenant(enum.StrEnum):
+    NORTH = "north"
+
+
+class OldTenant(str, enum.Enum):  # noqa: UP042 - many applications have it like this
+    NORTH = "north"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+class Name(str):  # noqa: FURB189 - a text of its own class, as template libraries have it
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "<Name>"
+
+
 @pytest.mark.parametrize(
     ("options", "identity", "wire", "back"),
     [
@@ -288,6 +308,8 @@ ID = uuid.UUID(int=2**127 + 5)
         ({"IDENTITY_TYPE": int, "PROFILE": "strict"}, 7, "7", 7),
         ({"IDENTITY_CLAIM": "user"}, {"id": 7}, {"id": 7}, {"id": 7}),
         ({"IDENTITY_CLAIM": "user", "IDENTITY_TYPE": int}, 7, "7", 7),
+        ({"IDENTITY_TYPE": Tenant}, Tenant.NORTH, "north", Tenant.NORTH),
+        ({"IDENTITY_TYPE": Tenant, "PROFILE": "strict"}, Tenant.NORTH, "north", Tenant.NORTH),
     ],
 )
 def test_an_identity_comes_back(
@@ -300,6 +322,27 @@ def test_an_identity_comes_back(
         assert (found, type(found)) == (wire, type(wire))
         again = identity_of(token)
         assert (again, type(again)) == (back, type(back))
+
+
+@pytest.mark.parametrize(
+    ("identity", "wire"),
+    [
+        *((ID, str(ID)), (Tenant.NORTH, "north"), (OldTenant.NORTH, "north")),
+        *((Number.ONE, 1), (Name("alice"), "alice"), (Number.ONE.value, 1)),
+    ],
+    ids=repr,
+)
+def test_an_identity_that_is_nearly_a_text(identity: Any, wire: Any) -> None:
+    """A UUID, or a member of an enum of texts or ints, is a text or an int in the token."""
+    with running():
+        for create in (create_access_token, create_refresh_token):
+            found = part(create(identity), 1)["sub"]
+            assert (found, type(found)) == (wire, type(wire))
+        again = identity_of(create_access_token(identity))
+        assert (again, type(again)) == (wire, type(wire))
+    if isinstance(wire, str):
+        with running(PROFILE="strict"):
+            assert decode_token(create_access_token(identity))["sub"] == wire
 
 
 NO_IDENTITY = [{"id": 1}, ["alice"], 1.5, True, False, None, ("alice",)]
@@ -402,6 +445,33 @@ def test_a_loaders_dictionaries_are_not_changed() -> None:
             create_refresh_token("alice", additional_claims=given, additional_headers=more)
     assert (loaded, given) == ({"roles": ["admin"]}, {"group": {"id": 1}})
     assert (headers, more) == ({"x": "y"}, {"z": "w"})
+
+
+def test_a_loader_that_returns_none_adds_nothing() -> None:
+    """A loader of claims or headers may return None, plain or async: it has nothing to add."""
+
+    async def later(identity: Any) -> None:
+        assert identity == "alice"
+
+    for loader in (lambda identity: None, later):
+        manager = JWTManager()
+        manager.additional_claims_loader(loader)
+        manager.additional_headers_loader(loader)
+        with running(manager):
+            token = create_access_token("alice", additional_claims={"a": 1})
+        assert part(token, 0) == {"alg": "HS256", "typ": "JWT"}
+        names = {"fresh", "iat", "jti", "type", "sub", "nbf", "csrf", "exp", "a"}
+        assert set(part(token, 1)) == names
+
+
+@pytest.mark.parametrize("returned", ["text", ["a"], 5, False, [("a", 1)]], ids=repr)
+@pytest.mark.parametrize("loader", ["additional_claims", "additional_headers"])
+def test_a_loader_that_returns_no_dictionary(loader: str, returned: Any) -> None:
+    """What is no dictionary is told by the name of its loader."""
+    manager = JWTManager()
+    getattr(manager, f"{loader}_loader")(lambda identity: returned)
+    with running(manager), pytest.raises(TypeError, match=f"^the {loader}_loader returns a dict"):
+        create_access_token("alice")
 
 
 def test_the_loaders_see_the_identity_as_it_was_given() -> None:

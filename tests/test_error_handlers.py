@@ -328,6 +328,14 @@ def test_status_is_an_option_of_its_own() -> None:
     assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, INVALID)
 
 
+@pytest.mark.parametrize("refusal", ["malformed header", "malformed query"])
+def test_status_of_a_malformed_request(refusal: str) -> None:
+    """JWT_RFC6750_STATUS alone makes it the 400 of RFC 6750 section 3.1; a 422 without."""
+    for option, status in ((False, 422), (True, 400)):
+        response = REFUSALS[refusal].send(refusing_app(JWT_RFC6750_STATUS=option))
+        assert response.status_code == status
+
+
 def test_head_request() -> None:
     """A HEAD request gets the status and the headers, and no body."""
     app = refusing_app()

@@ -250,11 +250,11 @@ import flask_signet.exceptions as ours
 {after}
 for name, arguments in {table!r}.items():
     error = getattr(ours, name)(*arguments)
+    error.code, error.description = 418, "changed"
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error), name
     assert str(again) == str(error) and again.args == error.args, name
-    assert again.code == error.code, name
-    assert vars(again).keys() >= {{"code", "description"}}, name
+    assert (again.code, again.description) == (418, "changed"), name
     with_pyjwt = ["jwt" in cls.__module__.split(".") for cls in type(error).__mro__]
     print(name, any(with_pyjwt))
 """

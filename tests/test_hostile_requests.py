@@ -147,6 +147,9 @@ GOOD: Final = {
     "fresh": mint(fresh=True),
     "refresh": mint("refresh"),
     "RS256": rs256({"alg": "RS256", "typ": "at+jwt"}, claims(fresh=True)),
+    "RS256, named": rs256(
+        {"alg": "RS256", "typ": "at+jwt", "kid": keys.key("RS256").kid}, claims(fresh=True)
+    ),
 }
 BAD: Final = {
     "expired": expired(),
@@ -502,7 +505,7 @@ def test_key_that_does_not_fit_the_token(loaded: str, token: str) -> None:
     [
         ("list of secrets", "access"),
         ("list of keys of two algorithms", "access"),
-        ("list of keys of two algorithms", "RS256"),
+        ("list of keys of two algorithms", "RS256, named"),
         ("JWKS of two algorithms", "RS256"),
         ("JWK", "RS256"),
         ("PEM", "RS256"),
@@ -514,6 +517,15 @@ def test_key_that_fits_the_token(loaded: str, token: str) -> None:
     app = with_key(hostile_app("compatible", **MIXED), lambda _header: LOADED[loaded])
     environ = create_environ("/hostile/required", headers=bearer(GOOD[token]))
     assert ask(app, environ).status_code == 200
+
+
+def test_public_key_beside_secrets_is_asked_for_by_name() -> None:
+    """Where a loader returns secrets and public keys, `alg` does not choose a public one (A2)."""
+    app = with_key(
+        hostile_app("compatible", **MIXED), lambda _header: LOADED["list of keys of two algorithms"]
+    )
+    response = ask(app, create_environ("/hostile/required", headers=bearer(GOOD["RS256"])))
+    assert answer(response) == (422, "The specified alg value is not allowed")
 
 
 # ── what a refusal costs ─────────────────────────────────────────────────────────────────

@@ -157,26 +157,26 @@ def test_a_loader_may_come_after_init_app() -> None:
         assert decode_token(create_access_token("alice"))["late"] is True
 
 
-@pytest.mark.parametrize(
-    ("private", "name"),
-    [
-        ("_user_claims_callback", "additional_claims"),
-        ("_jwt_additional_header_callback", "additional_headers"),
-        ("_decode_key_callback", "decode_key"),
-        ("_encode_key_callback", "encode_key"),
-        ("_expired_token_callback", "expired_token"),
-        ("_invalid_token_callback", "invalid_token"),
-        ("_needs_fresh_token_callback", "needs_fresh_token"),
-        ("_revoked_token_callback", "revoked_token"),
-        ("_token_in_blocklist_callback", "token_in_blocklist"),
-        ("_token_verification_callback", "token_verification"),
-        ("_token_verification_failed_callback", "token_verification_failed"),
-        ("_unauthorized_callback", "unauthorized"),
-        ("_user_identity_callback", "user_identity"),
-        ("_user_lookup_callback", "user_lookup"),
-        ("_user_lookup_error_callback", "user_lookup_error"),
-    ],
-)
+PRIVATE_NAMES = [
+    ("_user_claims_callback", "additional_claims"),
+    ("_jwt_additional_header_callback", "additional_headers"),
+    ("_decode_key_callback", "decode_key"),
+    ("_encode_key_callback", "encode_key"),
+    ("_expired_token_callback", "expired_token"),
+    ("_invalid_token_callback", "invalid_token"),
+    ("_needs_fresh_token_callback", "needs_fresh_token"),
+    ("_revoked_token_callback", "revoked_token"),
+    ("_token_in_blocklist_callback", "token_in_blocklist"),
+    ("_token_verification_callback", "token_verification"),
+    ("_token_verification_failed_callback", "token_verification_failed"),
+    ("_unauthorized_callback", "unauthorized"),
+    ("_user_identity_callback", "user_identity"),
+    ("_user_lookup_callback", "user_lookup"),
+    ("_user_lookup_error_callback", "user_lookup_error"),
+]
+
+
+@pytest.mark.parametrize(("private", "name"), PRIVATE_NAMES)
 def test_flask_jwt_extendeds_private_names(private: str, name: str) -> None:
     """FJE's private attributes give the function that counts: the application's or a default."""
     manager = JWTManager()
@@ -184,6 +184,35 @@ def test_flask_jwt_extendeds_private_names(private: str, name: str) -> None:
     assert (default is None) if name == "user_lookup" else callable(default)
     getattr(manager, f"{name}_loader")(len)
     assert getattr(manager, private) is len
+
+
+def test_flask_jwt_extendeds_private_names_can_be_assigned() -> None:
+    """An application's test that assigns FJE's private attribute replaces the function."""
+    manager = JWTManager()
+    app = application(manager)
+    app.add_url_rule("/", view_func=jwt_required()(lambda: "in"))
+    with app.app_context():
+        headers = {"Authorization": f"Bearer {create_access_token('alice')}"}
+    for blocked, status in ((False, 200), (True, 401), (False, 200)):
+        callback = lambda header, payload, blocked=blocked: blocked  # noqa: E731 - to assign it
+        manager._token_in_blocklist_callback = callback
+        assert manager._token_in_blocklist_callback is callback
+        assert app.test_client().get("/", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("field", fields(Callbacks), ids=lambda field: field.name)
+def test_assigning_a_private_name_is_registering(field: Any) -> None:
+    """Each assigned private name is the loader of that name; None is the default again."""
+    private = {name: private for private, name in PRIVATE_NAMES}.get(field.name)
+    if private is None:
+        assert field.name == "user_state"  # FJE has no such loader
+        return
+    manager = JWTManager()
+    default = getattr(manager, private)
+    setattr(manager, private, len)
+    assert getattr(manager.callbacks, field.name) is len
+    setattr(manager, private, None)
+    assert getattr(manager, private) is default
 
 
 def test_other_attributes_are_missing() -> None:

@@ -64,6 +64,13 @@ def refusal(**options: Any) -> str:
     return str(caught.value)
 
 
+def start_refusal(**options: Any) -> str:
+    """The message with which init_app refuses these keys."""
+    with pytest.raises(ConfigurationError) as caught:
+        application(**options)
+    return str(caught.value)
+
+
 def jwk(key: Key, **changes: Any) -> dict[str, Any]:
     """A key as a JWK; a change to ``...`` leaves the member out."""
     members = {**key.to_private_jwk(), **changes}
@@ -157,24 +164,50 @@ def test_several_algorithms_of_one_secret() -> None:
     [
         (5, "JWT_SECRET_KEY: an HMAC secret is a non-empty text or some bytes"),
         (object(), "JWT_SECRET_KEY: an HMAC secret is a non-empty text or some bytes"),
-        ([SECRET, 5], "JWT_SECRET_KEY: an HMAC secret is a non-empty text or some bytes"),
-        ([SECRET, ""], "JWT_SECRET_KEY: an HMAC secret is a non-empty text or some bytes"),
+        ([5, ""], "JWT_SECRET_KEY: an HMAC secret is a non-empty text or some bytes"),
+        ([RSA_KEY, Key.generate("HS512")], "JWT_SECRET_KEY: it is a key for RS256;"),
         (RSA_KEY, "JWT_SECRET_KEY: it is a key for RS256; this application takes HS256"),
         (Key.generate("HS512"), "JWT_SECRET_KEY: it is a key for HS512;"),
-        (jwk(RSA_KEY), "JWT_SECRET_KEY: the JWK's alg is none of HS256"),
+        (jwk(RSA_KEY), "JWT_SECRET_KEY: the JWK's alg is not the algorithm given"),
+        ({"keys": [jwk(RSA_KEY)]}, "JWT_SECRET_KEY: "),
+        ({"keys": [{**OCT, "use": "enc"}]}, "JWT_SECRET_KEY: "),
         ({"kty": "oct"}, "JWT_SECRET_KEY: "),
-        ({"keys": []}, "JWT_SECRET_KEY: a JWKS has its keys in a list that is not empty"),
-        ({"keys": "k"}, "JWT_SECRET_KEY: a JWKS has its keys in a list that is not empty"),
+        ({"keys": []}, "JWT_SECRET_KEY: there is no key in it"),
+        ({"keys": "k"}, "JWT_SECRET_KEY: a JWKS has its keys in a list"),
         ({"keys": [5]}, "JWT_SECRET_KEY: "),
         ({"keys": [None]}, "JWT_SECRET_KEY: "),
         ({"keys": ["k"]}, "JWT_SECRET_KEY: "),
-        ([jwk(Key.generate("HS256", kid="a")), jwk(Key.generate("HS256", kid="a"))], "same kid"),
+        (
+            [jwk(Key.generate("HS256", kid="a")), jwk(Key.generate("HS256", kid="a"))],
+            "have the kid",
+        ),
     ],
     ids=lambda value: repr(value)[:30],
 )
 def test_a_secret_that_is_none(secret: Any, message: str) -> None:
-    """What is no secret is refused, with the option's name."""
-    assert message in refusal(SECRET_KEY=secret)
+    """What is no secret is refused by init_app, with the option's name."""
+    assert message in start_refusal(SECRET_KEY=secret)
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        *(RSA_KEY, RSA_KEY.public_key(), Key.generate("HS512"), jwk(RSA_KEY)),
+        *({**OCT, "use": "enc"}, {**OCT, "key_ops": ["encrypt"]}, {"kty": "unheard-of"}),
+        *(keys.public_pem(RSA), keys.public_pem(RSA).decode()),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_useless_member_is_passed_over(useless: Any, first: bool) -> None:
+    """In a list of keys, one that can't serve is passed over (RFC 7517 section 5)."""
+    both = [useless, SECRET] if first else [SECRET, useless]
+    token = new_token(SECRET_KEY=both)
+    assert takes(token, SECRET_KEY=SECRET)
+    assert takes(token, SECRET_KEY=both)
+    for known in (keys.public_pem(RSA), keys.public_der(RSA)):  # what an attacker has
+        forged = hmac_signed({"alg": "HS256"}, {"sub": "alice"}, known)
+        assert not takes(forged, SECRET_KEY=both)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +232,8 @@ def test_a2_a_public_key_is_no_secret(disguise: Any, profile: str) -> None:
         assert refusal(PROFILE=profile, **options).startswith(f"JWT_{option}")
     app = bare_application(PROFILE=profile, SECRET_KEY=None)
     app.config["SECRET_KEY"] = disguise
-    JWTManager(app)
-    with app.app_context(), pytest.raises(ConfigurationError, match=r"^SECRET_KEY: "):
-        create_access_token("alice")
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY: "):
+        JWTManager(app)
 
 
 # ── weak keys ────────────────────────────────────────────────────────────────────────────
@@ -219,32 +251,51 @@ def test_a5_a_weak_secret(weakness: str) -> None:
     """A weak secret is warned of, by its option; in the strict profile it is refused."""
     options = {"SECRET_KEY": WEAK[weakness], "ALGORITHM": "HS512" if "512" in weakness else "HS256"}
     with pytest.warns(WeakSecretWarning, match=r"^JWT_SECRET_KEY is weak: .* Make one with: "):
-        new_token(**options)
-    assert refusal(PROFILE="strict", **options).startswith("JWT_SECRET_KEY: weak key: ")
+        application(**options)
+    assert start_refusal(PROFILE="strict", **options).startswith("JWT_SECRET_KEY: weak key: ")
     with pytest.warns(WeakSecretWarning):
-        new_token(PROFILE="strict", ALLOW_WEAK_KEYS=True, **options)
+        application(PROFILE="strict", ALLOW_WEAK_KEYS=True, **options)
 
 
 def test_a5_a_weak_secret_from_flask_or_a_fallback_is_named() -> None:
     """The warning names the option that the weak secret is in."""
     app = bare_application(SECRET_KEY=None, SECRET_KEY_FALLBACKS=[SECRET, b"short"])
     app.config["SECRET_KEY"] = "short, too"
-    JWTManager(app)
-    with app.app_context(), pytest.warns(WeakSecretWarning) as caught:
-        create_access_token("alice")
+    with pytest.warns(WeakSecretWarning) as caught:
+        JWTManager(app)
     told = [str(warning.message).partition(" is weak")[0] for warning in caught]
+    assert len(told) == 2
     assert told[0] == "SECRET_KEY"
     assert told[1].endswith("SECRET_KEY_FALLBACKS[1]")
 
 
 def test_a5_weakness_is_told_once() -> None:
     """One warning for a weak secret is enough: tokens are made and read without another."""
-    with running(SECRET_KEY="short"):
-        with pytest.warns(WeakSecretWarning):
-            token = create_access_token("alice")
+    with pytest.warns(WeakSecretWarning) as caught:
+        app = application(SECRET_KEY=["short", "short, too"], DECODE_ALGORITHMS=["HS512"])
+    assert len(caught) == 1
+    with app.app_context():
+        token = create_access_token("alice")
         for _ in range(3):
             decode_token(token)
             create_access_token("alice")
+
+
+def test_a5_a_weak_secret_of_a_running_application() -> None:
+    """A weak secret that comes later is warned of when it is first used."""
+    with running(SECRET_KEY=SECRET) as app:
+        app.config["JWT_SECRET_KEY"] = "short"
+        with pytest.warns(WeakSecretWarning, match="^JWT_SECRET_KEY is weak"):
+            create_access_token("alice")
+
+
+def test_a5_a_weak_secret_in_a_list_is_used_for_nothing_in_strict() -> None:
+    """Where weak keys are refused, one in a list neither signs nor verifies."""
+    options = {"SECRET_KEY": ["short", SECRET], "PROFILE": "strict", "EXPLICIT_TYP": False}
+    assert takes(new_token(**options), **{**options, "SECRET_KEY": SECRET})
+    token = part(new_token(**options), 1)
+    assert takes(hmac_signed({"alg": "HS256"}, token, SECRET), **options)
+    assert not takes(hmac_signed({"alg": "HS256"}, token, b"short"), **options)
 
 
 def test_a7_a_weak_rsa_key() -> None:
@@ -303,6 +354,20 @@ def test_both_kinds_of_fallbacks_of_flasks_secret() -> None:
     with app.app_context():
         for secret in (SECRET, OTHER, TEXT):
             assert decode_token(new_token(SECRET_KEY=secret))
+
+
+@pytest.mark.parametrize("fallbacks", [TEXT, TEXT.encode(), "", 5, {TEXT}, {"k": TEXT}], ids=repr)
+def test_flasks_fallbacks_are_a_list(fallbacks: Any) -> None:
+    """Flask's SECRET_KEY_FALLBACKS given as a text is refused: its letters would be secrets."""
+    app = bare_application(SECRET_KEY=None)
+    app.config.update(SECRET_KEY=SECRET, SECRET_KEY_FALLBACKS=fallbacks)
+    with pytest.raises(ConfigurationError) as caught:
+        JWTManager(app)
+    assert str(caught.value) == (
+        "SECRET_KEY_FALLBACKS takes None or a list of secrets that were in use before"
+    )
+    app.config["JWT_SECRET_KEY"] = SECRET  # then Flask's two are none of our business
+    JWTManager(app)
 
 
 @pytest.mark.parametrize("more", [[SECRET], [SECRET, SECRET], [OTHER, OTHER, SECRET]])
@@ -408,9 +473,54 @@ def test_a_jwks_of_several_algorithms() -> None:
     """A JWKS may have keys of several algorithms; each token is checked by its own."""
     jwks = {"keys": [RSA_KEY.to_public_jwk(), EC_KEY.to_public_jwk()]}
     options = {"ALGORITHM": "RS256", "DECODE_ALGORITHMS": ["ES256"], "PUBLIC_KEY": jwks}
-    for key in (RSA_KEY, EC_KEY):
+    for key, other in ((RSA_KEY, EC_KEY), (EC_KEY, RSA_KEY)):
         assert takes(encode({"kid": key.kid}, {"sub": "alice"}, key), **options)
-        assert not takes(encode({}, {"sub": "alice"}, key), **options)  # alg chooses no family
+        assert takes(encode({}, {"sub": "alice"}, key), **options)  # all of them are public
+        forged = signed({"sub": "alice"}, other, {"alg": key.algorithm})
+        assert not takes(forged, **options)
+        crossed = signed({"sub": "alice"}, other, {"alg": other.algorithm, "kid": key.kid})
+        assert not takes(crossed, **options)
+
+
+def test_a_jwks_with_more_than_is_needed() -> None:
+    """Of an issuer's JWKS only the acceptable keys are used: none to encrypt, none of other algs.
+
+    RFC 7517 section 5: a key that an implementation can't use is ignored.
+    """
+    other = Key.from_cryptography(OTHER_RSA, "RS256").to_public_jwk()
+    numbers = {name: other[name] for name in ("kty", "n", "e")}
+    more = [
+        {**numbers, "kid": "enc", "use": "enc"},
+        {**numbers, "kid": "ops", "key_ops": ["encrypt"]},
+        {**numbers, "kid": "alg", "alg": "RSA-OAEP"},
+        EC_KEY.to_public_jwk(),
+        {"kty": "unheard-of", "kid": "new"},
+        {"kty": "RSA", "kid": "broken", "n": "AQ"},
+    ]
+    for jwks in ([*more, RSA_KEY.to_public_jwk()], [RSA_KEY.to_public_jwk(), *more]):
+        options = {"ALGORITHM": "RS256", "PUBLIC_KEY": {"keys": jwks}}
+        ring = application(**options).extensions["flask-signet"][""].configured().ring
+        assert [key.thumbprint() for key in ring] == [RSA_KEY.thumbprint()]
+        assert takes(signed({"sub": "alice"}, RSA_KEY), **options)
+        assert not takes(signed({"sub": "alice"}, EC_KEY), **options)
+        forger = Key.from_cryptography(OTHER_RSA, "RS256", kid="enc")
+        for named in ({}, {"kid": "enc"}, {"kid": "ops"}, {"kid": "alg"}):
+            token = signed({"sub": "alice"}, forger, {"alg": "RS256", **named})
+            assert not takes(token, **options)
+    message = start_refusal(ALGORITHM="RS256", PUBLIC_KEY={"keys": more})
+    assert message.startswith("JWT_PUBLIC_KEY: ")
+
+
+def test_one_pem_of_two_algorithms() -> None:
+    """One key serves several algorithms under one name."""
+    options = {"ALGORITHM": "PS256", "DECODE_ALGORITHMS": ["RS256"], "PRIVATE_KEY": keys.pem(RSA)}
+    for encode_kid in (False, True):
+        token = new_token(**options, ENCODE_KID=encode_kid)
+        assert part(token, 0).get("kid") == (RSA_KEY.thumbprint() if encode_kid else None)
+        assert takes(token, **options, ENCODE_KID=encode_kid)
+        for header in ({"alg": "RS256"}, {"alg": "RS256", "kid": RSA_KEY.thumbprint()}):
+            token = signed({"sub": "alice"}, RSA_KEY, header)
+            assert takes(token, **options, ENCODE_KID=encode_kid)
 
 
 @pytest.mark.parametrize(
@@ -425,7 +535,7 @@ def test_a_jwks_of_several_algorithms() -> None:
         ({"PRIVATE_KEY": EC_KEY}, "JWT_PRIVATE_KEY: it is a key for ES256; this"),
         ({"PRIVATE_KEY": 5}, "JWT_PRIVATE_KEY: "),
         ({"PRIVATE_KEY": {}}, "JWT_PRIVATE_KEY "),
-        ({"PRIVATE_KEY": '{"kty":"RSA"'}, "JWT_PRIVATE_KEY: it looks like a JWK, but is not JSON"),
+        ({"PRIVATE_KEY": '{"kty":"RSA"'}, "JWT_PRIVATE_KEY: can't read this PEM key"),
         ({"PRIVATE_KEY": RSA, "PUBLIC_KEY": "no PEM"}, "JWT_PUBLIC_KEY: "),
         ({"PRIVATE_KEY": RSA, "PUBLIC_KEY": {"keys": [5]}}, "JWT_PUBLIC_KEY: "),
         ({"PRIVATE_KEY": RSA, "PUBLIC_KEY": keys.public_pem(EC)}, "JWT_PUBLIC_KEY: this key can't"),
@@ -662,8 +772,9 @@ def test_the_cache_of_loaded_keys_has_a_bound() -> None:
     configured = application().extensions["flask-signet"][""].configured()
     for number in range(1000):
         secret = f"{number:04}{TEXT}"
-        assert configured.loaded_keys(secret, "HS256")[0].verify(b"", b"") is False
-        assert configured.loaded_keys(secret, "HS256") is configured.loaded_keys(secret, "HS256")
+        ring = configured.loaded_ring(secret, ("HS256",), "a_loader")
+        assert [key.algorithm for key in ring] == ["HS256"]
+        assert configured.loaded_ring(secret, ("HS256",), "a_loader") is ring
     assert len(configured._loaded) <= 256
 
 
@@ -672,19 +783,23 @@ def test_a_text_and_its_bytes_under_two_algorithms_are_four_keys() -> None:
     configured = (
         application(DECODE_ALGORITHMS=["HS512"]).extensions["flask-signet"][""].configured()
     )
-    found = {
-        (configured.loaded_keys(value, name)[0].algorithm, type(value))
+    found = [
+        configured.loaded_ring(value, (name,), "a_loader")
+        for _ in range(2)
         for value in (TEXT, TEXT.encode())
         for name in ("HS256", "HS512")
-    }
-    assert len(found) == 4
+    ]
+    assert len({id(ring) for ring in found}) == 4
+    assert [ring[0].algorithm for ring in found] == ["HS256", "HS512"] * 4
 
 
 def test_loaded_keys_belong_to_their_options() -> None:
     """A key that was loaded when weak keys were allowed is refused when they are not any more."""
     with with_loaders(decode_key="short", SECRET_KEY=SECRET).app_context() as context:
         token = signed({"sub": "alice"}, Key.from_secret("short", allow_weak=True))
-        decode_token(token)
+        with pytest.warns(WeakSecretWarning, match="^what the decode_key_loader returned is weak"):
+            decode_token(token)
+        decode_token(token)  # told once
         context.app.config["JWT_ALLOW_WEAK_KEYS"] = False
         with pytest.raises(ConfigurationError, match="weak key"):
             decode_token(token)
@@ -694,7 +809,8 @@ def test_loaded_keys_belong_to_their_options() -> None:
 
 LEAKS: list[tuple[str, dict[str, Any]]] = [
     ("hunter2", {"SECRET_KEY": "hunter2", "PROFILE": "strict"}),
-    ("hunter2", {"SECRET_KEY": [SECRET, "hunter2"], "PROFILE": "strict"}),
+    ("hunter", {"SECRET_KEY": ["hunter2", "hunter3"], "PROFILE": "strict"}),
+    ("hunter2", {"SECRET_KEY": {"keys": [{"kty": "oct", "k": "hunter2!", "use": "enc"}]}}),
     ("hunter2", {"SECRET_KEY": SECRET, "SECRET_KEY_FALLBACKS": ["hunter2"], "PROFILE": "strict"}),
     ("hunter2", {"SECRET_KEY": {"kty": "oct", "k": "hunter2!"}}),
     ("hunter2", {"SECRET_KEY": {"kty": "oct", "k": "hunter2", "alg": "RS256"}}),
@@ -718,7 +834,7 @@ LEAKS: list[tuple[str, dict[str, Any]]] = [
 def test_no_message_has_a_key(secret: str, options: dict[str, Any]) -> None:
     """An error about a key says what is wrong with it, and nothing of what it is."""
     with pytest.raises(ConfigurationError) as caught:
-        new_token(**{"SECRET_KEY": SECRET, **options})
+        application(**{"SECRET_KEY": SECRET, **options})
     error: BaseException | None = caught.value
     while error is not None:
         assert secret not in str(error)
@@ -741,6 +857,22 @@ def test_what_holds_the_keys_does_not_print_them() -> None:
     state = app.extensions["flask-signet"][""]
     for thing in (state, state.configured(), state.configured().ring, state.settings):
         assert "hunter" not in f"{thing!r} {thing!s}"
+
+
+def test_settings_print_no_secret() -> None:
+    """Nor do the settings print a private key, a JWK, or the password in a store's URL."""
+    private = jwk(RSA_KEY)
+    app = application(
+        SECRET_KEY={**OCT, "kid": "hunter2"},
+        PRIVATE_KEY=private,
+        PUBLIC_KEY="hunter3",
+        SESSION_STORE="redis://user:hunter4@127.0.0.1:1/0",
+        ENCODE_ISSUER="us",
+    )
+    printed = f"{app.extensions['flask-signet'][''].settings!r}"
+    assert "encode_issuer='us'" in printed
+    for secret in ("hunter", OCT["k"], private["d"], private["p"]):
+        assert secret not in printed
 
 
 def test_an_unverified_header_needs_no_key() -> None:

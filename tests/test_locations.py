@@ -8,6 +8,7 @@ from flask import Flask, Response, jsonify, request
 
 from flask_signet import get_jwt_identity, get_jwt_request_location, jwt_required
 from flask_signet.exceptions import ConfigurationError
+from flask_signet.locations import Found
 from tests.application import (
     ALL_LOCATIONS,
     CSRF,
@@ -557,3 +558,13 @@ def test_options(profile: str, headers: dict[str, str], status: int) -> None:
     client = app.test_client()
     assert client.options("/own", headers=headers).status_code == status
     assert client.get("/own", headers=PREFLIGHT).status_code == 401  # of no other method
+
+
+# ── what is written to a log ─────────────────────────────────────────────────────────────
+
+
+def test_what_was_found_does_not_print_the_token() -> None:
+    """A found token can be in a traceback with its locals: it prints its place, nothing more."""
+    found = Found(mint(), "cookies", CSRF)
+    for text in (repr(found), str(found), f"{found}", f"{[found]}"):
+        assert text.strip("[]") == "<Found in cookies>"

@@ -14,8 +14,10 @@ from flask_signet import (
     create_token_pair,
     decode_token,
     encoded_tokens,
+    rotate_refresh_token,
     verify_jwt_in_request,
 )
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import application, bare_application
 from tests.conftest import Clock
 from tests.jose import keys
@@ -42,6 +44,29 @@ def test_both_tokens_name_the_session(app: Flask) -> None:
     assert access["sub"] == refresh["sub"] == "alice"
     assert access["jti"] != refresh["jti"]
     assert access["csrf"] != refresh["csrf"]
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_one_csrf_value_for_both_tokens_of_a_stored_session(profile: str, clock: Clock) -> None:
+    """With a store both tokens have one CSRF value, so that a log-out proves itself for both."""
+    app = application(
+        PROFILE=profile, TOKEN_LOCATION=["headers", "cookies"], SESSION_STORE=MemoryStore()
+    )
+    values = []
+    with app.app_context():
+        for _ in range(2):
+            pair = create_token_pair("alice")
+            access, refresh = claims(pair)
+            assert access["csrf"] == refresh["csrf"]
+            assert len(access["csrf"]) >= 22  # 128 bits
+            assert access["csrf"] not in {access["jti"], refresh["jti"], pair.sid}
+            headers = {"Authorization": f"Bearer {pair.refresh_token}"}
+            clock.tick(1)
+            with app.test_request_context(headers=headers):
+                again = claims(rotate_refresh_token())
+            assert again[0]["csrf"] == again[1]["csrf"]
+            values += [access["csrf"], again[0]["csrf"]]
+    assert len(set(values)) == 4  # a new one with each log-in and each refresh
 
 
 def test_f21_each_login_opens_another_session(app: Flask) -> None:

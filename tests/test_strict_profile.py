@@ -113,11 +113,19 @@ def test_leeway(claim: str, offset: int, compatible: int, strict: int) -> None:
 )
 def test_weak_secret(secret: str | bytes) -> None:
     """A weak secret is a warning by default, and in strict there is no token under it (A5)."""
-    app = application("strict", JWT_SECRET_KEY=secret)
-    with app.app_context(), pytest.raises(ConfigurationError, match="JWT_SECRET_KEY"):
+    with pytest.raises(ConfigurationError, match="JWT_SECRET_KEY: weak key: "):
+        application("strict", JWT_SECRET_KEY=secret)
+    with pytest.warns(WeakSecretWarning, match="JWT_SECRET_KEY is weak"):
+        app = application(JWT_SECRET_KEY=secret)
+    with app.app_context():
         flask_signet.create_access_token("alice")
-    app = application(JWT_SECRET_KEY=secret)
-    with app.app_context(), pytest.warns(WeakSecretWarning, match="JWT_SECRET_KEY is weak"):
+
+
+def test_weak_secret_that_comes_later() -> None:
+    """A weak secret that is set in a running strict application makes no token either (A5)."""
+    app = application("strict", JWT_SECRET_KEY=None)
+    app.config["JWT_SECRET_KEY"] = "x"
+    with app.app_context(), pytest.raises(ConfigurationError, match="JWT_SECRET_KEY: weak key: "):
         flask_signet.create_access_token("alice")
 
 

@@ -96,12 +96,23 @@ def test_strict_takes_the_exact_type_only(kind: Any) -> None:
     assert ask(app, "/refresh", mint("refresh", type=kind)) == (401, NOT_REFRESH)
 
 
-@pytest.mark.parametrize(("profile", "status"), [("compatible", 200), ("strict", 401)])
-def test_type_missing(profile: str, status: int) -> None:
+NO_TYPE = 'Token is missing the "type" claim'
+
+
+@pytest.mark.parametrize(
+    ("profile", "access", "refresh"),
+    [
+        ("compatible", (200, "alice"), (422, NOT_REFRESH)),
+        ("strict", (401, NO_TYPE), (401, NO_TYPE)),
+    ],
+)
+def test_type_missing(profile: str, access: tuple[int, str], refresh: tuple[int, str]) -> None:
     """A token without a type is an access token by default; strict requires the claim (D7)."""
     app = application(profile)
-    assert ask(app, "/required", mint(type=...))[0] == status
-    assert ask(app, "/refresh", mint("refresh", type=...))[1] == NOT_REFRESH
+    assert ask(app, "/required", mint(type=...)) == access
+    assert ask(app, "/refresh", mint("refresh", type=...)) == refresh
+    if profile == "strict":
+        assert ask(app, "/any-type", mint(type=...)) == access
 
 
 @pytest.mark.parametrize("typ", ["JWT", "rt+jwt", "", "at+JWTx", None, 1, ["at+jwt"], "jwt"])
@@ -465,6 +476,17 @@ def test_without_parentheses() -> None:
 
     assert ask(app, "/bare/x") == (401, MISSING)
     assert ask(app, "/bare/x", mint()) == (200, "alice x")
+
+
+@pytest.mark.parametrize("optional", ["cookies", "", ["headers"], None, 1, 0])
+def test_optional_is_true_or_false(optional: Any) -> None:
+    """`jwt_required("cookies")` is a mistake that is told: it would let everybody in."""
+    partner = JWTManager(name="partner", config_prefix="PARTNER_JWT_")
+    for guard in (jwt_required, partner.jwt_required):
+        with pytest.raises(TypeError, match="optional takes True or False"):
+            guard(optional)
+        with pytest.raises(TypeError, match="optional takes True or False"):
+            guard(optional=optional)
 
 
 def test_named_manager_without_parentheses() -> None:

@@ -138,7 +138,7 @@ def create_token(
     if claims is not None:
         more_claims.update(claims)
     if wire_identity is None:
-        wire_identity = make_wire_identity(state, identity)
+        wire_identity = make_wire_identity(state, settings, identity)
     key = _signing_key(state, configured, identity)
     if key.kid is not None and header.get("kid") is None:
         header["kid"] = key.kid
@@ -203,14 +203,14 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
     return signing
 
 
-def make_wire_identity(state: AppState, identity: Any) -> Any:
+def make_wire_identity(state: AppState, settings: Settings, identity: Any) -> Any:
     """The identity as it stands in the token: what the ``user_identity_loader`` makes of it.
 
     :raises TypeError: if ``JWT_IDENTITY_TYPE`` does not read it back.
     """
     if state.callbacks.user_identity is not None:
         identity = call(state.callbacks.user_identity, identity)
-    identity_type = state.settings.identity_type
+    identity_type = settings.identity_type
     if identity_type is None:
         return _plain(state, identity)
     try:

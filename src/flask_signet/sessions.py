@@ -178,7 +178,7 @@ class _Mint:
         self.access_expires_delta = access_expires_delta
         self.wire_identity = wire_identity
         if wire_identity is None:
-            self.wire_identity = make_wire_identity(state, identity)
+            self.wire_identity = make_wire_identity(state, state.settings, identity)
         self._check_lifetime()
 
     def _check_lifetime(self) -> None:

@@ -250,3 +250,11 @@ def test_fault_sqlite_corrupt_file_is_an_error(sqlite_store, path):
     refused_within_the_timeout(lambda: [login(sqlite_store) for _ in range(50)])
     path.write_bytes(b"this is no database" * 100)
     refused_within_the_timeout(lambda: login(open_store(f"sqlite:///{path}")))
+
+
+# ── Sentinel and Cluster ─────────────────────────────────────────────────────────────────
+
+
+def test_sentinels_that_are_all_gone_are_an_error_within_the_timeout():
+    store = open_store("redis+sentinel://127.0.0.1:1,127.0.0.1:2/service/0", timeout=TIMEOUT)
+    refused_within_the_timeout(lambda: login(store))

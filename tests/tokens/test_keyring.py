@@ -77,33 +77,54 @@ def test_the_first_key_that_can_sign_signs(ring: list[Key], signs: int | None) -
     ("ring", "message"),
     [
         ([], "a key ring needs a key"),
-        ([secret("a"), secret("a", 1)], "two keys of the ring have the same kid"),
-        ([secret("a"), pair("a")], "two keys of the ring have the same kid"),
-        ([pair("a"), pair("a").public_key()], "two keys of the ring have the same kid"),
-        ([secret("a"), secret(None), secret("a")], "two keys of the ring have the same kid"),
-        ([secret(None), pair(None)], "keys of different families need a kid each"),
-        ([pair(None, "ES256"), pair(None, "ES384")], "keys of different families need a kid each"),
-        ([pair(None), pair(None, "ES256"), secret("a")], "of different families need a kid each"),
+        ([secret("a"), secret("a", 1)], "two keys of the ring have the kid 'a'"),
+        ([secret("a"), pair("a")], "two keys of the ring have the kid 'a'"),
+        ([pair("a"), pair("a").public_key()], "two keys of the ring have the kid 'a'"),
+        ([pair("a"), pair("a", "PS256", 1)], "two keys of the ring have the kid 'a'"),
+        ([secret("a"), secret(None), secret("a")], "two keys of the ring have the kid 'a'"),
+        ([secret(None), pair(None)], "secrets and public keys in one ring need a kid each"),
+        ([pair(None, "ES256"), secret(None)], "secrets and public keys in one ring need a kid"),
+        ([pair(None), pair("b"), secret("a"), secret(None)], "secrets and public keys in one"),
     ],
 )
 def test_a17_a_ring_that_is_none(ring: list[Key], message: str) -> None:
-    """No keys, one name for two keys, and nameless keys that only alg tells apart are refused."""
+    """No keys, one name for two keys, and nameless secrets beside public keys are refused."""
     with pytest.raises(InvalidKeyError, match=message):
         KeyRing(*ring)
 
 
-@pytest.mark.parametrize(
-    ("ring", "is_named"),
-    [
-        ([secret("a")], True),
-        ([secret("a"), pair("b")], True),
-        ([secret(None)], False),
-        ([secret("a"), secret(None, 1)], False),
-    ],
-)
-def test_is_named(ring: list[Key], is_named: bool) -> None:
-    """A ring is named if every key of it is."""
-    assert KeyRing(*ring).is_named is is_named
+def test_one_key_of_two_algorithms() -> None:
+    """A key may stand in the ring under several algorithms, with its one name or with none."""
+    for kid in ("a", None):
+        both = [pair(kid, "RS256"), pair(kid, "PS256")]
+        ring = KeyRing(*both)
+        assert ring.signing_key is both[0]
+        for key in both:
+            for header in ({"alg": key.algorithm, "kid": "a"}, {"alg": key.algorithm}):
+                assert list(ring.candidates(header)) == [key]
+        for header in ({"alg": "RS512", "kid": "a"}, {"alg": "RS512"}, {"alg": "HS256"}):
+            assert refusal(ring, header) == NOT_ALLOWED
+
+
+def test_nameless_keys_of_several_asymmetric_families() -> None:
+    """Public keys need no names beside one another: each is tried for its own algorithm alone."""
+    rsa, ec = pair(None), pair(None, "ES256")
+    ring = KeyRing(rsa, ec, secret("a"))
+    for key in (rsa, ec):
+        assert list(ring.candidates({"alg": key.algorithm})) == [key]
+        assert list(ring.candidates({"alg": key.algorithm, "kid": "theirs"})) == [key]
+    for alg in ("HS256", "ES384", "PS256"):
+        assert refusal(ring, {"alg": alg}) == NOT_ALLOWED
+
+
+def test_a_signing_key_beside_the_ring() -> None:
+    """A signing_key signs in place of the ring's keys, and no token is checked by it."""
+    signs, verifies = secret("new", 1), secret("old", 0)
+    ring = KeyRing(verifies, signing_key=signs)
+    assert ring.signing_key is signs
+    assert list(ring) == [verifies]
+    assert list(ring.candidates({"alg": "HS256"})) == [verifies]
+    assert refusal(ring, {"alg": "HS256", "kid": "new"}) == NOT_OURS
 
 
 # ── which keys may have signed a token ───────────────────────────────────────────────────

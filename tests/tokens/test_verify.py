@@ -334,3 +334,9 @@ def test_a_parsed_token_that_has_expired() -> None:
     with pytest.raises(ExpiredSignatureError):
         verify_parsed(expired, [KEY], RULES, 5)
     assert verify_parsed(expired, [KEY], RULES, 5, allow_expired=True).claims["exp"] == 5
+
+
+def test_a_parsed_token_prints_nothing_of_itself(parsed: jws.UnverifiedJWS) -> None:
+    """What nobody has verified can be in a traceback with its locals: it prints its size only."""
+    for text in (repr(parsed), str(parsed), f"{parsed}", f"{[parsed]}"):
+        assert text.strip("[]") == f"<UnverifiedJWS of {len(parsed.payload)} bytes>"

@@ -669,6 +669,7 @@ def _sentinel(url: SplitResult, timeout: float, tls: bool, options: dict[str, An
     to_sentinel = {
         "socket_timeout": timeout / 4,
         "socket_connect_timeout": timeout / 4,
+        "retry": options["retry"],
         "password": query.get("sentinel_password"),
         "ssl": tls,
     }

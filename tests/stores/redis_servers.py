@@ -1,0 +1,116 @@
+"""Redis servers that a test starts for itself: one, a Cluster, a pair watched by a Sentinel."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+PATIENCE = 30  # seconds
+
+
+def free_port() -> int:
+    """A port whose Cluster bus, 10,000 above it, is a port as well."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+        if port < 55_000:
+            return port
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(redis.RedisError, OSError):
+            if condition():
+                return
+        time.sleep(0.02)
+    raise TimeoutError(what)
+
+
+class Server:
+    """A redis-server process, in a folder of its own."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        binary = shutil.which("redis-server")
+        if binary is None:
+            pytest.skip("no redis-server on the path")
+        self.port = free_port()
+        self.folder = folder / str(self.port)
+        self.folder.mkdir(parents=True)
+        basics = ["port", str(self.port), "bind", "127.0.0.1", "dir", str(self.folder), "save", '""']
+        pairs = zip(*[iter([*basics, *settings])] * 2, strict=True)
+        configuration = self.folder / "redis.conf"
+        configuration.write_text("".join(f"{name} {value}\n" for name, value in pairs))
+        sentinel = ["--sentinel"] if any(each.startswith("sentinel") for each in settings) else []
+        self._command = [binary, str(configuration), *sentinel]
+        self.client = redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        until(self.client.ping, "redis-server")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        self.client.close()
+        self.resume()
+        self.kill()
+
+
+@contextlib.contextmanager
+def cluster(folder: Path) -> Iterator[list[Server]]:
+    """Three masters."""
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for _ in range(3):
+            server = Server(folder, "cluster-enabled", "yes", "cluster-node-timeout", "2000")
+            stack.callback(server.stop)
+            servers.append(server)
+        bounds = [0, 5461, 10923, 16384]
+        for index, server in enumerate(servers):
+            slots = range(bounds[index], bounds[index + 1])
+            server.client.execute_command("CLUSTER ADDSLOTS", *slots)
+            if index:
+                server.client.execute_command("CLUSTER MEET", "127.0.0.1", servers[0].port)
+        for server in servers:
+            until(lambda server=server: _cluster_is_ready(server), "the cluster")
+        yield servers
+
+
+def _cluster_is_ready(server: Server) -> bool:
+    info = server.client.execute_command("CLUSTER INFO")
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3")
+
+
+@contextlib.contextmanager
+def sentinel(folder: Path) -> Iterator[tuple[Server, Server, Server]]:
+    """A primary, its replica, and the Sentinel that watches them as ``mymaster``."""
+    with contextlib.ExitStack() as stack:
+        primary = Server(folder, "repl-diskless-sync-delay", "0")
+        stack.callback(primary.stop)
+        replica = Server(folder, "replicaof", f"127.0.0.1 {primary.port}")
+        stack.callback(replica.stop)
+        until(lambda: replica.client.info("replication")["master_link_status"] == "up", "replica")
+        watch = f"127.0.0.1 {primary.port} 1"
+        watcher = Server(folder, "sentinel monitor mymaster", watch)
+        stack.callback(watcher.stop)
+        for setting, value in (("down-after-milliseconds", 300), ("failover-timeout", 2000)):
+            watcher.client.execute_command("SENTINEL SET", "mymaster", setting, value)
+        until(lambda: watcher.client.execute_command("SENTINEL REPLICAS", "mymaster"), "sentinel")
+        yield primary, replica, watcher
