@@ -464,6 +464,11 @@ def test_a_written_option_wins_over_the_profile() -> None:
 
 # ── options that are changed while the application runs ──────────────────────────────────
 
+
+class OwnList(list[Any]):
+    """A list of its own class, as libraries that read configuration files make them."""
+
+
 JWKS = {"keys": [keys.key("HS256").to_private_jwk()]}
 JWK_B = {**keys.key("HS256").to_private_jwk(), "kid": "b"}
 
@@ -497,6 +502,7 @@ def test_settings_are_made_once() -> None:
         ("DECODE_AUDIENCE", ["us"], lambda v: v.append("them"), frozenset({"us", "them"})),
         ("ENCODE_AUDIENCE", ["us"], lambda v: v.append("them"), ["us", "them"]),
         ("SECRET_KEY_FALLBACKS", [OLD], lambda v: v.clear(), ()),
+        ("SECRET_KEY_FALLBACKS", OwnList([OLD]), lambda v: v.clear(), ()),
         ("SECRET_KEY", keys.key("HS256").to_private_jwk(), lambda v: v.update(kid="b"), JWK_B),
         ("SECRET_KEY", JWKS, lambda v: v["keys"][0].update(kid="b"), {"keys": [JWK_B]}),
     ],

@@ -281,7 +281,9 @@ class Number(enum.IntEnum):
     ONE = 1
 
 
-class Name(str):  # noqa: FURB189 - a text of its own class, as template libraries have it
+class Name(str):
+    """A text of its own class, as template libraries have it."""
+
     __slots__ = ()
 
     def __str__(self) -> str:
@@ -310,6 +312,7 @@ class Name(str):  # noqa: FURB189 - a text of its own class, as template librari
         ({"IDENTITY_CLAIM": "user", "IDENTITY_TYPE": int}, 7, "7", 7),
         ({"IDENTITY_TYPE": Tenant}, Tenant.NORTH, "north", Tenant.NORTH),
         ({"IDENTITY_TYPE": Tenant, "PROFILE": "strict"}, Tenant.NORTH, "north", Tenant.NORTH),
+        ({"IDENTITY_TYPE": OldTenant}, OldTenant.NORTH, "north", OldTenant.NORTH),
     ],
 )
 def test_an_identity_comes_back(

@@ -18,6 +18,7 @@ from .config import OptionReader, Settings
 from .exceptions import ConfigurationError, InvalidKeyError
 from .key_options import build_ring, read_keys, warn_of_weak
 from .tokens.keyring import KeyRing
+from .tokens.revocations import RevocationView
 from .tokens.store import SessionStore
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class AppState:
     """One manager in one application. Its options and keys follow ``app.config``."""
 
     __slots__ = (
-        *("_configured", "_opening", "_profile", "_reader", "_store"),
+        *("_configured", "_opening", "_profile", "_reader", "_store", "_view"),
         *("app", "callbacks", "manager", "prefix"),
     )
 
@@ -100,6 +101,7 @@ class AppState:
         self._profile = app.config.get(f"{prefix}PROFILE", "compatible")
         self._configured: Configured | None = None
         self._store: tuple[Any, float, SessionStore] | None = None
+        self._view: tuple[SessionStore, float, RevocationView] | None = None
         self._opening = Lock()
 
     def configured(self) -> Configured:
@@ -167,6 +169,36 @@ class AppState:
             if opened is None or opened[0] is not wanted or opened[1] != timeout:
                 opened = self._store = wanted, timeout, self._open_store(wanted, timeout)
         return opened[2]
+
+    def revocations(self, settings: Settings) -> RevocationView | None:
+        """What the store refuses, as this process knows it; None where there is no store.
+
+        :raises ConfigurationError: if ``JWT_SESSION_STORE`` is wrong.
+        """
+        store = self.store()
+        if store is None:
+            return None
+        # A store that announces nothing is asked at each check: one indexed read.
+        staleness = settings.revocation_max_staleness if getattr(store, "announces", True) else 0
+        view = self._view
+        if view is None or view[0] is not store or view[1] != staleness:
+            with self._opening:
+                view = self._view = store, staleness, RevocationView(store, max_staleness=staleness)
+        return view[2]
+
+    def has_revoked(self) -> None:
+        """Note that this process has just had the store refuse something."""
+        if self._view is not None:
+            self._view[2].doubt()
+
+    def close(self) -> None:
+        """Give back the connections to the store. They are opened again if they are needed."""
+        with self._opening:
+            if self._view is not None:
+                self._view[2].close()
+            if self._store is not None:
+                self._store[2].close()
+            self._view = self._store = None
 
     def _open_store(self, wanted: Any, timeout: float) -> SessionStore:
         if isinstance(wanted, SessionStore):

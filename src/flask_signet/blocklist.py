@@ -9,7 +9,7 @@ from .callbacks import call
 from .config import Settings
 from .encoded_tokens import now
 from .exceptions import RevokedTokenError, StoreUnavailableError
-from .tokens.store import SessionStore
+from .tokens.revocations import RevocationView
 
 
 def check_not_blocked(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -25,21 +25,21 @@ def check_not_blocked(state: AppState, header: dict[str, Any], payload: dict[str
 def check_not_revoked(
     state: AppState, settings: Settings, header: dict[str, Any], payload: dict[str, Any]
 ) -> None:
-    """Ask the store: for the token, its session, and its subject.
+    """Look into this process's view of the store: for the token, its session, and its subject.
 
     :raises RevokedTokenError: if one of them is revoked.
     :raises StoreUnavailableError: if the store does not answer, unless
         ``JWT_REVOCATION_ON_STORE_ERROR`` is ``allow``.
     """
-    store = state.store()
-    if store is not None and _is_revoked(settings, store, payload):
+    view = state.revocations(settings)
+    if view is not None and _is_revoked(settings, view, payload):
         raise RevokedTokenError(header, payload)
 
 
-def _is_revoked(settings: Settings, store: SessionStore, payload: dict[str, Any]) -> bool:
+def _is_revoked(settings: Settings, view: RevocationView, payload: dict[str, Any]) -> bool:
     subject = payload.get(settings.identity_claim_key)
     try:
-        return store.is_revoked(
+        return view.refuses(
             now=now(),
             jti=_text(payload.get("jti")),
             sid=_text(payload.get("sid")),

@@ -13,6 +13,7 @@ from flask import Response, after_this_request, has_request_context, request
 
 from . import signals
 from .app_state import AppState, current_state
+from .blocklist import check_not_revoked
 from .callbacks import call
 from .config import lifetime_seconds
 from .cookies import unset_cookies
@@ -138,6 +139,8 @@ def open_pair(
     )
     if opened.session != session:  # it was dated after a "log out everywhere"
         pair = mint.pair(opened.session, fresh=fresh)
+    if opened.ended:
+        state.has_revoked()
     for surplus in opened.ended:
         signals.token_revoked.send(state.app, kind="sid", value=surplus.sid)
     signals.token_issued.send(state.app, sid=session.sid, subject=session.subject)
@@ -331,6 +334,12 @@ def rotate(
         _end(state, store, claims, mint.refuse_until(moment))
         message = f"user_state refused {current.identity}"
         raise bind(UserLookupError(message, header, claims), state)
+    if isinstance(claims.get("sid"), str):
+        # Of a token without a session the store's `adopt` knows it; this costs no round trip.
+        try:
+            check_not_revoked(state, state.settings, header, claims)
+        except SignetError as error:
+            raise bind(error, state) from None
     outcome, pair = _rotated(state, store, mint, claims, moment)
     return _conclude(state, outcome, pair, mint, header, claims)
 
@@ -413,6 +422,7 @@ def _conclude(
         return mint.pair(session, fresh=False)
     error: SignetError
     if outcome.verdict == "reused":
+        state.has_revoked()
         signals.token_reused.send(state.app, jti=claims.get("jti"), **about)
         error = TokenReusedError(header, claims)
     else:
@@ -466,6 +476,7 @@ def end_sessions(subject: Any, except_sid: str | None = None) -> None:
             except_sid=except_sid or "",
         ),
     )
+    state.has_revoked()
     signals.token_revoked.send(state.app, kind="subject", value=str(subject))
 
 
@@ -563,6 +574,7 @@ def _revoke(state: AppState, claims: Claims) -> None:
                 jti, now=moment, expires_at=expires_at, subject=str(subject)
             ),
         )
+        state.has_revoked()
         signals.token_revoked.send(state.app, kind="jti", value=jti)
 
 
@@ -571,6 +583,7 @@ def _end(state: AppState, store: SessionStore, claims: Claims, refuse_until: flo
     if not isinstance(sid, str):
         return False
     ended = _ask(state, lambda: store.end_session(sid, now=now(), refuse_until=refuse_until))
+    state.has_revoked()
     signals.token_revoked.send(state.app, kind="sid", value=sid)
     return ended is not None
 

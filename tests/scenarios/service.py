@@ -31,6 +31,10 @@ class Scenario:
         self.client = self.app.test_client()
         self.events: list[str] = []
 
+    def close(self) -> None:
+        """Give back the connections of this application."""
+        self.app.extensions["flask-signet"][""].close()
+
     @staticmethod
     def _protected() -> Any:
         return jsonify(id=get_jwt_identity())

@@ -225,6 +225,15 @@ class SqlStore:
         return self._shared
 
     @property
+    def announces(self) -> bool:
+        """Whether a follower's ``poll`` hears of a revocation; where not, ask at each check."""
+        dialect = self.engine.dialect
+        return dialect.name == "sqlite" or (dialect.name, dialect.driver) == (
+            "postgresql",
+            "psycopg",
+        )
+
+    @property
     def _kind(self) -> EngineKind:
         if self._kind_of is None:
             self._kind_of = _kind(self.engine.dialect.name, self.timeout)

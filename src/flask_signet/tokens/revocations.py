@@ -279,6 +279,14 @@ class RevocationView:
         self._lock = Lock()
         self._begin()
 
+    def doubt(self) -> None:
+        """Ask the store before the next answer: this process has just revoked something.
+
+        An announcement takes its time, also to the process that caused it.
+        """
+        self._line_is_dead = True
+        self._synced_at = float("-inf")
+
     def close(self) -> None:
         """Give the line to the store back. The view opens another if it is used again."""
         with self._lock:
