@@ -843,7 +843,8 @@ def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copied(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
+        copied = list(map(_copied, value))  # equal to what it is a copy of, also of a subclass
+        return copied if isinstance(value, list) else tuple(copied)
     return set(value) if isinstance(value, set) else value
 
 

@@ -216,10 +216,11 @@ def make_wire_identity(state: AppState, settings: Settings, identity: Any) -> An
     try:
         if identity is None or isinstance(identity, bool | float | dict | list | tuple):
             raise TypeError
-        identity_type(str(identity))
+        text = str(_plain(state, identity))
+        identity_type(text)
     except Exception:  # noqa: BLE001 - whatever the application's type raises
         raise TypeError(_NO_IDENTITY.format(type(identity).__name__, state.prefix)) from None
-    return str(identity)
+    return text
 
 
 def _plain(state: AppState, identity: Any) -> Any:

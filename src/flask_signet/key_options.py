@@ -158,9 +158,9 @@ def read_keys(
     """The keys that a value stands for, one for each algorithm that it can serve.
 
     :param value: a text or bytes (a secret, or PEM), a JWK or JWKS (a mapping or JSON text), a
-        ``cryptography`` key, a ``Key``, or several of these in a list. In a list or a JWKS, what
-        is of no use here (for encryption, of another algorithm) is passed over, as RFC 7517
-        section 5 says.
+        ``cryptography`` key, a ``Key``, or several of these in a list. A JWK of no use here (for
+        encryption, of another algorithm) is passed over among others, as RFC 7517 section 5 says;
+        so is a ``Key`` of another algorithm.
     :param algorithms: the acceptable ones. They, not the value, decide whether a text is a
         secret or a PEM; and a secret that looks like a public key is refused.
     :param must_serve: the algorithm that it must be good for, if there is one.
@@ -175,13 +175,17 @@ def read_keys(
             message = f"it is a key for {part.algorithm}; this application takes {takes}"
             refusals.append(InvalidKeyError(message))
             continue
+        served = []
         for algorithm in algorithms:
             try:
-                keys.append(_read_key(part, algorithm, settings))
+                served.append(_read_key(part, algorithm, settings))
             except InvalidKeyError as error:
                 if len(parts) == 1 and algorithm == must_serve:
                     raise
                 refusals.append(error)
+        if not served and not isinstance(part, Mapping):
+            raise refusals[-len(algorithms)]  # only a JWKS may hold what we can't use
+        keys += served
     if not any(must_serve in (None, key.algorithm) for key in keys):
         raise refusals[0] if refusals else InvalidKeyError("there is no key in it")
     return keys

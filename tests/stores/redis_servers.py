@@ -44,7 +44,16 @@ class Server:
         self.port = free_port()
         self.folder = folder / str(self.port)
         self.folder.mkdir(parents=True)
-        basics = ["port", str(self.port), "bind", "127.0.0.1", "dir", str(self.folder), "save", '""']
+        basics = [
+            "port",
+            str(self.port),
+            "bind",
+            "127.0.0.1",
+            "dir",
+            str(self.folder),
+            "save",
+            '""',
+        ]
         pairs = zip(*[iter([*basics, *settings])] * 2, strict=True)
         configuration = self.folder / "redis.conf"
         configuration.write_text("".join(f"{name} {value}\n" for name, value in pairs))

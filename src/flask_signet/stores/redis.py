@@ -346,7 +346,10 @@ class RedisStore:
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""
         with contextlib.suppress(Exception):
-            self.client.close()
+            if isinstance(self.client, RedisCluster):
+                self.client.disconnect_connection_pools()  # close() is for good
+            else:
+                self.client.close()
 
     def __repr__(self) -> str:
         return f"<RedisStore {self.prefix}>"
