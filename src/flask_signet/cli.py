@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -22,13 +22,13 @@ from .encoded_tokens import now
 from .exceptions import ConfigurationError, StoreUnavailableError
 from .tokens.store import NEVER, SessionStore
 
-jwt_cli = AppGroup("jwt", help="Tokens, sessions and their store.")
-sessions_cli = AppGroup("sessions", help="The sessions of somebody.")
-store_cli = AppGroup("store", help="The store of sessions and revocations.")
+jwt_cli: AppGroup = AppGroup("jwt", help="Tokens, sessions and their store.")
+sessions_cli: AppGroup = AppGroup("sessions", help="The sessions of somebody.")
+store_cli: AppGroup = AppGroup("store", help="The store of sessions and revocations.")
 jwt_cli.add_command(sessions_cli)
 jwt_cli.add_command(store_cli)
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _reports(command: Any) -> Any:

@@ -75,7 +75,7 @@ class RedisStore:
     def __init__(self, bind: Any, *, timeout: float = 2.0, prefix: str = "signet") -> None:
         self.timeout = timeout
         self.prefix = prefix
-        self.channel = f"{prefix}.revocations"
+        self.channel: str = f"{prefix}.revocations"
         self.client: Any = _client(bind, timeout) if isinstance(bind, str) else bind
         self._scripts: dict[str, Any] = {}
 
@@ -347,7 +347,8 @@ class RedisStore:
         """See :meth:`.SessionStore.close`."""
         with contextlib.suppress(Exception):
             if isinstance(self.client, RedisCluster):
-                self.client.disconnect_connection_pools()  # close() is for good
+                pools: Any = self.client
+                pools.disconnect_connection_pools()  # close() is for good
             else:
                 self.client.close()
 

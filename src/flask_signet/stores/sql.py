@@ -74,6 +74,7 @@ class HasEngine(Protocol):
     @property
     def engine(self) -> Engine:
         """The engine of the application."""
+        ...
 
 
 # ── the statements ───────────────────────────────────────────────────────────────────────

@@ -40,7 +40,7 @@ class EngineKind:
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        self.deadline = Deadline()
+        self.deadline: Deadline = Deadline()
 
     def create(self, url: URL) -> Engine:
         """An engine of our own, every wait of which is bounded.
@@ -244,11 +244,11 @@ class PostgreSQL(EngineKind):
     The server's own ``statement_timeout`` is no help against a server that is stopped or gone.
     """
 
-    drivers: ClassVar = {
+    drivers: ClassVar[dict[str, str]] = {
         "postgresql": "postgresql+psycopg",
         "postgres": "postgresql+psycopg",
     }
-    extra = "postgresql"
+    extra: ClassVar[str] = "postgresql"
 
     def connect_args(self) -> dict[str, Any]:
         whole = max(2, round(self.timeout))  # libpq takes whole seconds, and 2 is its least
@@ -366,8 +366,8 @@ _ACTIVE = 1  # libpq's PQTRANS_ACTIVE: a command is under way
 class MySQL(EngineKind):
     """MariaDB and MySQL, InnoDB, by PyMySQL."""
 
-    drivers: ClassVar = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-    extra = "mysql"
+    drivers: ClassVar[dict[str, str]] = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+    extra: ClassVar[str] = "mysql"
 
     def connect_args(self) -> dict[str, Any]:
         half = self.timeout / 2

@@ -48,12 +48,12 @@ class Text(TypeDecorator[str]):
     for the same text, most also "a" and "A". There it is kept as bytes, in UTF-8.
     """
 
-    impl = String
-    cache_ok = True
+    impl: Any = String
+    cache_ok: bool | None = True
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
-        self.characters = length
+        self.characters: int = length
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in _MYSQL:
@@ -73,11 +73,11 @@ def _column(name: str, kind: TypeEngine[Any], *, key: bool = False) -> Column[An
     return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
 
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
 _INNODB: Final[dict[str, Any]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
-store_table = Table(
+store_table: Table = Table(
     "signet_store",
     metadata,
     _column("id", Integer(), key=True),  # always 1
@@ -89,7 +89,7 @@ store_table = Table(
     **_INNODB,
 )
 
-sessions_table = Table(
+sessions_table: Table = Table(
     "signet_sessions",
     metadata,
     _column("sid", Text(MAX_ID), key=True),
@@ -110,7 +110,7 @@ sessions_table = Table(
     **_INNODB,
 )
 
-revocations_table = Table(
+revocations_table: Table = Table(
     "signet_revocations",
     metadata,
     _column("kind", Text(8), key=True),  # jti, sid, subject

@@ -30,7 +30,7 @@ from .store import (
     stored_id,
 )
 
-log = logging.getLogger("flask_signet")
+log: logging.Logger = logging.getLogger("flask_signet")
 
 _BUCKETS: Final = 4096
 _FOR_EVER: Final = 2**32 - 1  # in the year 2106
