@@ -31,6 +31,7 @@ from flask_signet.tokens.store import (
     SessionStore,
     Successor,
     Upgraded,
+    partition,
     stored_id,
 )
 
@@ -403,6 +404,12 @@ class SessionStoreContract:
         self.adopt(store, first)
         assert self.adopt(store, second, NOW + 5) == ("replayed", first)
         assert self.sids(store, subject, NOW + 5) == [first.sid]
+
+    def test_an_old_token_is_adopted_wherever_a_store_keeps_it(self, store, subject):
+        old = next(jti for jti in iter(new, "") if partition(jti) == partition(subject))
+        begun = self.adopted(subject, old)
+        assert self.adopt(store, begun) == ("rotated", begun)
+        assert self.sids(store, subject) == [begun.sid]
 
     def test_an_adoption_repeated_after_its_answer_got_lost_is_still_rotated(self, store, subject):
         begun = self.adopted(subject, new())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-PATIENCE = 30  # seconds
+PATIENCE = 15  # seconds
 
 
 def free_port() -> int:

@@ -143,12 +143,12 @@ def test_fault_redis_readonly_is_an_error(server, store):
 
 
 def test_fault_redis_failover_is_an_error_in_the_gap_and_no_token_lives_twice(tmp_path):
-    with sentinel(tmp_path) as (primary, _, watcher):
+    with sentinel(tmp_path) as (primary, replica, watcher):
         url = f"redis+sentinel://127.0.0.1:{watcher.port}/mymaster"
         store = open_store(url, timeout=TIMEOUT)
         store.upgrade()
         sessions = [login(store) for _ in range(10)]
-        primary.client.wait(1, 5000)
+        until(lambda: replica.client.dbsize() == primary.client.dbsize(), "replication")
         verdicts: dict[str, list[str]] = {session.sid: [] for session in sessions}
         stop = threading.Event()
 
@@ -163,7 +163,9 @@ def test_fault_redis_failover_is_an_error_in_the_gap_and_no_token_lives_twice(tm
                 verdicts[session.sid].append(verdict)
                 stop.wait(0.02)
 
-        threads = [threading.Thread(target=refresh, args=(session,)) for session in sessions]
+        threads = [
+            threading.Thread(target=refresh, args=(session,), daemon=True) for session in sessions
+        ]
         for thread in threads:
             thread.start()
         primary.kill()

@@ -166,9 +166,11 @@ class RedisStore:
             row=session.sid,
         )
         if verdict == "adopted":
-            # Where the token itself may be refused is another partition. Looking there after the
-            # session is open leaves no moment in which a revocation goes unseen.
-            if not self.revoke_token(jti, now=now, expires_at=token_expires_at):
+            # Where the token itself may be refused is another partition, as a rule; in the
+            # session's own it is revoked already. Looking there after the session is open leaves
+            # no moment in which a revocation goes unseen.
+            elsewhere = partition(jti) != _part_of_sid(session.sid)
+            if elsewhere and not self.revoke_token(jti, now=now, expires_at=token_expires_at):
                 self.end_session(session.sid, now=now, refuse_until=refuse_until)
                 return Rotation("gone")
             verdict = "rotated"
