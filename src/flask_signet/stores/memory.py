@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from threading import RLock
 
 from ..tokens.store import (
@@ -267,11 +268,10 @@ class MemoryStore:
 
     def _since(self, number: int, limit: int) -> tuple[list[Revocation], int]:
         with self._lock:
-            if number == self._last:
-                return [], number
-            later = [each for each in self._entries if each > number][:limit]
-            entries = [self._entries[each] for each in later]
-            return entries, (later[-1] if len(later) == limit else self._last)
+            later = (each for each in range(number + 1, self._last + 1) if each in self._entries)
+            found = list(islice(later, limit))
+            entries = [self._entries[each] for each in found]
+            return entries, (found[-1] if len(found) == limit else self._last)
 
     # ── what the operator does ───────────────────────────────────────────────────────────
 
