@@ -751,3 +751,15 @@ def test_ml_dsa_key_of_another_size(name: str) -> None:
     for wrong in (raw[:-1], raw + b"\0", b""):
         with pytest.raises(InvalidKeyError):
             Key.from_jwk({**members, "pub": base64url.encode(wrong)})
+
+
+@pytest.mark.parametrize("name", ["RS256", "PS256", "PS384"])
+def test_a15_a_leading_zero_is_part_of_an_rsa_signature(name: str) -> None:
+    """A signature that begins with a zero byte is refused without it (RFC 8017 section 8.1.2)."""
+    key = keys.key(name)
+    texts = (b"%d" % number for number in range(100_000))
+    data, signature = next(
+        (text, made) for text in texts if (made := key.sign(text)).startswith(b"\0")
+    )
+    assert key.verify(data, signature)
+    assert not key.verify(data, signature[1:])

@@ -164,7 +164,15 @@ class RSA(_Asymmetric):
 
     def bind_verify(self, key: rsa.RSAPublicKey) -> Verify:
         verify, pad, digest = key.verify, self.padding, self.digest
-        return self._verifier(lambda signature, data: verify(signature, data, pad, digest))
+        size = (key.key_size + 7) // 8
+
+        def exact(signature: bytes, data: bytes) -> None:
+            # RFC 8017 section 8.1.2, step 1: a leading zero may not be left out.
+            if len(signature) != size:
+                raise InvalidSignature
+            verify(signature, data, pad, digest)
+
+        return self._verifier(exact)
 
     def bind_sign(self, key: rsa.RSAPrivateKey) -> Sign:
         sign, pad, digest = key.sign, self.padding, self.digest
