@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
 from time import monotonic
@@ -31,7 +32,7 @@ class Deadline(threading.local):
     at: float | None = None
 
 
-class EngineKind:
+class EngineKind(ABC):
     """SQLite's, PostgreSQL's or MariaDB's ways. ``timeout`` is in seconds."""
 
     begin: ClassVar[str] = "BEGIN"
@@ -76,7 +77,7 @@ class EngineKind:
     def connect_args(self) -> dict[str, Any]:
         return {}
 
-    def prepare(self, engine: Engine) -> None:
+    def prepare(self, engine: Engine) -> None:  # noqa: B027 - needing nothing is the default
         """Hang what is needed on the engine's events."""
 
     def next_numbers(self, connection: Connection, count: int) -> int | None:
@@ -92,15 +93,15 @@ class EngineKind:
         number: int | None = connection.execute(statement).scalar()
         return number
 
+    @abstractmethod
     def insert_session(self) -> Executable:
         """Insert, if it is not there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def upsert_revocation(self) -> Executable:
         """Insert, or write over the entry of the same kind and value, but never shorten it."""
-        raise NotImplementedError
 
-    def announce(self, connection: Connection) -> None:
+    def announce(self, connection: Connection) -> None:  # noqa: B027 - nor can every engine
         """Tell the followers at commit that there is something new."""
 
     def is_transient(self, error: DBAPIError) -> bool:
