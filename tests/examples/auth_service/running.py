@@ -46,6 +46,8 @@ def serving(instance: Path, *arguments: str) -> Iterator[Running]:
         env=service_environment(instance),
         stdout=subprocess.PIPE,
         text=True,
+        # A shell has what it starts in the background ignore SIGINT, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread here
     )
     with process:
         try:
