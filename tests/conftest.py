@@ -8,6 +8,9 @@ import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
+# Tests that users run as well lie in the package; as here, a failure should show its values.
+pytest.register_assert_rewrite("flask_signet.stores.contract")
+
 NO_SKIP = os.environ.get("FLASK_SIGNET_NO_SKIP") == "1"
 
 

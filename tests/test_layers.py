@@ -22,6 +22,8 @@ LAYERS = {
     "flask_signet.exceptions": ("werkzeug",),
     "flask_signet.jose": ("cryptography", "flask_signet.jose", "flask_signet.exceptions"),
     "flask_signet.tokens": ("flask_signet.tokens", "flask_signet.jose", "flask_signet.exceptions"),
+    # The tests that a store must pass: for whoever writes one, and has pytest.
+    "flask_signet.stores.contract": ("pytest", "flask_signet.tokens.store"),
     "flask_signet.stores": (
         "sqlalchemy",
         "redis",
