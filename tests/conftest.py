@@ -1,12 +1,15 @@
 """What every test may use: a clock that ticks by hand, the servers, and no silent skipping."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
+
+import flask_signet.encoded_tokens
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
 pytest.register_assert_rewrite("flask_signet.stores.contract")
@@ -31,6 +34,16 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock(1_700_000_000.0)
+
+
+@pytest.fixture
+def ticking(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of every module of the package."""
+    real = flask_signet.encoded_tokens.now
+    for name, module in list(sys.modules.items()):
+        if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
+            monkeypatch.setattr(module, "now", clock)
+    return clock
 
 
 # ── servers: at their standard ports, or where the environment says ──────────────────────

@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from .config import OptionReader, Settings
 from .exceptions import ConfigurationError, InvalidKeyError
 from .key_options import build_ring, read_keys, warn_of_weak
+from .last_seen import Noted
 from .tokens.keyring import KeyRing
 from .tokens.revocations import RevocationView
 from .tokens.store import SessionStore
@@ -89,7 +90,7 @@ class AppState:
 
     __slots__ = (
         *("_configured", "_opening", "_profile", "_reader", "_store", "_view"),
-        *("app", "callbacks", "manager", "prefix"),
+        *("app", "callbacks", "manager", "noted", "prefix"),
     )
 
     def __init__(self, app: Flask, manager: JWTManager, prefix: str) -> None:
@@ -103,6 +104,7 @@ class AppState:
         self._store: tuple[Any, float, SessionStore] | None = None
         self._view: tuple[SessionStore, float, RevocationView] | None = None
         self._opening = Lock()
+        self.noted: Noted = Noted()
 
     def configured(self) -> Configured:
         """The options and keys as they are now.
@@ -185,6 +187,10 @@ class AppState:
             with self._opening:
                 view = self._view = store, staleness, RevocationView(store, max_staleness=staleness)
         return view[2]
+
+    def store_is_failing(self) -> bool:
+        """Whether the store failed when a guard last asked it."""
+        return self._view is not None and self._view[2].is_failing
 
     def has_revoked(self) -> None:
         """Note that this process has just had the store refuse something."""

@@ -1,17 +1,14 @@
-"""The stores that the scenarios run on, and a clock that ticks by hand."""
+"""The stores that the scenarios run on."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import flask_signet.encoded_tokens
 from flask_signet.stores import open_store
-from tests.conftest import Clock
 
 STORES = ("memory", "sqlite", "postgresql", "mysql", "redis")
 
@@ -29,13 +26,3 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     opened.upgrade()
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def ticking(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of every module of the package."""
-    real = flask_signet.encoded_tokens.now
-    for name, module in list(sys.modules.items()):
-        if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
-            monkeypatch.setattr(module, "now", clock)
-    return clock

@@ -146,8 +146,11 @@ class RevocationView:
         self._follower: Follower | None = None
         self._synced_at = float("-inf")  # by the monotonic clock; when the answer was asked for
         self._line_is_dead = False
+        self._doubts = 0
         self._sync_failed_at = float("-inf")
         self._ask_failed_at = float("-inf")
+        #: Whether the store failed when it was last asked anything.
+        self.is_failing: bool = False
 
     def refuses(
         self,
@@ -207,6 +210,7 @@ class RevocationView:
         except StoreUnavailableError as error:
             log.warning("the list of revocations can't be followed: %s", error.__cause__ or error)
             self._sync_failed_at = self._monotonic()
+            self.is_failing = True
             return error
         finally:
             self._lock.release()
@@ -225,9 +229,9 @@ class RevocationView:
             return
         if self._follower is None:
             self._follower = self._store.follow()
-        asked_at = self._monotonic()
+        asked_at, doubts = self._monotonic(), self._doubts
         synced = self._follower.sync()
-        self._line_is_dead = False
+        self._line_is_dead = self.is_failing = False
         self._learn(synced.entries)
         if self._epoch and synced.epoch != self._epoch:
             log.error(
@@ -236,7 +240,7 @@ class RevocationView:
             )
             self._emptied_at = now
         self._epoch = synced.epoch
-        if synced.complete:
+        if synced.complete and doubts == self._doubts:
             self._synced_at = asked_at
         self._tokens.sweep(now)
         self._sessions.sweep(now)
@@ -267,10 +271,13 @@ class RevocationView:
         if self._monotonic() - self._ask_failed_at < self._pause:
             raise StoreUnavailableError
         try:
-            return question()
+            answer = question()
         except StoreUnavailableError:
             self._ask_failed_at = self._monotonic()
+            self.is_failing = True
             raise
+        self.is_failing = False
+        return answer
 
     def _forget_parent(self) -> None:
         # The parent's line must not be used, nor closed: it is still the parent's. A lock that
@@ -284,6 +291,7 @@ class RevocationView:
 
         An announcement takes its time, also to the process that caused it.
         """
+        self._doubts += 1  # another thread may be at a sync that began before the revocation
         self._line_is_dead = True
         self._synced_at = float("-inf")
 
