@@ -7,6 +7,7 @@ name.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 
 from .config import OptionReader, Settings
-from .exceptions import ConfigurationError, InvalidKeyError
+from .exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
 from .key_options import build_ring, read_keys, warn_of_weak
 from .last_seen import Noted
 from .tokens.keyring import KeyRing
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .jwt_manager import JWTManager
 
 EXTENSION = "flask-signet"
+
+log: logging.Logger = logging.getLogger("flask_signet")
 
 _NO_MANAGER = (
     "You must initialize a JWTManager with this flask application before using this method"
@@ -172,6 +175,37 @@ class AppState:
                 opened = self._store = wanted, timeout, self._open_store(wanted, timeout)
         return opened[2]
 
+    def check_store(self) -> None:
+        """Look at the store's set-up now: what is wrong should not wait for the first log-in.
+
+        What the operator can still mend while the application runs is logged, with the mend; until
+        then requests that need the store are answered 503. Nothing stays open: a process that
+        forks has no connection to share. Only a store by its URL is looked at: an engine of the
+        application's may not be ready yet.
+
+        :raises ConfigurationError: if the option is wrong, or the store is damaged or of a newer
+            version than this one.
+        """
+        if not isinstance(self.settings.session_store, str):
+            return
+        store = self.store()
+        if store is None:
+            return
+        option = f"{self.prefix}SESSION_STORE"
+        try:
+            findings = store.check()
+        except StoreUnavailableError as error:
+            why = str(error.__cause__ or error).partition("\n")[0]
+            log.error("%s does not answer: no token is taken until it does (%s)", option, why)
+            return
+        finally:
+            store.close()
+        for finding in findings:
+            if finding.code in _HOPELESS:
+                raise ConfigurationError(f"{option}: {finding.message}: {finding.mend}")
+            level = logging.ERROR if finding.level == "error" else logging.WARNING
+            log.log(level, "%s: %s: %s", option, finding.message, finding.mend)
+
     def revocations(self, settings: Settings) -> RevocationView | None:
         """What the store refuses, as this process knows it; None where there is no store.
 
@@ -218,6 +252,9 @@ class AppState:
 
 
 _MAX_LOADED = 256
+
+_HOPELESS = {"corrupt", "newer_schema"}
+"""Findings that no command of ours mends: with them an application does not start."""
 
 
 def current_state(name: str = "") -> AppState:

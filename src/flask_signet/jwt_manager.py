@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import click
 from flask import Blueprint, Flask, Response
 
 from . import cookies, current_token, default_callbacks, error_handlers, sessions
@@ -61,10 +62,11 @@ class JWTManager:
         """Serve an application.
 
         Its options are checked now, and again when they change. A secret may come later: it is
-        needed by the first token.
+        needed by the first token. A session store that is given by its URL is looked at too; what
+        is wrong with it is logged, with the mend.
 
         :raises ConfigurationError: if an option's name or value is wrong; it says which, what
-            the option takes, and the nearest right name.
+            the option takes, and the nearest right name. Or if the session store is damaged.
         """
         managers: dict[str, AppState] = app.extensions.get(EXTENSION, {})
         known = managers.get(self.name)
@@ -93,6 +95,8 @@ class JWTManager:
             check_names(app.config, self.config_prefix, strict=strict)
             state = AppState(app, self, self.config_prefix)
             state.check_keys()
+            if not _is_our_command():
+                state.check_store()
         except ConfigurationError:
             for name in added:  # nothing half-written remains: the mended start begins afresh
                 del app.config[name]
@@ -400,3 +404,13 @@ _DEFAULTS: Final[dict[str, Callable[..., Any]]] = {
     "token_verification": default_callbacks.default_token_verification_callback,
     "user_identity": default_callbacks.default_user_identity_callback,
 }
+
+
+def _is_our_command() -> bool:
+    """Whether ``flask jwt ...`` makes the application: it says by itself what a store lacks."""
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        if context.info_name == "jwt":
+            return True
+        context = context.parent
+    return False

@@ -850,7 +850,7 @@ def _set_up_finding(error: StoreUnavailableError) -> Finding:
         return Finding(
             "error",
             "corrupt",
-            f"the SQLite file is damaged: {error.__cause__}",
+            f"the SQLite file is damaged: {getattr(error.__cause__, 'orig', error)}",
             "restore it from a backup, or remove it and log everybody out",
         )
     if str(error) != NOT_SET_UP:
