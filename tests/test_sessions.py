@@ -14,9 +14,12 @@ from flask_signet import (
     create_token_pair,
     decode_token,
     encoded_tokens,
+    end_sessions,
+    list_sessions,
     rotate_refresh_token,
     verify_jwt_in_request,
 )
+from flask_signet.exceptions import RevokedTokenError, TokenReusedError
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import application, bare_application
 from tests.conftest import Clock
@@ -162,3 +165,68 @@ def test_a_named_managers_pair() -> None:
             found = partner.decode_token(token)
             assert (found["sid"], found["iss"]) == (pair.sid, "partner")
         assert found["exp"] - found["iat"] == 5
+
+
+def test_a_named_managers_sessions_are_its_own() -> None:
+    """It rotates, lists, revokes and ends what is in its own store, and no other's."""
+    partner = JWTManager(name="partner", config_prefix="PARTNER_JWT_")
+    app = bare_application()
+    ours, theirs = MemoryStore(), MemoryStore()
+    app.config.update(
+        JWT_SESSION_STORE=ours,
+        PARTNER_JWT_SESSION_STORE=theirs,
+        PARTNER_JWT_SECRET_KEY=keys.private("HS256", 1),
+        PARTNER_JWT_REFRESH_REUSE_GRACE=0,
+    )
+    JWTManager(app)
+    partner.init_app(app)
+
+    def presenting(token: str) -> Any:
+        return app.test_request_context(headers={"Authorization": f"Bearer {token}"})
+
+    def accepts(token: str) -> bool:
+        with presenting(token):
+            try:
+                return partner.verify_jwt_in_request() is not None
+            except RevokedTokenError:
+                return False
+
+    with app.app_context():
+        create_token_pair("alice")
+        first, second = partner.create_token_pair("alice"), partner.create_token_pair("alice")
+        loose = partner.create_access_token("alice")
+        assert [each.sid for each in partner.list_sessions("alice")] == [second.sid, first.sid]
+    with presenting(first.refresh_token):
+        rotated = partner.rotate_refresh_token()
+    with presenting(first.refresh_token), pytest.raises(TokenReusedError):
+        partner.rotate_refresh_token()
+    assert not accepts(rotated.access_token)
+    assert accepts(second.access_token)
+    with presenting(second.access_token):
+        assert partner.logout()
+    assert not accepts(second.access_token)
+    with app.app_context():
+        third = partner.create_token_pair("alice")
+        partner.revoke_token(loose)
+        assert not accepts(loose)
+        assert partner.end_session(third.sid)
+        partner.create_token_pair("alice")
+        partner.end_sessions("alice")
+        assert partner.list_sessions("alice") == []
+        assert len(list_sessions("alice")) == 1
+
+
+def test_an_entry_for_everybody_lives_as_long_as_any_token_of_a_session(clock: Clock) -> None:
+    """A session that may idle longer than JWT_REFRESH_TOKEN_EXPIRES is refused as long."""
+    store = MemoryStore()
+    app = bare_application()
+    app.config.update(
+        JWT_SESSION_STORE=store,
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=1),
+        JWT_REFRESH_IDLE_EXPIRES=timedelta(days=60),
+    )
+    JWTManager(app)
+    with app.app_context():
+        end_sessions("alice")
+    [entry] = store.follow().sync().entries
+    assert entry.expires_at > entry.not_before + timedelta(days=60).total_seconds()

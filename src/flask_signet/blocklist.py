@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from .app_state import AppState
 from .callbacks import call
@@ -10,6 +11,16 @@ from .config import Settings
 from .encoded_tokens import now
 from .exceptions import RevokedTokenError, StoreUnavailableError
 from .tokens.revocations import RevocationView
+
+
+class Asked(TypedDict):
+    """What a view is asked about a token, as :meth:`.SessionStore.is_revoked` takes it."""
+
+    now: float
+    jti: str
+    sid: str
+    subject: str
+    issued_at: float
 
 
 def check_not_blocked(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -36,20 +47,30 @@ def check_not_revoked(
         raise RevokedTokenError(header, payload)
 
 
-def _is_revoked(settings: Settings, view: RevocationView, payload: dict[str, Any]) -> bool:
-    subject = payload.get(settings.identity_claim_key)
+def is_known_to_be_revoked(state: AppState, payload: Mapping[str, Any]) -> bool:
+    """Whether this process knows a token to be revoked. The store is not asked about it."""
+    view = state.revocations(state.settings)
+    return view is not None and view.knows(**_what(state.settings, payload))
+
+
+def _is_revoked(settings: Settings, view: RevocationView, payload: Mapping[str, Any]) -> bool:
     try:
-        return view.refuses(
-            now=now(),
-            jti=_text(payload.get("jti")),
-            sid=_text(payload.get("sid")),
-            subject="" if subject is None else str(subject),
-            issued_at=_seconds(payload.get("auth_time", payload.get("iat"))),
-        )
+        return view.refuses(**_what(settings, payload))
     except StoreUnavailableError:
         if settings.revocation_on_store_error == "allow":
             return False
         raise
+
+
+def _what(settings: Settings, payload: Mapping[str, Any]) -> Asked:
+    subject = payload.get(settings.identity_claim_key)
+    return {
+        "now": now(),
+        "jti": _text(payload.get("jti")),
+        "sid": _text(payload.get("sid")),
+        "subject": "" if subject is None else str(subject),
+        "issued_at": _seconds(payload.get("auth_time", payload.get("iat"))),
+    }
 
 
 def _seconds(value: Any) -> float:

@@ -14,6 +14,7 @@ from .callbacks import Callbacks
 from .config import check_names, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
+from .sessions import SessionInfo
 from .tokens.token import TokenPair
 from .view_decorators import Guard, Locations, checked_arguments, guard, guard_with
 
@@ -277,6 +278,30 @@ class JWTManager:
     def create_token_pair(self, identity: Any, fresh: Fresh = True, **options: Any) -> TokenPair:
         """:func:`flask_signet.create_token_pair` with this manager's key and options."""
         return sessions.open_pair(self._state(), identity, fresh=fresh, **options)
+
+    def rotate_refresh_token(self, **options: Any) -> TokenPair:
+        """:func:`flask_signet.rotate_refresh_token` for this manager's tokens."""
+        return sessions.rotate(self._state(), **options)
+
+    def end_session(self, sid: str | None = None) -> bool:
+        """:func:`flask_signet.end_session` in this manager's store."""
+        return sessions.end_one(self._state(), sid)
+
+    def end_sessions(self, subject: Any, except_sid: str | None = None) -> None:
+        """:func:`flask_signet.end_sessions` in this manager's store."""
+        sessions.end_all(self._state(), subject, except_sid)
+
+    def list_sessions(self, subject: Any) -> list[SessionInfo]:
+        """:func:`flask_signet.list_sessions` in this manager's store."""
+        return sessions.list_all(self._state(), subject)
+
+    def revoke_token(self, token_or_jti: str) -> None:
+        """:func:`flask_signet.revoke_token` in this manager's store."""
+        sessions.revoke(self._state(), token_or_jti)
+
+    def logout(self) -> bool:
+        """:func:`flask_signet.logout` for this manager's tokens."""
+        return sessions.log_out(self._state())
 
     def decode_token(
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from flask import Response, after_this_request, has_request_context, request
+from flask import has_request_context, request
 
-from . import signals
+from . import session_store, signals
 from .app_state import AppState, current_state
-from .blocklist import check_not_revoked
+from .blocklist import is_known_to_be_revoked
 from .callbacks import call
 from .config import lifetime_seconds
-from .cookies import unset_cookies
 from .current_token import of_request
 from .encoded_tokens import (
     ExpiresDelta,
@@ -30,12 +29,12 @@ from .error_handlers import bind
 from .exceptions import (
     ConfigurationError,
     NoAuthorizationError,
-    SessionEndedError,
+    RevokedTokenError,
     SignetError,
-    TokenReusedError,
     UserLookupError,
 )
 from .locations import find_token
+from .session_store import ask, forget_cookies, refuse_until, required_store
 from .tokens.issue import new_id
 from .tokens.store import NEVER, Device, Rotation, Session, SessionStore, Successor, new_sid
 from .tokens.token import TokenPair
@@ -129,11 +128,11 @@ def open_pair(
         device=_device(label),
     )
     pair = mint.pair(session, fresh=fresh)  # signed first: what can't be signed opens nothing
-    opened = _ask(
+    opened = ask(
         state,
         lambda: store.open_session(
             session,
-            refuse_until=mint.refuse_until(moment),
+            refuse_until=refuse_until(state, moment),
             max_sessions=state.settings.max_sessions_per_subject,
         ),
     )
@@ -214,10 +213,6 @@ class _Mint:
         seconds = lifetime_seconds(self.state.settings.refresh_absolute_expires, opened_at)
         return NEVER if seconds is None else opened_at + seconds
 
-    def refuse_until(self, moment: float) -> float:
-        """When the last access token that lives now has expired by itself."""
-        return _refuse_until(self.state, moment)
-
     def pair(self, session: Session, *, fresh: Fresh) -> TokenPair:
         """Both tokens of a session as its row says; the refresh token is the same each time."""
         named = {
@@ -269,8 +264,9 @@ def rotate_refresh_token(
 ) -> TokenPair:
     """Refresh: both next tokens for the refresh token of this request, which is good no more.
 
-    Call it in a view behind ``@jwt_required(refresh=True)``, or in an open one: it verifies the
-    request's refresh token itself, then. One conditional write decides, see DESIGN idea 2:
+    Call it in an open view, where it verifies the request's refresh token itself. Behind
+    ``@jwt_required(refresh=True)`` it works as well; the guard, which can't know what comes, reads
+    the session first. One conditional write decides:
 
     - the session's current token is replaced;
     - the one just replaced, within ``JWT_REFRESH_REUSE_GRACE`` seconds, gets the same successor
@@ -303,7 +299,7 @@ def rotate(
     access_expires_delta: ExpiresDelta | None = None,
 ) -> TokenPair:
     """:func:`rotate_refresh_token` for any manager."""
-    store = _store(state)
+    store = required_store(state)
     if not state.settings.rotates:
         raise ConfigurationError(f"{state.prefix}REFRESH_ROTATION is False: nothing rotates")
     current = of_request(state)
@@ -313,7 +309,7 @@ def rotate(
             guard(state, refresh=True, ask_store=False)
         except UserLookupError as error:
             # Whoever is not there any more has no session either.
-            _end(state, store, error.jwt_data, _refuse_until(state))
+            _end_of(state, error.jwt_data)
             raise
         current = of_request(state)
     if current is None or not current.payload:
@@ -331,15 +327,12 @@ def rotate(
     if state.callbacks.user_state is not None and not call(
         state.callbacks.user_state, current.identity
     ):
-        _end(state, store, claims, mint.refuse_until(moment))
+        _end_of(state, claims)
         message = f"user_state refused {current.identity}"
         raise bind(UserLookupError(message, header, claims), state)
-    if isinstance(claims.get("sid"), str):
-        # Of a token without a session the store's `adopt` knows it; this costs no round trip.
-        try:
-            check_not_revoked(state, state.settings, header, claims)
-        except SignetError as error:
-            raise bind(error, state) from None
+    if session_store.is_of_session(claims) and is_known_to_be_revoked(state, claims):
+        # By its jti alone; the rest is in the row. Of a token without a session, `adopt` knows.
+        raise bind(RevokedTokenError(header, claims), state)
     outcome, pair = _rotated(state, store, mint, claims, moment)
     return _conclude(state, outcome, pair, mint, header, claims)
 
@@ -349,9 +342,8 @@ def _rotated(
 ) -> tuple[Rotation, TokenPair | None]:
     """The store's verdict, and the pair that was signed before it was asked for."""
     grace = state.settings.refresh_reuse_grace
-    refuse_until = mint.refuse_until(moment)
-    sid = claims.get("sid")
-    if not isinstance(sid, str) or "auth_time" not in claims:
+    until = refuse_until(state, moment)
+    if not session_store.is_of_session(claims):
         session = Session.begin(
             mint.subject(),
             new_id(as_uuid=False),
@@ -363,20 +355,20 @@ def _rotated(
             adopted_jti=str(claims["jti"] or claims.get("iat", "")),
         )
         pair = mint.pair(session, fresh=False)
-        outcome = _ask(
+        outcome = ask(
             state,
             lambda: store.adopt(
                 session,
                 issued_at=float(claims.get("iat", 0)),
                 token_expires_at=float(claims.get("exp", NEVER)),
                 grace=grace,
-                refuse_until=refuse_until,
+                refuse_until=until,
             ),
         )
         if outcome.session is not None and outcome.session != session:
             pair = mint.pair(outcome.session, fresh=False)
         return outcome, pair
-    opened_at = float(claims["auth_time"])
+    sid, opened_at = claims["sid"], float(claims["auth_time"])
     end = mint.absolute_end(opened_at)
     successor = Successor(
         new_id(as_uuid=False), min(moment + mint.idle_seconds(), end), new_id(as_uuid=False)
@@ -387,7 +379,7 @@ def _rotated(
         memo=successor.memo,
     )
     pair = mint.pair(row, fresh=False)
-    outcome = _ask(
+    outcome = ask(
         state,
         lambda: store.rotate(
             sid,
@@ -395,7 +387,7 @@ def _rotated(
             successor,
             now=moment,
             grace=grace,
-            refuse_until=refuse_until,
+            refuse_until=until,
         ),
     )
     return outcome, pair
@@ -411,25 +403,12 @@ def _conclude(
 ) -> TokenPair:
     """What the store's verdict means to the client, and to those who listen."""
     session = outcome.session
-    about: dict[str, Any] = {
-        "sid": session.sid if session else claims.get("sid"),
-        "subject": mint.subject(),
-    }
     if outcome.verdict == "rotated" and pair is not None:
-        signals.token_rotated.send(state.app, **about)
+        signals.token_rotated.send(state.app, sid=pair.sid, subject=mint.subject())
         return pair
     if outcome.verdict == "replayed" and session is not None:
         return mint.pair(session, fresh=False)
-    error: SignetError
-    if outcome.verdict == "reused":
-        state.has_revoked()
-        signals.token_reused.send(state.app, jti=claims.get("jti"), **about)
-        error = TokenReusedError(header, claims)
-    else:
-        error = SessionEndedError(header, claims)
-    signals.token_rejected.send(state.app, error_code=error.error_code, **about)
-    _forget_cookies(state)
-    raise bind(error, state)
+    raise bind(session_store.refused(state, outcome, mint.subject(), header, claims), state)
 
 
 # ── (d) revoke ───────────────────────────────────────────────────────────────────────────
@@ -443,37 +422,38 @@ def end_session(sid: str | None = None) -> bool:
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    state = current_state()
+    return end_one(current_state(), sid)
+
+
+def end_one(state: AppState, sid: str | None = None) -> bool:
+    """:func:`end_session` for any manager."""
     if sid is None:
-        current = of_request(state)
-        sid = current.payload.get("sid") if current is not None else None
-        if not isinstance(sid, str):
-            return False
-    return _end(state, _store(state), {"sid": sid}, _refuse_until(state))
+        sid = _current_sid(state)
+    return sid is not None and session_store.end(state, sid)
 
 
 def end_sessions(subject: Any, except_sid: str | None = None) -> None:
     """Log somebody out everywhere: one entry, whatever the number of sessions.
+
+    All of the subject's tokens from before now are refused, those without a session too, for as
+    long as the options let a token live.
 
     :param subject: the identity, as ``get_jwt_identity()`` gives it.
     :param except_sid: a session that goes on, e.g. the one that asks.
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    state = current_state()
-    store, moment = _store(state), now()
-    longest = [
-        lifetime_seconds(lifetime, moment)
-        for lifetime in (state.settings.access_expires, state.settings.refresh_expires)
-    ]
-    ends = [NEVER if seconds is None else moment + seconds for seconds in longest]
-    _ask(
+    end_all(current_state(), subject, except_sid)
+
+
+def end_all(state: AppState, subject: Any, except_sid: str | None = None) -> None:
+    """:func:`end_sessions` for any manager."""
+    store, moment = required_store(state), now()
+    until = _longest_life(state, moment)
+    ask(
         state,
         lambda: store.end_sessions(
-            str(subject),
-            now=moment,
-            expires_at=max(ends) + state.settings.leeway + 1,
-            except_sid=except_sid or "",
+            str(subject), now=moment, expires_at=until, except_sid=except_sid or ""
         ),
     )
     state.has_revoked()
@@ -487,11 +467,13 @@ def list_sessions(subject: Any) -> list[SessionInfo]:
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    state = current_state()
-    store = _store(state)
-    current = of_request(state)
-    here = current.payload.get("sid") if current is not None else None
-    found = _ask(state, lambda: store.list_sessions(str(subject), now=now()))
+    return list_all(current_state(), subject)
+
+
+def list_all(state: AppState, subject: Any) -> list[SessionInfo]:
+    """:func:`list_sessions` for any manager."""
+    store, here = required_store(state), _current_sid(state)
+    found = ask(state, lambda: store.list_sessions(str(subject), now=now()))
     return [
         SessionInfo(
             session.sid,
@@ -516,16 +498,16 @@ def revoke_token(token_or_jti: str) -> None:
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    state = current_state()
+    revoke(current_state(), token_or_jti)
+
+
+def revoke(state: AppState, token_or_jti: str) -> None:
+    """:func:`revoke_token` for any manager."""
     if token_or_jti.count(".") == 2:
         _revoke(state, check_token(state, token_or_jti, allow_expired=True).claims)
-        return
-    # Of a bare jti nothing else is known: it is refused for as long as any token could live.
-    moment = now()
-    lifetimes = (state.settings.access_expires, state.settings.refresh_expires)
-    seconds = [lifetime_seconds(lifetime, moment) for lifetime in lifetimes]
-    longest = NEVER if None in seconds else max(filter(None, seconds))
-    _revoke(state, {"jti": token_or_jti, "exp": moment + longest})
+    else:
+        # Of a bare jti nothing else is known: it is refused for as long as any token could live.
+        _refuse(state, token_or_jti, _longest_life(state, now()))
 
 
 def logout() -> bool:
@@ -537,88 +519,75 @@ def logout() -> bool:
     :raises CSRFError: if a cookie came without its CSRF value.
     :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
     """
-    state = current_state()
-    found = False
-    for refresh in (False, True):
+    return log_out(current_state())
+
+
+def log_out(state: AppState) -> bool:
+    """:func:`logout` for any manager."""
+    found: dict[str, Claims] = {}
+    for refresh in (False, True):  # each has a cookie of its own; a header holds either
         try:
             token = find_token(state.settings, None, refresh=refresh)
-            claims = check_token(
-                state, token.text, csrf_value=token.csrf_value, allow_expired=True
-            ).claims
+            if token.text not in found:
+                found[token.text] = check_token(
+                    state, token.text, csrf_value=token.csrf_value, allow_expired=True
+                ).claims
         except NoAuthorizationError:
             continue
         except SignetError as error:
             if error.proved == "nothing" and error.error_code not in _CLIENT_ERRORS:
                 continue  # not one of ours: there is nothing to end
             raise bind(error, state) from None
-        _revoke(state, claims)
-        found = True
-    _forget_cookies(state)
-    return found
+    ended: set[str] = set()
+    for claims in found.values():
+        if not (session_store.is_of_session(claims) and claims["sid"] in ended):
+            _revoke(state, claims)
+        ended.add(str(claims.get("sid")))
+    forget_cookies(state)
+    return bool(found)
 
 
 _CLIENT_ERRORS = ("csrf_failed", "invalid_request")
 
 
 def _revoke(state: AppState, claims: Claims) -> None:
-    store, moment = _store(state), now()
-    if isinstance(claims.get("sid"), str):
-        _end(state, store, claims, _refuse_until(state))
+    _end_of(state, claims)
     jti = claims.get("jti")
-    if isinstance(jti, str) and jti:
+    # A pair from before there was a store names a session that no store knows.
+    if not session_store.is_of_session(claims) and isinstance(jti, str) and jti:
         expires_at = float(claims.get("exp", NEVER)) + state.settings.leeway + 1
         subject = claims.get(state.settings.identity_claim_key, "")
-        _ask(
-            state,
-            lambda: store.revoke_token(
-                jti, now=moment, expires_at=expires_at, subject=str(subject)
-            ),
-        )
-        state.has_revoked()
-        signals.token_revoked.send(state.app, kind="jti", value=jti)
+        _refuse(state, jti, expires_at, str(subject))
 
 
-def _end(state: AppState, store: SessionStore, claims: Claims, refuse_until: float) -> bool:
-    sid = claims.get("sid")
-    if not isinstance(sid, str):
-        return False
-    ended = _ask(state, lambda: store.end_session(sid, now=now(), refuse_until=refuse_until))
+def _end_of(state: AppState, claims: Claims) -> None:
+    """End the session of a token, if it names one."""
+    if isinstance(claims.get("sid"), str):
+        session_store.end(state, claims["sid"])
+
+
+def _refuse(state: AppState, jti: str, expires_at: float, subject: str = "") -> None:
+    store, moment = required_store(state), now()
+    ask(
+        state,
+        lambda: store.revoke_token(jti, now=moment, expires_at=expires_at, subject=subject),
+    )
     state.has_revoked()
-    signals.token_revoked.send(state.app, kind="sid", value=sid)
-    return ended is not None
+    signals.token_revoked.send(state.app, kind="jti", value=jti)
 
 
-def _refuse_until(state: AppState, moment: float | None = None) -> float:
-    """When the last access token of a session that ends now has expired by itself."""
-    moment = now() if moment is None else moment
-    seconds = lifetime_seconds(state.settings.access_expires, moment)
-    return NEVER if seconds is None else moment + seconds + state.settings.leeway + 1
+def _longest_life(state: AppState, moment: float) -> float:
+    """When the last token that was issued until now, by the options of now, has expired."""
+    settings = state.settings
+    lifetimes = (settings.access_expires, settings.refresh_expires, settings.refresh_idle_expires)
+    ends = [
+        NEVER if seconds is None else moment + seconds + settings.leeway + 1
+        for seconds in (lifetime_seconds(each, moment) for each in lifetimes if each is not None)
+    ]
+    return max(ends)
 
 
-def _forget_cookies(state: AppState) -> None:
-    if "cookies" not in state.settings.token_location:
-        return
-
-    @after_this_request
-    def unset(response: Response) -> Response:
-        for kind in ("access", "refresh"):
-            unset_cookies(state, kind, response)
-        return response
-
-
-def _store(state: AppState) -> SessionStore:
-    store = state.store()
-    if store is None:
-        raise ConfigurationError(
-            f"{state.prefix}SESSION_STORE is not set: sessions need a store, e.g. "
-            "'sqlite:///sessions.db'"
-        )
-    return store
-
-
-def _ask(state: AppState, operation: Any) -> Any:
-    """The store's answer; its failure as an error that the manager answers."""
-    try:
-        return operation()
-    except SignetError as error:
-        raise bind(error, state) from error.__cause__
+def _current_sid(state: AppState) -> str | None:
+    current = of_request(state)
+    sid = current.payload.get("sid") if current is not None else None
+    return sid if isinstance(sid, str) else None

@@ -27,6 +27,7 @@ from .exceptions import (
     WrongTokenError,
 )
 from .locations import EXTRACTORS, Found, find_token
+from .session_store import check_is_current, is_of_session
 
 Locations = str | Sequence[str] | None
 V = TypeVar("V", bound=Callable[..., Any])
@@ -213,6 +214,8 @@ def _checked(
         check_not_blocked(state, header, payload)
         if ask_store and settings.session_store is not None:
             check_not_revoked(state, settings, header, payload)
+            if payload["type"] == "refresh" and is_of_session(payload):
+                check_is_current(state, settings, header, payload)
     check_by_application(state, header, payload)
     return CurrentToken(header, payload, None, found.location, _identity(settings, payload))
 

@@ -8,8 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import jsonify
 
-from flask_signet import create_refresh_token, decode_token
+from flask_signet import (
+    create_access_token,
+    create_refresh_token,
+    decode_token,
+    get_jwt_identity,
+    jwt_required,
+    rotate_refresh_token,
+)
+from flask_signet.signals import token_revoked
 from tests.conftest import Clock
 from tests.scenarios.service import Scenario, bearer
 
@@ -318,3 +327,86 @@ def test_a_wrong_password_opens_nothing(make: Make) -> None:
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+# ── a view in the manner of Flask-JWT-Extended, which rotates nothing ────────────────────
+
+
+def plainly_refreshing(scenario: Scenario) -> Callable[[dict[str, str]], int]:
+    """What such a view answers to a refresh token."""
+
+    @scenario.app.post("/plain")
+    @jwt_required(refresh=True)
+    def plain() -> Any:
+        return jsonify(access_token=create_access_token(get_jwt_identity()))
+
+    def refresh(tokens: dict[str, str]) -> int:
+        headers = bearer(tokens["refresh_token"])
+        return scenario.client.post("/plain", headers=headers).status_code
+
+    return refresh
+
+
+def test_a_guard_takes_the_current_refresh_token_again_and_again(make: Make) -> None:
+    scenario = make()
+    plain = plainly_refreshing(scenario)
+    tokens = scenario.login()
+    assert plain(tokens) == plain(tokens) == 200
+
+
+def test_a_guard_refuses_the_refresh_token_of_an_ended_session_for_good(
+    make: Make, ticking: Clock
+) -> None:
+    scenario = make()
+    plain = plainly_refreshing(scenario)
+    tokens = scenario.login()
+    scenario.client.delete("/auth/tokens", headers=bearer(tokens["access_token"]))
+    assert plain(tokens) == 401
+    ticking.tick(3600)  # the entry that refuses the session's access tokens has gone
+    assert plain(tokens) == 401
+
+
+def test_a_guard_notices_reuse(make: Make, ticking: Clock) -> None:
+    scenario = make()
+    plain = plainly_refreshing(scenario)
+    first = scenario.login()
+    second = scenario.next(first)
+    assert plain(first) == 200  # within the grace
+    ticking.tick(60)
+    with scenario.listening() as events:
+        assert plain(first) == 401
+    assert events == ["reused", "token_reused"]
+    assert scenario.refresh(second).status_code == 401
+    ticking.tick(3600)
+    assert plain(second) == 401
+
+
+def test_a_view_behind_a_guard_rotates_as_well(make: Make, ticking: Clock) -> None:
+    scenario = make()
+
+    @scenario.app.post("/guarded")
+    @jwt_required(refresh=True)
+    def guarded() -> Any:
+        return jsonify(rotate_refresh_token()._asdict())
+
+    def refresh(tokens: dict[str, str]) -> Any:
+        return scenario.client.post("/guarded", headers=bearer(tokens["refresh_token"]))
+
+    first = scenario.login()
+    second = refresh(first).json
+    assert refresh(first).json["refresh_token"] == second["refresh_token"]
+    third = refresh(second).json
+    ticking.tick(60)
+    assert refresh(first).status_code == 401
+    assert refresh(third).status_code == 401
+
+
+def test_logging_out_is_told_once(make: Make) -> None:
+    scenario = make()
+    tokens = scenario.login()
+    told = []
+    with token_revoked.connected_to(
+        lambda sender, **about: told.append(about["kind"]), scenario.app
+    ):
+        scenario.client.delete("/auth/tokens", headers=bearer(tokens["refresh_token"]))
+    assert told == ["sid"]

@@ -406,3 +406,54 @@ def test_readers_never_miss_an_id_while_a_writer_adds_others():
     stop.set()
     reader.join()
     assert not missed
+
+
+# ── what a process knows by itself ───────────────────────────────────────────────────────
+
+
+def test_what_is_known_is_told_without_asking_the_store(clock):
+    store = MemoryStore()
+    view = RevocationView(store)
+    assert not view.refuses(now=NOW, jti="j")  # in step
+    store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+    store.is_revoked = store.follow = None  # whoever asked would fail
+    assert view.knows(now=NOW, jti="j")
+    assert not view.knows(now=NOW + 61, jti="j")
+    assert not view.knows(now=NOW, jti="other")
+
+
+def test_a_view_that_never_asked_knows_nothing(clock):
+    store = MemoryStore()
+    store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+    assert not RevocationView(store).knows(now=NOW, jti="j")
+
+
+def test_a_sync_that_began_before_a_doubt_proves_nothing(clock):
+    store = MemoryStore()
+    view = RevocationView(store)
+    view.refuses(now=NOW)
+    begun = view._store.follow
+
+    class Interrupted:
+        """A follower in whose answer a revocation of this process's is not yet."""
+
+        def __init__(self):
+            self._follower = begun()
+
+        def poll(self):
+            return ()
+
+        def sync(self):
+            synced = self._follower.sync()
+            store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+            view.doubt()  # by another thread, while this one is at it
+            return synced
+
+        def close(self):
+            self._follower.close()
+
+    view.close()
+    store.follow = Interrupted
+    view.refuses(now=NOW)
+    store.follow = begun
+    assert view.refuses(now=NOW, jti="j")

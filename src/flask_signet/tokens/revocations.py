@@ -181,6 +181,29 @@ class RevocationView:
             )
         )
 
+    def knows(
+        self,
+        *,
+        now: float,
+        jti: str = "",
+        sid: str = "",
+        subject: str = "",
+        issued_at: float = 0.0,
+    ) -> bool:
+        """Whether this process knows the token to be revoked. The store is not asked about it.
+
+        For whoever asks the store in another way afterwards, e.g. by a rotation. Never raises.
+        """
+        if self._pid != os.getpid():
+            self._forget_parent()
+        # Polled, not synced: a store that hangs is waited for once in a request, elsewhere.
+        if self._max_staleness > 0 and self._lock.acquire(blocking=False):
+            try:
+                self._poll()
+            finally:
+                self._lock.release()
+        return self._knows(now, jti, sid, subject, issued_at) or issued_at <= self._emptied_at
+
     def _knows(self, now: float, jti: str, sid: str, subject: str, issued_at: float) -> bool:
         if jti and self._tokens.has(stored_id(jti), now):
             return True
