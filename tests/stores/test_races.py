@@ -15,7 +15,7 @@ from flask_signet.stores.memory import MemoryStore
 from flask_signet.tokens.store import Rotation, Session, SessionStore, Successor
 
 from .contract import DAY, HOUR, NOW, live_until, new
-from .racing import CLIENTS, ROUNDS, Address, Call, call, race_processes, race_threads
+from .racing import CLIENTS, PATIENCE, ROUNDS, Address, Call, call, race_processes, race_threads
 
 pytestmark = pytest.mark.timeout(60 + 4 * ROUNDS)
 
@@ -254,14 +254,19 @@ def test_race_independent_sessions_do_not_touch_each_other(store):
 def test_a_follower_misses_nothing_while_many_write(store):
     """What was acknowledged before a sync began is in what that sync knows."""
     acknowledged: list[str] = []
+    syncs = 0
+    synced_once = threading.Event()
 
     def revoke() -> None:
-        for _ in range(100):
+        for number in range(100):
+            if number == 50:
+                # The second half waits for a sync, so that some lie between the writes.
+                assert synced_once.wait(PATIENCE)
             jti = new()
             store.revoke_token(jti, now=NOW, expires_at=NOW + HOUR)
             acknowledged.append(jti)
 
-    follower, known, syncs = store.follow(), set(), 0
+    follower, known = store.follow(), set()
     threads = [threading.Thread(target=revoke) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -277,6 +282,7 @@ def test_a_follower_misses_nothing_while_many_write(store):
                 break
         assert known.issuperset(before)
         syncs += 1
+        synced_once.set()
     follower.close()
     assert len(acknowledged) == 800
     assert syncs > 1
