@@ -26,7 +26,7 @@ def main() -> None:
         # A setting is wrong, or what it names is not there. The first line says which.
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     service: Service = app.extensions["auth_service"]
-    service.database.close()
+    service.close()
     try:
         listener = listen(arguments.host, arguments.port)
     except OSError as error:

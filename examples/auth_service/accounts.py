@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from .database import Database, User
+from .database import Database, DisabledUser, User
 from .passwords import Passwords
+
+_enabled = select(User).where(User.id.not_in(select(DisabledUser.user_id)))
 
 
 class EmailTakenError(Exception):
@@ -37,12 +39,12 @@ class Accounts:
         return user
 
     def authenticate(self, email: str, password: str) -> User | None:
-        """The user, or ``None`` if the address is unknown or the password is wrong.
+        """The user; ``None`` if the address is unknown or disabled, or the password is wrong.
 
-        Both take the same time: a password is verified in either case.
+        All of them take the same time: a password is verified in any case.
         """
         with self._session() as session:
-            user = session.scalar(select(User).where(User.email == _normal(email)))
+            user = session.scalar(_enabled.where(User.email == _normal(email)))
         if not self._passwords.verify(password, user.password_hash if user else None):
             return None
         if user and self._passwords.needs_rehash(user.password_hash):
@@ -50,9 +52,31 @@ class Accounts:
         return user
 
     def get(self, user_id: int) -> User | None:
-        """The user with this primary key."""
+        """The user with this primary key, if there is one who is not disabled."""
         with self._session() as session:
-            return session.get(User, user_id)
+            return session.scalar(_enabled.where(User.id == user_id))
+
+    def disable(self, email: str) -> User | None:
+        """Let this user in no more. What is open already is for the caller to end.
+
+        :return: the user; ``None`` if the address is unknown.
+        """
+        with self._session.begin() as session:
+            user = session.scalar(select(User).where(User.email == _normal(email)))
+            if user is not None and session.get(DisabledUser, user.id) is None:
+                session.add(DisabledUser(user_id=user.id))
+        return user
+
+    def enable(self, email: str) -> User | None:
+        """Let this user in again.
+
+        :return: the user; ``None`` if the address is unknown.
+        """
+        with self._session.begin() as session:
+            user = session.scalar(select(User).where(User.email == _normal(email)))
+            if user is not None:
+                session.execute(delete(DisabledUser).where(DisabledUser.user_id == user.id))
+        return user
 
     def _rehash(self, user: User, password: str) -> None:
         """Replace the hash, unless the password has been changed in the meantime."""

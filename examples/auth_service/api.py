@@ -1,40 +1,27 @@
-"""The API: tokens and users, under ``/api/v1/auth``."""
+"""The API under ``/api/v1/auth``: tokens and sessions, ready-made by Flask-Signet, and users."""
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
 
-from flask import Response, request
+from flask import Blueprint, Response, request
 from flask.views import MethodView
+from marshmallow import ValidationError
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import BadRequest, Conflict, Unauthorized
+from werkzeug.exceptions import BadRequest, Conflict, Unauthorized, UnprocessableEntity
 
-from flask_signet import (
-    create_access_token,
-    create_refresh_token,
-    current_user,
-    get_jwt,
-    get_jwt_identity,
-    jwt_required,
-)
+from flask_signet import current_user, jwt_required, token_blueprint
 
 from .accounts import EmailTakenError
 from .database import User
 from .openapi import BEARER, make_blueprint
-from .schemas import (
-    AccessTokenSchema,
-    CredentialsSchema,
-    ErrorSchema,
-    RegistrationSchema,
-    TokenPairSchema,
-    UserSchema,
-)
+from .schemas import CredentialsSchema, ErrorSchema, RegistrationSchema, UserSchema
 from .service import current_service
-from .tokens import revoke
 
-blueprint = make_blueprint(
-    "auth", __name__, url_prefix="/api/v1/auth", description="Tokens and users"
-)
+URL_PREFIX = "/api/v1/auth"
+
+users = make_blueprint("auth", __name__, url_prefix=URL_PREFIX, description="Tokens and users")
 
 
 class Credentials(TypedDict):
@@ -53,59 +40,45 @@ class WrongCredentials(Unauthorized):
         )
 
 
-@blueprint.route("/tokens")
-class Tokens(MethodView):
-    """Log in, refresh, log out."""
+class BadFields(UnprocessableEntity):
+    """A body whose fields do not fit; ``data`` is where flask-smorest's own errors have them."""
 
-    @blueprint.arguments(CredentialsSchema)
-    @blueprint.response(201, TokenPairSchema, description="Both tokens")
-    @blueprint.alt_response(401, schema=ErrorSchema, description="Wrong address or password")
-    def post(self, credentials: Credentials) -> dict[str, str]:
-        """Log in.
-
-        The access token opens what needs a login, for 15 minutes. The refresh token gets the
-        next one, for 7 days.
-        """
-        user = current_service().accounts.authenticate(**credentials)
-        if user is None:
-            raise WrongCredentials
-        return {
-            "access_token": create_access_token(identity=user.id),
-            "refresh_token": create_refresh_token(identity=user.id),
-        }
-
-    @jwt_required(refresh=True)
-    @blueprint.doc(security=BEARER)
-    @blueprint.response(201, AccessTokenSchema, description="The next access token")
-    @blueprint.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
-    def patch(self) -> dict[str, str]:
-        """Refresh.
-
-        Send the refresh token.
-        """
-        return {"access_token": create_access_token(identity=get_jwt_identity())}
-
-    @jwt_required(verify_type=False)
-    @blueprint.doc(security=BEARER)
-    @blueprint.response(204, description="Revoked")
-    @blueprint.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
-    def delete(self) -> None:
-        """Revoke.
-
-        Send the token that is to be refused from now on: access or refresh. To log out, send
-        both, one after the other.
-        """
-        revoke(get_jwt())
+    def __init__(self, error: ValidationError) -> None:
+        super().__init__("The fields do not fit.")
+        self.data = {"messages": {"json": error.normalized_messages()}}
 
 
-@blueprint.route("/users")
+def tokens() -> Blueprint:
+    """Log in, refresh, log out; list one's sessions, and end them (see ``token_docs.py``)."""
+    blueprint = token_blueprint(authenticate, name="tokens", url_prefix=URL_PREFIX)
+    blueprint.before_request(refuse_bad_json)
+    return blueprint
+
+
+def authenticate(members: Mapping[str, Any]) -> int:
+    """The identity of who sent these: the user's primary key.
+
+    :raises BadFields: if they are no credentials.
+    :raises WrongCredentials: if they are nobody's.
+    """
+    try:
+        credentials = cast(Credentials, CredentialsSchema().load(members))
+    except ValidationError as error:
+        raise BadFields(error) from error
+    user = current_service().accounts.authenticate(**credentials)
+    if user is None:
+        raise WrongCredentials
+    return user.id
+
+
+@users.route("/users")
 class Users(MethodView):
     """Register, and see oneself."""
 
     @jwt_required()
-    @blueprint.doc(security=BEARER)
-    @blueprint.response(200, UserSchema, description="The user whose token it is")
-    @blueprint.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
+    @users.doc(security=BEARER)
+    @users.response(200, UserSchema, description="The user whose token it is")
+    @users.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
     def get(self) -> User:
         """See who one is.
 
@@ -114,9 +87,9 @@ class Users(MethodView):
         user: User = current_user
         return user
 
-    @blueprint.arguments(RegistrationSchema)
-    @blueprint.response(201, UserSchema, description="Registered")
-    @blueprint.alt_response(409, schema=ErrorSchema, description="The address is taken")
+    @users.arguments(RegistrationSchema)
+    @users.response(201, UserSchema, description="Registered")
+    @users.alt_response(409, schema=ErrorSchema, description="The address is taken")
     def post(self, registration: Credentials) -> User:
         """Register."""
         try:
@@ -125,17 +98,19 @@ class Users(MethodView):
             raise Conflict("This e-mail address is taken.") from error
 
 
-@blueprint.before_request
+@users.before_request
 def refuse_bad_json() -> None:
     """Check the syntax first: webargs fails on numbers of 5000 digits and on deep nesting."""
     if request.method == "POST":
         try:
-            request.get_json()
+            body = request.get_json()
         except (BadRequest, RecursionError) as error:
             raise BadRequest("The body is not JSON, or is nested too deeply.") from error
+        if not isinstance(body, dict):
+            raise BadFields(ValidationError("Invalid input type.", "_schema"))
 
 
-@blueprint.after_request
+@users.after_request
 def keep_out_of_caches(response: Response) -> Response:
     """Tokens and users are for the client that asked (RFC 6749 section 5.1)."""
     response.headers["Cache-Control"] = "no-store"

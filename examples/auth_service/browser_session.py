@@ -10,10 +10,11 @@ from typing import Any
 from flask import Response, current_app, make_response, redirect, request, url_for
 
 from flask_signet import (
-    create_access_token,
-    create_refresh_token,
+    TokenPair,
+    create_token_pair,
     decode_token,
-    get_jwt_identity,
+    revoke_token,
+    rotate_refresh_token,
     set_access_cookies,
     set_refresh_cookies,
     unset_jwt_cookies,
@@ -21,60 +22,68 @@ from flask_signet import (
 from flask_signet.exceptions import CSRFError, SignetError
 
 from .database import User
+from .devices import device_name
 from .errors import is_api_request
 from .local_path import requested_path
-from .tokens import jwt, revoke
+from .tokens import jwt
 
 
 def start_session(user: User, then: str) -> Response:
-    """Log the user in with new tokens.
+    """Log the user in: a new session.
 
-    Those that the browser had before are revoked: they may be somebody else's, who put them
-    there (session fixation).
+    That of the tokens which the browser had before ends: they may be somebody else's, who put
+    them there (session fixation).
     """
-    for jwt_payload in _presented_tokens():
-        revoke(jwt_payload)
-    response = _go(then)
-    set_access_cookies(response, create_access_token(identity=user.id))
-    set_refresh_cookies(response, create_refresh_token(identity=user.id))
-    return response
+    _revoke(_presented_tokens())
+    pair = create_token_pair(user.id, label=device_name(request.headers.get("User-Agent", "")))
+    return _with_cookies(go(then), pair)
 
 
-def renew_access(then: str) -> Response:
-    """Give the user of the refresh token the next access token."""
-    response = _go(then)
-    set_access_cookies(response, create_access_token(identity=get_jwt_identity()))
-    return response
+def renew_session(then: str) -> Response:
+    """Give the browser the next two tokens for its refresh token."""
+    return _with_cookies(go(then), rotate_refresh_token())
 
 
 def end_session(then: str) -> Response:
-    """Log out: the tokens are revoked, whichever there are, and the cookies are dropped.
+    """Log out: the session ends, by whichever token there is, and the cookies are dropped.
 
     :raises CSRFError: if the form does not have the value of the refresh token; where that is
         gone, of the access token.
     """
     tokens = _presented_tokens()
-    if tokens:
-        _check_csrf_value(tokens[0])
-    for jwt_payload in tokens:
-        revoke(jwt_payload)
-    response = _go(then)
+    for jwt_payload in list(tokens.values())[:1]:
+        _check_csrf_value(jwt_payload)
+    _revoke(tokens)
+    response = go(then)
     unset_jwt_cookies(response)
     return response
 
 
-def _go(target: str) -> Response:
+def _with_cookies(response: Response, pair: TokenPair) -> Response:
+    set_access_cookies(response, pair.access_token)
+    set_refresh_cookies(response, pair.refresh_token)
+    return response
+
+
+def _revoke(tokens: Mapping[str, Mapping[str, Any]]) -> None:
+    """End the sessions of these tokens, each once."""
+    sessions = {jwt_payload.get("sid", token): token for token, jwt_payload in tokens.items()}
+    for token in sessions.values():
+        revoke_token(token)
+
+
+def go(target: str) -> Response:
     """303: whatever the method was, the target is asked for with GET."""
     return make_response(redirect(target, 303))
 
 
-def _presented_tokens() -> list[dict[str, Any]]:
-    """The claims of the cookies' tokens, if they are ours; the refresh token's first."""
-    found = []
+def _presented_tokens() -> dict[str, dict[str, Any]]:
+    """The cookies' tokens, if they are ours, with their claims; the refresh token first."""
+    found = {}
     for option in ("JWT_REFRESH_COOKIE_NAME", "JWT_ACCESS_COOKIE_NAME"):
         token = request.cookies.get(current_app.config[option], "")
         with suppress(SignetError):  # there is none, or somebody else made it
-            found.append(decode_token(token, allow_expired=True))
+            found[token] = decode_token(token, allow_expired=True)
     return found
 
 
@@ -100,8 +109,10 @@ def expired_token(jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any])
     """The access token's 15 minutes are over: the refresh token gets the next one."""
     if is_api_request():
         return None
-    if request.method == "GET" and jwt_payload.get("type") == "access":
-        return _go(url_for("index.renew", next=requested_path()))
+    if jwt_payload.get("type") == "access":
+        # A form can't be sent again by following a link: one sees the start page, and goes on.
+        target = requested_path() if request.method == "GET" else url_for("index.home")
+        return go(url_for("index.renew", next=target))
     return _to_login(drop_cookies=True)
 
 
@@ -118,7 +129,7 @@ def _to_login(*, drop_cookies: bool = False) -> Response:
     target = requested_path() if request.method == "GET" else None
     if request.endpoint == "index.renew":
         target = request.args.get("next")
-    response = _go(url_for("index.login", next=target))
+    response = go(url_for("index.login", next=target))
     if drop_cookies:
         unset_jwt_cookies(response)
     return response

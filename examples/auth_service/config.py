@@ -20,7 +20,12 @@ class Config:
     # An API client sends `Authorization: Bearer <token>`; a browser sends cookies.
     JWT_TOKEN_LOCATION = ("headers", "cookies")
     JWT_ACCESS_TOKEN_EXPIRES = timedelta(minutes=15)
+    # A session ends after 7 days without a refresh, and after 90 in any case.
     JWT_REFRESH_TOKEN_EXPIRES = timedelta(days=7)
+    JWT_REFRESH_ABSOLUTE_EXPIRES = timedelta(days=90)
+    # A refresh token is good once. Whoever logs in for the 21st time loses the oldest session.
+    JWT_REFRESH_ROTATION = True
+    JWT_MAX_SESSIONS_PER_SUBJECT = 20
 
     # A secret shorter than the hash that it keys could be guessed (RFC 7518 section 3.2).
     JWT_ALLOW_WEAK_KEYS = False
@@ -72,7 +77,9 @@ def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[st
     return {
         "AUTH_SERVICE_DATABASE": _option("AUTH_SERVICE_DATABASE", config)
         or f"sqlite:///{instance / 'auth_service.sqlite3'}",
-        "REDIS_URL": _option("REDIS_URL", config),
+        "JWT_SESSION_STORE": _option("AUTH_SERVICE_STORE", config)
+        or _option("REDIS_URL", config)
+        or f"sqlite:///{instance / 'sessions.sqlite3'}",
         "AUTH_SERVICE_HTTPS": https,
         **(HTTPS_SETTINGS if https else {}),
         # The caller's win over all, but where the lines above have read them already.
@@ -84,6 +91,7 @@ _ENVIRONMENT = {
     "AUTH_SERVICE_DATABASE",
     "AUTH_SERVICE_HTTPS",
     "AUTH_SERVICE_INSTANCE",
+    "AUTH_SERVICE_STORE",
     "REDIS_URL",
 }
 

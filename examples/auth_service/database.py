@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, String, create_engine
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
@@ -69,14 +69,14 @@ class User(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
 
 
-class RevokedToken(Base):
-    """A token that was handed back before its end."""
+class DisabledUser(Base):
+    """A user who may not log in, and whose sessions end."""
 
-    __tablename__ = "revoked_token"
+    __tablename__ = "disabled_user"
 
-    jti: Mapped[str] = mapped_column(String(255), primary_key=True)
-    #: Seconds since the epoch; NULL for a token that never expires.
-    expires_at: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
 
 
 class Database:

@@ -1,4 +1,4 @@
-"""The pages for a browser: log in, register, see oneself, log out."""
+"""The pages for a browser: log in, register, see oneself and one's sessions, log out."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from flask import (
     url_for,
 )
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
-from flask_signet import current_user, get_jwt, jwt_required
+from flask_signet import (
+    current_user,
+    end_session,
+    end_sessions,
+    get_jwt,
+    get_jwt_identity,
+    jwt_required,
+    list_sessions,
+)
 from flask_signet.csrf import refuse_cross_site
-from flask_signet.exceptions import CSRFError
+from flask_signet.exceptions import CSRFError, StoreUnavailableError
 
 from .accounts import EmailTakenError
 from .api import Credentials
-from .browser_session import end_session, renew_access, start_session
+from .browser_session import end_session as log_browser_out
+from .browser_session import go, renew_session, start_session
 from .errors import answer
 from .local_path import local_path
 from .schemas import (
@@ -53,6 +62,16 @@ def refuse_foreign_form(error: CSRFError) -> Response:
     )
 
 
+@index.errorhandler(StoreUnavailableError)
+def say_that_the_store_is_down(error: StoreUnavailableError) -> Response:
+    """A page, where the library would answer a program."""
+    return answer(
+        ServiceUnavailable(
+            "Nobody can say just now who is logged in. Try again.", retry_after=error.retry_after
+        )
+    )
+
+
 @index.after_request
 def keep_out_of_caches(response: Response) -> Response:
     """The button "back" must not show a page of somebody who has logged out."""
@@ -64,10 +83,34 @@ def keep_out_of_caches(response: Response) -> Response:
 @jwt_required(locations="cookies")
 def home() -> str:
     """The page that needs a login."""
-    # The form that logs out may be sent when only one of the two tokens is left.
-    csrf_cookie = current_app.config["JWT_REFRESH_CSRF_COOKIE_NAME"]
-    csrf_values = [request.cookies.get(csrf_cookie, ""), get_jwt().get("csrf", "")]
-    return render_template("home.html", user=current_user, csrf_values=csrf_values)
+    return render_template("home.html", user=current_user, csrf_values=_csrf_values())
+
+
+@index.get("/sessions")
+@jwt_required(locations="cookies")
+def sessions() -> str:
+    """Where one is logged in."""
+    return render_template(
+        "sessions.html",
+        sessions=list_sessions(get_jwt_identity()),
+        csrf_values=_csrf_values(),
+    )
+
+
+@index.post("/sessions/<sid>/end")
+@jwt_required(locations="cookies")
+def end_one(sid: str) -> Response:
+    """End one of one's own sessions; one that is gone already is no error."""
+    end_session(sid, subject=get_jwt_identity())
+    return go(url_for("index.sessions"))
+
+
+@index.post("/sessions/end-others")
+@jwt_required(locations="cookies")
+def end_others() -> Response:
+    """End all of one's sessions but this one."""
+    end_sessions(get_jwt_identity(), except_sid=get_jwt().get("sid"))
+    return go(url_for("index.sessions"))
 
 
 @index.get("/login")
@@ -114,18 +157,24 @@ def sign_up() -> Response:
 @index.get("/renew")
 @jwt_required(refresh=True, locations="cookies")
 def renew() -> Response:
-    """Get the next access token with the refresh token, and go back to the page."""
-    return renew_access(then=local_path(request.args.get("next"), url_for("index.home")))
+    """Get the next two tokens with the refresh token, and go back to the page."""
+    return renew_session(then=local_path(request.args.get("next"), url_for("index.home")))
 
 
 @index.post("/logout")
 def logout() -> Response:
-    """Revoke both tokens and drop the cookies.
+    """End the session and drop the cookies.
 
     It needs no good token: whoever wants to log out must not be kept in by one that has expired
     or was revoked.
     """
-    return end_session(then=url_for("index.login"))
+    return log_browser_out(then=url_for("index.login"))
+
+
+def _csrf_values() -> list[str]:
+    """For the forms of a page, which may be sent when only one of the two tokens is left."""
+    csrf_cookie = current_app.config["JWT_REFRESH_CSRF_COOKIE_NAME"]
+    return list({request.cookies.get(csrf_cookie, ""): "", get_jwt().get("csrf", ""): ""})
 
 
 def _load(schema: type[Schema]) -> tuple[Credentials, dict[str, str]]:

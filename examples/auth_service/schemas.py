@@ -65,16 +65,24 @@ class RegistrationSchema(Schema):
     )
 
 
-class AccessTokenSchema(Schema):
-    """What a refresh gives."""
+class TokenPairSchema(Schema):
+    """What a login gives, and a refresh."""
 
     access_token = fields.String(required=True)
-
-
-class TokenPairSchema(AccessTokenSchema):
-    """What a login gives."""
-
     refresh_token = fields.String(required=True)
+
+
+class SessionSchema(Schema):
+    """A session, for its owner to recognize. Times are seconds since 1970."""
+
+    sid = fields.String(required=True)
+    created_at = fields.Float(required=True)
+    last_seen_at = fields.Float(required=True)
+    expires_at = fields.Float(required=True)
+    user_agent = fields.String(required=True)
+    address = fields.String(required=True)
+    label = fields.String(required=True)
+    current = fields.Boolean(required=True)
 
 
 class UserSchema(Schema):

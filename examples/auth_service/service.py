@@ -7,9 +7,10 @@ from typing import cast
 
 from flask import current_app
 
+from flask_signet.stores import SessionStore
+
 from .accounts import Accounts
 from .database import Database
-from .revoked_tokens import RevokedTokens
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,13 @@ class Service:
     """The parts of one application."""
 
     accounts: Accounts
-    revoked_tokens: RevokedTokens
     database: Database
+    store: SessionStore
+
+    def close(self) -> None:
+        """Close the connections, so that a forked child doesn't share them."""
+        self.database.close()
+        self.store.close()
 
 
 def current_service() -> Service:

@@ -19,14 +19,20 @@ REFRESH=$(printf '%s' "$TOKENS" | field refresh_token)
 # whose token is it?
 curl -sS "$API/users" -H "Authorization: Bearer $ACCESS"
 
-# get the next access token with the refresh token
-ACCESS=$(curl -sS -X PATCH "$API/tokens" -H "Authorization: Bearer $REFRESH" | field access_token)
+# where is one logged in?
+curl -sS "$API/sessions" -H "Authorization: Bearer $ACCESS"
+
+# get the next two tokens with the refresh token, which is good once
+TOKENS=$(curl -sS -X PATCH "$API/tokens" -H "Authorization: Bearer $REFRESH")
+ACCESS=$(printf '%s' "$TOKENS" | field access_token)
+REFRESH=$(printf '%s' "$TOKENS" | field refresh_token)
 curl -sS "$API/users" -H "Authorization: Bearer $ACCESS"
 
-# revoke it: 204
+# log out: 204
 curl -sS -X DELETE "$API/tokens" -H "Authorization: Bearer $ACCESS" -w '%{{http_code}}\\n'
 
-# it opens nothing any more: 401
+# neither token is good any more: 401
+curl -sS -X PATCH "$API/tokens" -H "Authorization: Bearer $REFRESH" -w '%{{http_code}}\\n'
 curl -sS "$API/users" -H "Authorization: Bearer $ACCESS" -w '%{{http_code}}\\n'
 """  # noqa: E501  # a line here is a line in the shell
 

@@ -54,8 +54,9 @@ def token_blueprint(
     ============================  =======================================================
 
     :param authenticate: gets the members of the JSON object, or the fields of the form; returns
-        an identity for ``create_token_pair``, or None. It may be ``async``. What it costs to
-        find out that a user is unknown should be what a wrong password costs.
+        an identity for ``create_token_pair``, or None. It may be ``async``, and may raise an
+        HTTP exception for an answer of its own. What it costs to find out that a user is unknown
+        should be what a wrong password costs.
     :param cookies: set the tokens as cookies, not in the body; ``JWT_TOKEN_LOCATION`` must have
         ``cookies`` in it, and each request but GET needs the CSRF value. A log-in from another
         site is refused by its ``Sec-Fetch-Site`` or ``Origin``.
@@ -108,10 +109,8 @@ def token_blueprint(
     @blueprint.delete("/sessions/<sid>")
     @jwt_required()
     def end_one(sid: str) -> Response:
-        # Only one's own: a sid is no secret, so it is no permission.
-        if sid not in {session.sid for session in list_sessions(get_jwt_identity())}:
+        if not end_session(sid, subject=get_jwt_identity()):
             return make_response(_message("No such session"), 404)
-        end_session(sid)
         return make_response("", 204)
 
     return blueprint

@@ -283,9 +283,9 @@ class JWTManager:
         """:func:`flask_signet.rotate_refresh_token` for this manager's tokens."""
         return sessions.rotate(self._state(), **options)
 
-    def end_session(self, sid: str | None = None) -> bool:
+    def end_session(self, sid: str | None = None, subject: Any = None) -> bool:
         """:func:`flask_signet.end_session` in this manager's store."""
-        return sessions.end_one(self._state(), sid)
+        return sessions.end_one(self._state(), sid, subject)
 
     def end_sessions(self, subject: Any, except_sid: str | None = None) -> None:
         """:func:`flask_signet.end_sessions` in this manager's store."""

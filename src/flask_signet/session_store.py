@@ -62,17 +62,22 @@ def refuse_until(state: AppState, moment: float) -> float:
     return NEVER if seconds is None else moment + seconds + state.settings.leeway + 1
 
 
-def end(state: AppState, sid: str) -> bool:
+def end(state: AppState, sid: str, subject: str = "") -> bool:
     """End a session, and refuse its access tokens.
 
+    :param subject: end it only if it is this subject's.
     :return: whether it was live until now.
     :raises StoreUnavailableError: if the store does not answer.
     """
     store, moment = required_store(state), now()
     until = refuse_until(state, moment)
-    ended = ask(state, lambda: store.end_session(sid, now=moment, refuse_until=until))
-    state.has_revoked()
-    signals.token_revoked.send(state.app, kind="sid", value=sid)
+    ended = ask(
+        state,
+        lambda: store.end_session(sid, now=moment, refuse_until=until, subject=subject),
+    )
+    if ended is not None or not subject:
+        state.has_revoked()
+        signals.token_revoked.send(state.app, kind="sid", value=sid)
     return ended is not None
 
 

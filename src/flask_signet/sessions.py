@@ -414,22 +414,25 @@ def _conclude(
 # ── (d) revoke ───────────────────────────────────────────────────────────────────────────
 
 
-def end_session(sid: str | None = None) -> bool:
+def end_session(sid: str | None = None, subject: Any = None) -> bool:
     """End one session: neither of its tokens is good any more.
 
     :param sid: its id; None: that of this request's token.
+    :param subject: end it only if it is this identity's: a ``sid`` is no secret, so whoever
+        names one has yet to show that it is his.
     :return: whether it was live until now.
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    return end_one(current_state(), sid)
+    return end_one(current_state(), sid, subject)
 
 
-def end_one(state: AppState, sid: str | None = None) -> bool:
+def end_one(state: AppState, sid: str | None = None, subject: Any = None) -> bool:
     """:func:`end_session` for any manager."""
     if sid is None:
         sid = _current_sid(state)
-    return sid is not None and session_store.end(state, sid)
+    whose = "" if subject is None else str(subject)
+    return sid is not None and session_store.end(state, sid, whose)
 
 
 def end_sessions(subject: Any, except_sid: str | None = None) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from ..exceptions import ConfigurationError
 from ..tokens.store import SessionStore
 
+__all__ = ["SessionStore", "open_store"]
+
 
 def open_store(url: Any, *, timeout: float = 2.0) -> SessionStore:
     """The store that a URL names. Nothing is connected yet.

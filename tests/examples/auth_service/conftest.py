@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from flask import Flask
@@ -31,6 +28,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
                 "AUTH_SERVICE_INSTANCE": tmp_path / "instance",
                 "AUTH_SERVICE_DATABASE": None,
                 "AUTH_SERVICE_PASSWORD_HASHER": PasswordHasher.from_parameters(CHEAPEST),
+                "AUTH_SERVICE_STORE": None,
                 "REDIS_URL": None,
                 "PROPAGATE_EXCEPTIONS": True,  # what would be a 500 fails the test
                 **config,
@@ -41,7 +39,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 
     yield make
     for app in apps:
-        app.extensions["auth_service"].database.close()
+        app.extensions["auth_service"].close()
 
 
 @pytest.fixture
@@ -52,33 +50,6 @@ def app(make_app: MakeApp) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-@pytest.fixture
-def redis_url() -> str:
-    """A Redis that answers; the tests only add keys of their own."""
-    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/13")
-    try:
-        with redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1) as client:
-            client.ping()
-    except redis.RedisError as error:
-        pytest.skip(f"no Redis to test with: set REDIS_URL ({type(error).__name__})")
-    return url
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that refuses connections."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, so nobody else gets it; not listening
-        yield unused.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def service_environment(instance: Path, **more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"HOST", "PORT", "REDIS_URL", "AUTH_SERVICE_DATABASE"}
+        if name not in {"HOST", "PORT", "REDIS_URL"} and not name.startswith("AUTH_SERVICE_")
     }
     # The package under test: where this process has it from, else the source beside the tests.
     path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT / "src")]))
@@ -38,12 +38,12 @@ def service_environment(instance: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(instance: Path, *arguments: str) -> Iterator[Running]:
+def serving(instance: Path, *arguments: str, **environment: str) -> Iterator[Running]:
     """The service on a free port, until the block ends; it must then stop by itself, in order."""
     process = subprocess.Popen(
         [sys.executable, "-m", "examples.auth_service", "--port", "0", *arguments],
         cwd=ROOT,
-        env=service_environment(instance),
+        env=service_environment(instance, **environment),
         stdout=subprocess.PIPE,
         text=True,
         # A shell has what it starts in the background ignore SIGINT, and that is inherited.

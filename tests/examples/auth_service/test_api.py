@@ -12,6 +12,7 @@ from flask_signet import create_access_token, decode_token
 from tests.examples.auth_service.accounts import EMAIL, PASSWORD, MakeApp, bearer, log_in, register
 
 TOKENS = "/api/v1/auth/tokens"
+SESSIONS = "/api/v1/auth/sessions"
 USERS = "/api/v1/auth/users"
 
 
@@ -136,12 +137,12 @@ def test_the_access_token_shows_its_user(client: FlaskClient) -> None:
     assert answer.get_json() == user
 
 
-def test_the_refresh_token_gets_an_access_token(client: FlaskClient) -> None:
-    """PATCH tokens answers 201 with an access token of the same user."""
+def test_the_refresh_token_gets_the_next_pair(client: FlaskClient) -> None:
+    """PATCH tokens answers 201 with both next tokens of the same user."""
     user = register(client)
     answer = client.patch(TOKENS, headers=bearer(log_in(client)["refresh_token"]))
     assert answer.status_code == 201
-    assert set(answer.get_json()) == {"access_token"}
+    assert set(answer.get_json()) == {"access_token", "refresh_token"}
     shown = client.get(USERS, headers=bearer(answer.get_json()["access_token"]))
     assert shown.get_json() == user
 
@@ -157,33 +158,97 @@ def test_each_token_has_its_own_use(client: FlaskClient) -> None:
     assert wrong_refresh.status_code == wrong_access.status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("kind", "method", "path"),
-    [("access_token", "GET", USERS), ("refresh_token", "PATCH", TOKENS)],
-)
-def test_a_revoked_token_is_refused(client: FlaskClient, kind: str, method: str, path: str) -> None:
-    """DELETE tokens answers 204, and from then on exactly this token is refused."""
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_logging_out_ends_both_tokens(client: FlaskClient, kind: str) -> None:
+    """DELETE tokens, with either token, answers 204, and from then on neither is good."""
     register(client)
-    revoked, other = log_in(client), log_in(client)
-    answer = client.delete(TOKENS, headers=bearer(revoked[kind]))
+    ended, other = log_in(client), log_in(client)
+    answer = client.delete(TOKENS, headers=bearer(ended[kind]))
     assert (answer.status_code, answer.data) == (204, b"")
-    refused = client.open(path, method=method, headers=bearer(revoked[kind]))
-    assert refused.status_code == 401
-    assert refused.get_json() == {"msg": "Token has been revoked"}
-    assert client.delete(TOKENS, headers=bearer(revoked[kind])).status_code == 401
-    assert client.open(path, method=method, headers=bearer(other[kind])).status_code in {200, 201}
+    for refused in (
+        client.get(USERS, headers=bearer(ended["access_token"])),
+        client.patch(TOKENS, headers=bearer(ended["refresh_token"])),
+    ):
+        assert refused.status_code == 401
+        assert refused.get_json() == {"msg": "Token has been revoked"}
+    # Whoever is logged out may log out: there is nothing to keep.
+    assert client.delete(TOKENS, headers=bearer(ended[kind])).status_code == 204
+    assert client.get(USERS, headers=bearer(other["access_token"])).status_code == 200
+    assert client.patch(TOKENS, headers=bearer(other["refresh_token"])).status_code == 201
+
+
+def test_a_used_refresh_token_ends_the_session(client: FlaskClient) -> None:
+    """A refresh token two generations old is stolen goods: thief and owner are out."""
+    register(client)
+    first = log_in(client)
+    second = client.patch(TOKENS, headers=bearer(first["refresh_token"])).get_json()
+    third = client.patch(TOKENS, headers=bearer(second["refresh_token"])).get_json()
+    assert client.patch(TOKENS, headers=bearer(first["refresh_token"])).status_code == 401
+    assert client.patch(TOKENS, headers=bearer(third["refresh_token"])).status_code == 401
+    assert client.get(USERS, headers=bearer(third["access_token"])).status_code == 401
+
+
+def test_one_sees_and_ends_one_s_sessions(client: FlaskClient) -> None:
+    """GET sessions lists them and marks the current one; each can be ended, and all at once."""
+    register(client)
+    register(client, "eve@example.org")
+    eve = log_in(client, "eve@example.org")
+    here, there, elsewhere = (log_in(client) for _ in range(3))
+    found = client.get(SESSIONS, headers=bearer(here["access_token"])).get_json()
+    assert [session["current"] for session in found] == [False, False, True]
+    sid = found[1]["sid"]
+    refused = client.delete(f"{SESSIONS}/{sid}", headers=bearer(eve["access_token"]))
+    assert refused.status_code == 404
+    assert client.get(USERS, headers=bearer(there["access_token"])).status_code == 200
+    ended = client.delete(f"{SESSIONS}/{sid}", headers=bearer(here["access_token"]))
+    assert ended.status_code == 204
+    assert client.get(USERS, headers=bearer(there["access_token"])).status_code == 401
+    others = client.delete(f"{SESSIONS}?others=true", headers=bearer(here["access_token"]))
+    assert others.status_code == 204
+    assert client.get(USERS, headers=bearer(elsewhere["access_token"])).status_code == 401
+    assert client.get(USERS, headers=bearer(here["access_token"])).status_code == 200
+    assert client.delete(SESSIONS, headers=bearer(here["access_token"])).status_code == 204
+    assert client.get(USERS, headers=bearer(here["access_token"])).status_code == 401
+    assert client.get(USERS, headers=bearer(eve["access_token"])).status_code == 200
+
+
+def test_a_disabled_user_is_out_until_enabled(app: Flask, client: FlaskClient) -> None:
+    """The command ends the sessions, refuses the tokens and the log-in, and can be undone."""
+    register(client)
+    tokens = log_in(client)
+    run = app.test_cli_runner().invoke
+    assert run(args=["users", "disable", EMAIL.upper()]).exit_code == 0
+    assert client.get(USERS, headers=bearer(tokens["access_token"])).status_code == 401
+    assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
+    refused = client.post(TOKENS, json={"email": EMAIL, "password": PASSWORD})
+    assert refused.get_json() == {"msg": "Wrong e-mail address or password."}
+    assert run(args=["users", "disable", EMAIL]).exit_code == 0
+    assert run(args=["users", "enable", EMAIL]).exit_code == 0
+    assert client.get(USERS, headers=bearer(log_in(client)["access_token"])).status_code == 200
+    assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
+    unknown = run(args=["users", "disable", "nobody@example.org"])
+    assert (unknown.exit_code, unknown.output) == (
+        1,
+        "Error: nobody is registered with nobody@example.org\n",
+    )
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", USERS), ("PATCH", TOKENS), ("DELETE", TOKENS)]
+    ("method", "path", "message"),
+    [
+        ("GET", USERS, "Missing JWT in headers or cookies"),
+        ("GET", SESSIONS, "Missing JWT in headers or cookies"),
+        ("PATCH", TOKENS, "Missing JWT in headers or cookies"),
+        ("DELETE", TOKENS, "There is no token to log out"),
+    ],
 )
 def test_without_a_token_the_api_answers_as_the_library_does(
-    client: FlaskClient, method: str, path: str
+    client: FlaskClient, method: str, path: str, message: str
 ) -> None:
     """The API never redirects: no token is a 401 in JSON."""
     answer = client.open(path, method=method)
     assert answer.status_code == 401
-    assert answer.get_json()["msg"].startswith("Missing JWT in headers or cookies")
+    assert answer.get_json()["msg"].startswith(message)
 
 
 def test_a_foreign_token_is_refused(client: FlaskClient) -> None:

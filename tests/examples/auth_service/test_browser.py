@@ -90,6 +90,35 @@ def test_one_registers_logs_out_and_logs_in(
     assert page.get_by_text(email).is_visible()
 
 
+def test_one_ends_a_session_elsewhere(
+    page: sync_api.Page, chromium: sync_api.Browser, service: Running, tmp_path: Path
+) -> None:
+    """The list shows both browsers; the button logs the other one out at once."""
+    email = f"{uuid.uuid4()}@example.org"
+    page.goto("/register")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Register").click()
+    elsewhere = chromium.new_context(base_url=service.url)
+    other = elsewhere.new_page()
+    other.goto("/login")
+    other.get_by_label("E-mail address").fill(email)
+    other.get_by_label("Password").fill(PASSWORD)
+    other.get_by_role("button", name="Log in").click()
+    assert other.get_by_text(email).is_visible()
+
+    page.get_by_role("link", name="Where you are logged in").click()
+    assert page.get_by_role("listitem").count() == 2
+    assert page.get_by_text("this one").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=tmp_path / "5-sessions.png")
+    page.get_by_role("button", name="End").click()
+    assert page.get_by_role("listitem").count() == 1
+    other.goto("/")
+    assert other.url == f"{service.url}/login?next=/"
+    elsewhere.close()
+
+
 def test_no_page_is_wider_than_the_screen(page: sync_api.Page, tmp_path: Path) -> None:
     """Also the documentation fits a phone, in the dark too."""
     page.emulate_media(color_scheme="dark")

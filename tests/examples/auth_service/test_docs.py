@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 OPERATIONS = [
@@ -15,6 +16,9 @@ OPERATIONS = [
     ("post", "/api/v1/auth/tokens"),
     ("patch", "/api/v1/auth/tokens"),
     ("delete", "/api/v1/auth/tokens"),
+    ("get", "/api/v1/auth/sessions"),
+    ("delete", "/api/v1/auth/sessions"),
+    ("delete", "/api/v1/auth/sessions/{sid}"),
 ]
 
 
@@ -62,6 +66,24 @@ def test_the_document_names_the_status_codes(spec: dict[str, Any]) -> None:
     assert {"201", "401", "422"} <= set(tokens["post"]["responses"])
     assert {"201", "401"} <= set(tokens["patch"]["responses"])
     assert {"204", "401"} <= set(tokens["delete"]["responses"])
+    assert {"204", "404"} <= set(spec["paths"]["/api/v1/auth/sessions/{sid}"]["delete"]["responses"])
+
+
+def test_every_route_of_the_api_is_documented(app: Flask, spec: dict[str, Any]) -> None:
+    """No route and no method is missing from the document, none is in it that is not served."""
+    served = {
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/v1/auth")
+    }
+    assert served == set(OPERATIONS)
+    assert served == {
+        (method, path)
+        for path, item in spec["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
 
 
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:

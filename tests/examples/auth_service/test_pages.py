@@ -44,8 +44,11 @@ def logout_form(client: FlaskClient) -> dict[str, list[str]]:
 
 def is_revoked(app: Flask, token: str) -> bool:
     with app.app_context():
-        jti = decode_token(token, allow_expired=True)["jti"]
-        return app.extensions["auth_service"].revoked_tokens.is_revoked(jti)
+        claims = decode_token(token, allow_expired=True)
+    store = app.extensions["auth_service"].store
+    if claims["type"] == "refresh":
+        return store.find_session(claims["sid"], now=time.time()) is None
+    return store.is_revoked(now=time.time(), sid=claims["sid"])
 
 
 def sent_to_login(answer: TestResponse, *, back_to: str | None) -> bool:
@@ -378,8 +381,8 @@ def test_whoever_is_logged_out_can_log_out(client: FlaskClient, cookie: str) -> 
 def test_a_log_out_that_could_not_revoke_is_no_log_out(app: Flask, browser: FlaskClient) -> None:
     """If the store does not answer, the answer is a 503, and the cookies stay."""
     form = logout_form(browser)
-    with app.extensions["auth_service"].database.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE revoked_token")
+    with app.extensions["auth_service"].store.engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE signet_revocations")
     answer = browser.post("/logout", data=form)
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert value(browser, REFRESH)
@@ -409,6 +412,72 @@ def test_one_can_log_out_too_late(app: Flask, browser: FlaskClient) -> None:
     answer = browser.post("/logout", data={"csrf_token": csrf_token})
     assert sent_to_login(answer, back_to=None)
     assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
+
+
+def test_the_sessions_page_shows_where_one_is_logged_in(app: Flask, browser: FlaskClient) -> None:
+    """Each session with its device, address and times; this one marked, and no way to end it."""
+    firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+    app.test_client().post("/login", data=FORM, headers={"User-Agent": firefox})
+    page = browser.get("/sessions").text
+    assert "Firefox on Windows" in page
+    assert page.count("127.0.0.1") == 2
+    assert page.count("this one") == 1
+    assert len(re.findall(r'action="/sessions/[^"]+/end"', page)) == 1
+
+
+def test_one_ends_a_session_elsewhere(app: Flask, browser: FlaskClient) -> None:
+    """The button ends that session at once, and no other."""
+    other = app.test_client()
+    other.post("/login", data=FORM)
+    page = browser.get("/sessions").text
+    [path] = re.findall(r'action="(/sessions/[^"]+/end)"', page)
+    answer = browser.post(path, data=logout_form(browser))
+    assert (answer.status_code, answer.location) == (303, "/sessions")
+    assert sent_to_login(other.get("/"), back_to="/")
+    assert browser.get("/").status_code == 200
+
+
+def test_one_logs_out_everywhere_else(app: Flask, browser: FlaskClient) -> None:
+    """The button ends all sessions but this one."""
+    others = [app.test_client() for _ in range(2)]
+    for other in others:
+        other.post("/login", data=FORM)
+    assert "Log out everywhere else" in browser.get("/sessions").text
+    answer = browser.post("/sessions/end-others", data=logout_form(browser))
+    assert (answer.status_code, answer.location) == (303, "/sessions")
+    assert [other.get("/").status_code for other in others] == [303, 303]
+    assert "Log out everywhere else" not in browser.get("/sessions").text
+
+
+def test_nobody_ends_another_s_session(app: Flask, browser: FlaskClient) -> None:
+    """A sid is no permission: whose session it is counts."""
+    eve = app.test_client()
+    eve.post("/register", data={**FORM, "email": "eve@example.org"})
+    with app.app_context():
+        sid = decode_token(value(browser, ACCESS))["sid"]
+    assert eve.post(f"/sessions/{sid}/end", data=logout_form(eve)).status_code == 303
+    assert browser.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/sessions/some/end", "/sessions/end-others"])
+def test_ending_sessions_needs_the_csrf_value(browser: FlaskClient, path: str) -> None:
+    """Without the value of our own page nothing ends."""
+    assert browser.post(path, data={"csrf_token": "x"}).status_code == 403
+    assert browser.post(path, data={}).status_code == 403
+
+
+def test_a_form_with_an_expired_access_token_leads_back_in(
+    app: Flask, browser: FlaskClient
+) -> None:
+    """What lay open for 15 minutes is not sent, but one is not logged out for it either."""
+    form = logout_form(browser)
+    with app.app_context():
+        past = {"exp": int(time.time()) - 10, "csrf": form["csrf_token"][0]}
+        browser.set_cookie(ACCESS, create_access_token(identity=1, additional_claims=past))
+    answer = browser.post("/sessions/end-others", data=form, follow_redirects=True)
+    assert [step.status_code for step in answer.history] == [303, 303]
+    assert answer.request.path == "/"
+    assert EMAIL in answer.text
 
 
 def test_logging_out_is_no_link(browser: FlaskClient) -> None:

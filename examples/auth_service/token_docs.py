@@ -1,0 +1,114 @@
+"""The ready-made endpoints of Flask-Signet in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from marshmallow import Schema
+
+from .api import URL_PREFIX
+from .openapi import BEARER, DocumentedApi
+from .schemas import CredentialsSchema, ErrorSchema, SessionSchema, TokenPairSchema
+
+
+def describe(api: DocumentedApi, app: Flask) -> None:
+    """Add the routes of ``token_blueprint``, as the application has them, to the document."""
+    rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
+    for path, operations in _PATHS.items():
+        api.spec.path(rule=rules[URL_PREFIX + path], operations=operations)
+
+
+def _body(schema: type[Schema], *, many: bool = False) -> dict[str, Any]:
+    shape: Any = {"type": "array", "items": schema} if many else schema
+    return {"application/json": {"schema": shape}}
+
+
+def _answer(description: str, schema: type[Schema] | None = None) -> dict[str, Any]:
+    return {"description": description, **({"content": _body(schema)} if schema else {})}
+
+
+def _operation(
+    summary: str, description: str, answers: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "description": description,
+        "tags": ["auth"],
+        "responses": answers,
+        **more,
+    }
+
+
+_PAIR = _answer("Both tokens", TokenPairSchema)
+_NO_TOKEN = _answer("No token, or no good one", ErrorSchema)
+_DOWN = _answer("The session store does not answer; Retry-After says when to try", ErrorSchema)
+
+_PATHS: dict[str, dict[str, Any]] = {
+    "/tokens": {
+        "post": _operation(
+            "Log in.",
+            "It opens a session. The access token opens what needs a login, for 15 minutes. The "
+            "refresh token gets the next pair, once.",
+            {
+                "201": _PAIR,
+                "401": _answer("Wrong address or password", ErrorSchema),
+                "422": _answer("The fields do not fit", ErrorSchema),
+                "503": _DOWN,
+            },
+            requestBody={"required": True, "content": _body(CredentialsSchema)},
+        ),
+        "patch": _operation(
+            "Refresh.",
+            "Send the refresh token. It is good once, and for 10 seconds more: keep the new one. "
+            "An older one ends the session, for somebody has stolen it.",
+            {"201": _PAIR, "401": _NO_TOKEN, "503": _DOWN},
+            security=BEARER,
+        ),
+        "delete": _operation(
+            "Log out.",
+            "Send either token, which may have expired. Neither is good any more.",
+            {"204": _answer("Logged out"), "401": _NO_TOKEN, "503": _DOWN},
+            security=BEARER,
+        ),
+    },
+    "/sessions": {
+        "get": _operation(
+            "List one's sessions.",
+            "Send the access token. `current` marks its own session.",
+            {
+                "200": {"description": "The sessions", "content": _body(SessionSchema, many=True)},
+                "401": _NO_TOKEN,
+                "503": _DOWN,
+            },
+            security=BEARER,
+        ),
+        "delete": _operation(
+            "Log out everywhere.",
+            "Send the access token.",
+            {"204": _answer("Logged out"), "401": _NO_TOKEN, "503": _DOWN},
+            security=BEARER,
+            parameters=[
+                {
+                    "in": "query",
+                    "name": "others",
+                    "schema": {"type": "string", "enum": ["true"]},
+                    "description": "Everywhere else",
+                }
+            ],
+        ),
+    },
+    "/sessions/<sid>": {
+        "delete": _operation(
+            "End one session.",
+            "Send the access token. The session is one's own.",
+            {
+                "204": _answer("Ended"),
+                "401": _NO_TOKEN,
+                "404": _answer("No such session", ErrorSchema),
+                "503": _DOWN,
+            },
+            security=BEARER,
+        ),
+    },
+}

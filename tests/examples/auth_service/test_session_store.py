@@ -1,0 +1,141 @@
+"""The session store of the service: any of them by one variable, and what happens without it."""
+
+from __future__ import annotations
+
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from examples.auth_service.session_store import place
+from tests.examples.auth_service.accounts import (
+    EMAIL,
+    PASSWORD,
+    MakeApp,
+    bearer,
+    log_in,
+    register,
+)
+from tests.examples.auth_service.running import serving
+from tests.examples.auth_service.test_service import request
+from tests.stores.databases import own_database
+from tests.stores.proxy import Proxy
+
+TOKENS = "/api/v1/auth/tokens"
+USERS = "/api/v1/auth/users"
+SESSIONS = "/api/v1/auth/sessions"
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql", "redis"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A store of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}"
+    elif request.param == "redis":
+        yield request.getfixturevalue("redis_url")
+    else:
+        with own_database(request.getfixturevalue(f"{request.param}_url")) as url:
+            yield url
+
+
+def test_the_service_runs_unchanged_on_every_store(make_app: MakeApp, store_url: str) -> None:
+    """One variable names the store; log-in, refresh, log-out and the list work alike."""
+    client = make_app(AUTH_SERVICE_STORE=store_url).test_client()
+    email = f"{uuid.uuid4()}@example.org"
+    register(client, email)
+    first, other = log_in(client, email), log_in(client, email)
+    second = client.patch(TOKENS, headers=bearer(first["refresh_token"])).get_json()
+    assert client.get(USERS, headers=bearer(second["access_token"])).status_code == 200
+    listed = client.get(SESSIONS, headers=bearer(second["access_token"])).get_json()
+    assert [session["current"] for session in listed].count(True) == 1
+    assert client.delete(TOKENS, headers=bearer(second["access_token"])).status_code == 204
+    assert client.get(USERS, headers=bearer(second["access_token"])).status_code == 401
+    assert client.patch(TOKENS, headers=bearer(second["refresh_token"])).status_code == 401
+    assert client.get(USERS, headers=bearer(other["access_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("variable", ["AUTH_SERVICE_STORE", "REDIS_URL"])
+def test_two_services_on_one_redis_know_of_each_other_at_the_next_check(
+    tmp_path: Path, redis_url: str, variable: str
+) -> None:
+    """What is revoked through one process is refused by the other, and the other way round."""
+    instance = tmp_path / "instance"  # of one secret and one table of users
+    credentials = {"email": f"{uuid.uuid4()}@example.org", "password": PASSWORD}
+    with (
+        serving(instance, "--dev", **{variable: redis_url}) as here,
+        serving(instance, "--dev", **{variable: redis_url}) as there,
+    ):
+        assert request(here, "POST", USERS, credentials)[0] == 201
+        for one, another in ((here, there), (there, here)):
+            pair = request(one, "POST", TOKENS, credentials)[1]
+            token = pair["access_token"]
+            assert request(another, "GET", USERS, token=token)[0] == 200
+            assert request(one, "DELETE", TOKENS, token=token)[0] == 204
+            assert request(another, "GET", USERS, token=token)[0] == 401
+            assert request(another, "PATCH", TOKENS, token=pair["refresh_token"])[0] == 401
+
+
+def test_the_default_store_is_a_file_of_the_owner_s(app: Flask, client: FlaskClient) -> None:
+    """Without a variable the sessions are in SQLite, in the instance folder, mode 600."""
+    register(client)
+    log_in(client)
+    path = Path(app.instance_path) / "sessions.sqlite3"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_locked_store_is_a_503_for_what_must_be_written(app: Flask, client: FlaskClient) -> None:
+    """A log-out that could not be written is none; what is only read is answered."""
+    register(client)
+    token = log_in(client)["access_token"]
+    with app.extensions["auth_service"].store.engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        answer = client.delete(TOKENS, headers=bearer(token))
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert set(answer.get_json()) == {"msg"}
+        assert client.get(USERS, headers=bearer(token)).status_code == 200
+        connection.exec_driver_sql("ROLLBACK")
+    assert client.delete(TOKENS, headers=bearer(token)).status_code == 204
+
+
+@pytest.mark.parametrize("way", ["stop", "stall"])
+def test_without_the_store_nobody_gets_in_and_nobody_waits_long(
+    make_app: MakeApp, redis_url: str, way: str
+) -> None:
+    """Down or hanging: 503 with Retry-After, as JSON for a program, as a page for a browser."""
+    parts = urlsplit(redis_url)
+    proxy = Proxy(str(parts.hostname), parts.port or 6379)
+    app = make_app(AUTH_SERVICE_STORE=f"redis://127.0.0.1:{proxy.port}{parts.path}")
+    client = app.test_client()
+    email = f"{uuid.uuid4()}@example.org"
+    register(client, email)
+    tokens = log_in(client, email)
+    assert client.get(USERS, headers=bearer(tokens["access_token"])).status_code == 200
+    app.extensions["flask-signet"][""].has_revoked()  # it must ask at its next check
+    getattr(proxy, way)()
+    begun = time.monotonic()
+    answers = [
+        client.get(USERS, headers=bearer(tokens["access_token"])),
+        client.patch(TOKENS, headers=bearer(tokens["refresh_token"])),
+        client.delete(TOKENS, headers=bearer(tokens["access_token"])),
+        client.post(TOKENS, json={"email": email, "password": PASSWORD}),
+        client.post("/login", data={"email": email, "password": PASSWORD}),
+    ]
+    assert time.monotonic() - begun < 3 * len(answers)  # each within 2 s, on a busy machine
+    assert [answer.status_code for answer in answers] == [503] * 5
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    assert [answer.mimetype for answer in answers] == ["application/json"] * 4 + ["text/html"]
+    proxy.resume()
+    proxy.close()
+
+
+def test_the_place_of_a_store_has_no_password_in_it() -> None:
+    """What a message shows of the URL is where, not who."""
+    assert place("redis://me:word@host:6379/0") == "redis://host:6379/0"
+    assert EMAIL not in place(f"postgresql://{EMAIL}:word@host/sessions")
