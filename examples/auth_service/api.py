@@ -45,7 +45,8 @@ class BadFields(UnprocessableEntity):
 
     def __init__(self, error: ValidationError) -> None:
         super().__init__("The fields do not fit.")
-        self.data = {"messages": {"json": error.normalized_messages()}}
+        messages = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow's
+        self.data = {"messages": {"json": messages}}
 
 
 def tokens() -> Blueprint:

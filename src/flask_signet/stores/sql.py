@@ -661,17 +661,20 @@ class SqlFollower:
     def sync(self, *, limit: int = 10_000) -> Synced:
         """See :meth:`.Follower.sync`."""
         self._store._kind.deadline.at = end = time.monotonic() + self._store.timeout
-        was_connected = self._connection is not None
-        try:
-            rows = self._changes(limit)
-        except DBAPIError as error:
-            self._give_up()
-            # A line that broke while nobody spoke, in a restart say, is worth another try.
-            if was_connected and error.connection_invalidated and _has_time(self._store, end):
-                return self.sync(limit=limit)
-            raise self._store._unavailable(error) from error
-        except PoolTimeoutError as error:
-            raise StoreUnavailableError from error
+        rows: Sequence[Any] = ()
+        # A line that broke while nobody spoke, in a restart say, is worth another try. If the
+        # pool's next connection broke then as well, the one after it comes from a pool made anew.
+        for tries_left in (2, 1, 0):
+            try:
+                rows = self._changes(limit)
+                break
+            except DBAPIError as error:
+                self._give_up()
+                again = tries_left and error.connection_invalidated and _has_time(self._store, end)
+                if not again:
+                    raise self._store._unavailable(error) from error
+            except PoolTimeoutError as error:
+                raise StoreUnavailableError from error
         if not rows:
             self._give_up()
             raise StoreUnavailableError(NOT_SET_UP)
