@@ -4,13 +4,15 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
+ROUNDS ?= 1000
+KILLS ?= 200
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs pins clean
+.PHONY: help run test race faults lint format bench docs pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,15 @@ run: $(READY) ## start the reference service (HOST=127.0.0.1 PORT=8000)
 
 test: $(READY) ## run every test (ARGS="-k name -x" goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+race: $(READY) ## race every store (ROUNDS=1000 of 50 clients each, by threads and by processes)
+	SIGNET_RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \
+		tests/stores/test_races.py tests/scenarios/test_races.py $(ARGS)
+
+faults: $(READY) ## kill -9 at random moments (KILLS=200 for each store and action), and all other faults
+	SIGNET_KILLS=$(KILLS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \
+		tests/stores/test_kill9.py tests/stores/test_faults.py tests/stores/test_redis_servers.py \
+		tests/scenarios $(ARGS)
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis import Redis, RedisCluster
+from redis import BlockingConnectionPool, Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
@@ -55,6 +55,9 @@ VERSION: Final = 1
 """Of what is in the keys. It is in each partition's ``meta``."""
 
 PARTITIONS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+MAX_CONNECTIONS: Final = 50
+"""Of one process to one server; ``?max_connections=`` in the URL says otherwise."""
 
 NOT_SET_UP: Final = "The session store was emptied, or never set up: run `flask jwt store upgrade`"
 
@@ -650,14 +653,21 @@ def _client(url: str, timeout: float) -> Any:
         "decode_responses": True,
         "protocol": 2,
     }
+    # What Sentinel and Cluster pool can't make anybody wait: as many connections as it takes.
+    unbounded = {"max_connections": 1_000_000}
     if scheme in {"redis+sentinel", "rediss+sentinel"}:
-        return _sentinel(urlsplit(url), timeout, scheme.startswith("rediss"), options)
+        tls = scheme.startswith("rediss")
+        return _sentinel(urlsplit(url), timeout, tls, options | unbounded)
     if scheme in {"redis+cluster", "rediss+cluster"}:
         plain = scheme.partition("+")[0] + colon + rest
-        return RedisCluster.from_url(plain, **options)
+        return RedisCluster.from_url(plain, **options, **unbounded)
     if scheme not in {"redis", "rediss", "unix"}:
         raise ConfigurationError(f"{scheme[:32]}:// is no Redis")
-    return Redis.from_url(scheme + colon + rest, **options)
+    # Whoever comes when all are taken waits for one: a crowd is no failure.
+    pool: Any = BlockingConnectionPool.from_url(
+        scheme + colon + rest, max_connections=MAX_CONNECTIONS, timeout=timeout / 2, **options
+    )
+    return Redis.from_pool(pool)
 
 
 def _sentinel(url: SplitResult, timeout: float, tls: bool, options: dict[str, Any]) -> Any:
