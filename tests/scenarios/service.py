@@ -62,9 +62,13 @@ class Scenario:
             for signal, listener in listeners.items():
                 signal.disconnect(listener, self.app)
 
+    def login_answer(self, user: str) -> TestResponse:
+        """What a log-in is answered, by a client of its own."""
+        return self.app.test_client().post("/auth/tokens", json={"user": user})
+
     def login(self, user: str | None = None) -> dict[str, str]:
         """Both tokens of a new session."""
-        answer = self.client.post("/auth/tokens", json={"user": user or self.user})
+        answer = self.login_answer(user or self.user)
         assert answer.status_code == 201, answer.json
         return answer.json or {}
 

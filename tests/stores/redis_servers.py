@@ -59,6 +59,7 @@ class Server:
         configuration.write_text("".join(f"{name} {value}\n" for name, value in pairs))
         sentinel = ["--sentinel"] if any(each.startswith("sentinel") for each in settings) else []
         self._command = [binary, str(configuration), *sentinel]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
         self.start()
 
