@@ -8,6 +8,7 @@ under a row lock, so that their numbers rise in the order in which they become v
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import time
@@ -31,7 +32,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
@@ -54,8 +55,15 @@ from ..tokens.store import (
     seconds,
     stored_id,
 )
-from .sql_engines import CHANNEL, KINDS, EngineKind, SQLite
-from .sql_schema import VERSION, metadata, revocations_table, sessions_table, store_table
+from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble
+from .sql_schema import (
+    STEPS,
+    metadata,
+    newest_version,
+    revocations_table,
+    sessions_table,
+    store_table,
+)
 
 __all__ = ["SqlStore", "metadata"]
 
@@ -63,9 +71,15 @@ T = TypeVar("T")
 
 NOT_SET_UP: Final = "The session store is not set up: run `flask jwt store upgrade`"
 
-DAMAGED: Final = "The session store's file is damaged"
+_TROUBLES: Final[dict[Trouble, str]] = {
+    "not_set_up": NOT_SET_UP,
+    "corrupt": "The session store's file is damaged",
+    "read_only": "The session store takes no writes",
+    "no_rights": "The session store may not be used: a right is missing",
+}
 
-_ATTEMPTS: Final = 5
+_UPGRADE_TIMEOUT: Final = 600.0
+"""Seconds for each statement of an upgrade: a large table may have to be written anew."""
 
 
 class HasEngine(Protocol):
@@ -257,7 +271,7 @@ class SqlStore:
         engine, kind = self.engine, self._kind
         kind.deadline.at = end = time.monotonic() + self.timeout
         reconnected = False
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             try:
                 with engine.connect() as connection:
                     return work(connection)
@@ -266,23 +280,19 @@ class SqlStore:
             except DBAPIError as error:
                 # A connection that was idle while the server restarted fails at its first use.
                 lost = error.connection_invalidated and not reconnected
-                again = lost or (kind.is_transient(error) and attempt < _ATTEMPTS)
+                again = lost or kind.is_transient(error)
                 if not again or time.monotonic() >= end:
                     raise self._unavailable(error) from error
                 reconnected = reconnected or error.connection_invalidated
-                time.sleep(0 if lost else 0.002 * attempt)
+                # Of those that were in each other's way one at least went on.
+                time.sleep(0 if lost else min(0.002 * attempt, 0.02))
             finally:
                 kind.deadline.at = end
         raise AssertionError("unreachable")
 
     def _unavailable(self, error: DBAPIError) -> StoreUnavailableError:
-        if self._kind.is_missing_table(error):
-            return StoreUnavailableError(NOT_SET_UP)
-        return (
-            StoreUnavailableError(DAMAGED)
-            if self._kind.is_damaged(error)
-            else (StoreUnavailableError())
-        )
+        trouble = self._kind.trouble(error)
+        return StoreUnavailableError(_TROUBLES[trouble]) if trouble else StoreUnavailableError()
 
     @contextlib.contextmanager
     def _transaction(self, connection: Connection) -> Iterator[None]:
@@ -573,39 +583,68 @@ class SqlStore:
         try:
             return self._run(work)
         except StoreUnavailableError as error:
-            return [_set_up_finding(error)]
+            return [self._trouble_finding(error)]
+
+    def _trouble_finding(self, error: StoreUnavailableError) -> Finding:
+        cause = error.__cause__
+        trouble = self._kind.trouble(cause) if isinstance(cause, DBAPIError) else ""
+        if not trouble and str(error) != NOT_SET_UP:
+            raise error
+        if trouble in ("", "not_set_up"):
+            return _NOT_SET_UP_FINDING
+        said = str(getattr(cause, "orig", cause)).partition("\n")[0]
+        mend = RESTORE if trouble == "corrupt" else self._kind.grant
+        return Finding("error", trouble, f"{_TROUBLES[trouble]} ({said})", mend)
 
     def upgrade(self) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`."""
-        kind = self._kind
-        if isinstance(kind, SQLite):
-            kind.may_create = True
-        try:
-            return self._run(self._upgrade)
-        finally:
-            if isinstance(kind, SQLite):
-                kind.may_create = False
-
-    def _upgrade(self, connection: Connection) -> Upgraded:
-        before = 0
-        with contextlib.suppress(DBAPIError):
-            before = connection.execute(_STORE).scalar() or 0
-        if before:
+        before = self._version()  # within the timeout, as every other question
+        if before >= newest_version():
             return Upgraded(before, before)
+        if self._own is None:
+            self._run(lambda connection: self._upgrade(connection, before))
+            return Upgraded(before, newest_version())
+        patient = SqlStore(self._bind, timeout=_UPGRADE_TIMEOUT)
+        if isinstance(patient._kind, SQLite):
+            patient._kind.may_create = True
+        try:
+            patient._run(lambda connection: patient._upgrade(connection, before))
+        finally:
+            patient.close()
+        return Upgraded(before, newest_version())
+
+    def _version(self) -> int:
+        """The version of what is in the database; 0 if there is nothing yet."""
+        try:
+            return self._run(lambda connection: connection.execute(_STORE).scalar() or 0)
+        except StoreUnavailableError as error:
+            if str(error) != NOT_SET_UP:
+                raise
+            return 0
+
+    def _upgrade(self, connection: Connection, before: int) -> None:
+        if not before:
+            self._create(connection)
+            return
+        for version in range(before + 1, newest_version() + 1):
+            with self._kind.upgrading(connection):
+                if connection.execute(_STORE).scalar() == version - 1:  # nobody was faster
+                    STEPS[version](connection)
+                    connection.execute(update(store_table), {"version": version})
+
+    def _create(self, connection: Connection) -> None:
         if isinstance(self._kind, SQLite):
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        _create_tables(connection)
-        with contextlib.suppress(IntegrityError):  # somebody else was faster
-            connection.execute(
-                insert(store_table),
-                {
+        with self._kind.upgrading(connection):
+            metadata.create_all(connection)
+            if connection.execute(_STORE).scalar() is None:  # nobody was faster
+                row = {
                     "id": 1,
-                    "version": VERSION,
+                    "version": newest_version(),
                     "epoch": secrets.token_urlsafe(16),
                     "last_number": 0,
-                },
-            )
-        return Upgraded(0, VERSION)
+                }
+                connection.execute(insert(store_table), row)
 
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""
@@ -822,42 +861,22 @@ def _kind(name: str, timeout: float) -> EngineKind:
     return KINDS[name](timeout)
 
 
-def _create_tables(connection: Connection) -> None:
-    for attempt in range(3):
-        try:
-            metadata.create_all(connection)
-            return
-        except DBAPIError:  # another process made one in the same moment
-            if attempt == 2:
-                raise
-
-
 def _version_findings(version: int | None) -> list[Finding]:
     if version is None:
-        return [Finding("error", "not_set_up", NOT_SET_UP, "run `flask jwt store upgrade`")]
-    if version == VERSION:
+        return [_NOT_SET_UP_FINDING]
+    if version == newest_version():
         return []
-    newer = version > VERSION
+    newer = version > newest_version()
     return [
         Finding(
             "error",
             "newer_schema" if newer else "older_schema",
-            f"the store's schema is version {version}, this package needs {VERSION}",
+            f"the store's schema is version {version}, this package needs {newest_version()}",
             "upgrade Flask-Signet" if newer else "run `flask jwt store upgrade`",
         )
     ]
 
 
-def _set_up_finding(error: StoreUnavailableError) -> Finding:
-    if str(error) == DAMAGED:
-        return Finding(
-            "error",
-            "corrupt",
-            f"the SQLite file is damaged: {getattr(error.__cause__, 'orig', error)}",
-            "restore it from a backup, or remove it and log everybody out",
-        )
-    if str(error) != NOT_SET_UP:
-        raise error
-    return Finding(
-        "error", "not_set_up", "the store's tables are missing", "run `flask jwt store upgrade`"
-    )
+_NOT_SET_UP_FINDING: Final = Finding(
+    "error", "not_set_up", "the store's tables are missing", "run `flask jwt store upgrade`"
+)

@@ -9,21 +9,38 @@ from __future__ import annotations
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, Executable, case, create_engine, event, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Executable,
+    case,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, StoreUnavailableError
 from ..tokens.store import Finding
 from .sql_schema import revocations_table, sessions_table, store_table
 
 CHANNEL = "signet_revocations"
 """The name under which PostgreSQL announces that there is a new revocation."""
+
+
+RESTORE = "restore it from a backup, or remove it and log everybody out"
+"""How to mend a damaged file."""
+
+Trouble = Literal["", "not_set_up", "corrupt", "read_only", "no_rights"]
+"""What an operator has to mend, in the words of a finding's ``code``; empty for anything else."""
 
 
 class Deadline(threading.local):
@@ -38,6 +55,12 @@ class EngineKind(ABC):
     begin: ClassVar[str] = "BEGIN"
     drivers: ClassVar[dict[str, str]] = {}
     extra: ClassVar[str] = "sql"
+
+    #: How to mend that the application's user may not do what a store does.
+    grant: ClassVar[str] = (
+        "grant the application's user SELECT, INSERT, UPDATE and DELETE on signet_store, "
+        "signet_sessions and signet_revocations"
+    )
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
@@ -64,7 +87,7 @@ class EngineKind(ABC):
                 max_overflow=0,
                 pool_use_lifo=True,
                 pool_timeout=self.timeout / 4,
-                connect_args=self.connect_args(),
+                connect_args=self.connect_args(url),
             )
         except ModuleNotFoundError as error:
             raise ConfigurationError(
@@ -74,7 +97,7 @@ class EngineKind(ABC):
         self.prepare(engine)
         return engine
 
-    def connect_args(self) -> dict[str, Any]:
+    def connect_args(self, url: URL) -> dict[str, Any]:
         return {}
 
     def prepare(self, engine: Engine) -> None:  # noqa: B027 - needing nothing is the default
@@ -108,17 +131,42 @@ class EngineKind(ABC):
         """Whether the transaction lost against another, and would succeed if tried again."""
         return False
 
-    def is_missing_table(self, error: DBAPIError) -> bool:
-        """Whether the tables are not there."""
-        return False
+    @abstractmethod
+    def trouble(self, error: DBAPIError) -> Trouble:
+        """What the server's error means to the operator, if it is not down or slow."""
 
-    def is_damaged(self, error: DBAPIError) -> bool:
-        """Whether the file is no database, or a broken one."""
-        return False
+    @contextlib.contextmanager
+    def upgrading(self, connection: Connection) -> Iterator[None]:
+        """One upgrade at a time; where the engine can, all of it happens or nothing."""
+        connection.exec_driver_sql(self.begin)
+        try:
+            self.lock_upgrades(connection)
+            yield
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.invalidate()  # and so rolled back
+            raise
+
+    def lock_upgrades(self, connection: Connection) -> None:  # noqa: B027 - BEGIN may be enough
+        """Wait in a transaction until no other upgrade is under way."""
 
     def findings(self, connection: Connection) -> list[Finding]:
         """What is wrong with the server's set-up."""
         return []
+
+
+def _leave_replicas(engine: Engine, kind: EngineKind) -> None:
+    """Take a server that refuses to write for one that is gone.
+
+    After a switch of roles the old connections are to a replica, for ever; a new one may reach
+    the primary.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def leave(context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        if isinstance(error, DBAPIError) and kind.trouble(error) == "read_only":
+            context.is_disconnect = True
 
 
 def _code(error: DBAPIError) -> Any:
@@ -139,7 +187,9 @@ class SQLite(EngineKind):
     #: come back empty, with nobody revoked.
     may_create = False
 
-    def connect_args(self) -> dict[str, Any]:
+    grant = "give the application's user the right to write the file and its folder"
+
+    def connect_args(self, url: URL) -> dict[str, Any]:
         return {"timeout": 0.7 * self.timeout}  # the busy timeout, seconds
 
     def create(self, url: URL) -> Engine:
@@ -154,9 +204,14 @@ class SQLite(EngineKind):
         @event.listens_for(engine, "do_connect")
         def refuse_to_create(dialect: Any, record: Any, args: Any, params: Any) -> None:
             database = str(engine.url.database)
-            missing = not database.startswith("file:") and not Path(database).exists()
-            if missing and not self.may_create:
-                raise dialect.dbapi.OperationalError("no such table: the file is missing")
+            if database.startswith("file:") or self.may_create:
+                return
+            try:
+                Path(database).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                raise dialect.dbapi.OperationalError("no such table: no such file") from None
+            except OSError as error:
+                raise dialect.dbapi.OperationalError(_CAN_T_OPEN) from error
 
         @event.listens_for(engine, "connect")
         def make_durable(connection: Any, record: Any) -> None:
@@ -170,11 +225,9 @@ class SQLite(EngineKind):
     def upsert_revocation(self) -> Executable:
         return _on_conflict(sqlite.insert(revocations_table))
 
-    def is_missing_table(self, error: DBAPIError) -> bool:
-        return "no such table" in str(_code(error))
-
-    def is_damaged(self, error: DBAPIError) -> bool:
-        return any(words in str(_code(error)) for words in ("malformed", "not a database"))
+    def trouble(self, error: DBAPIError) -> Trouble:
+        message = str(_code(error))
+        return next((trouble for words, trouble in _SQLITE_SAYS if words in message), "")
 
     def findings(self, connection: Connection) -> list[Finding]:
         found = []
@@ -196,7 +249,7 @@ class SQLite(EngineKind):
                     "error",
                     "corrupt",
                     f"the SQLite file is damaged: {verdict}",
-                    "restore it from a backup, or remove it and log everybody out",
+                    RESTORE,
                 )
             )
         return found + self._writable(connection)
@@ -212,10 +265,22 @@ class SQLite(EngineKind):
                     "error",
                     "read_only",
                     f"the SQLite file can't be written: {error.orig}",
-                    "give the application's user the right to write the file and its folder",
+                    self.grant,
                 )
             ]
         return []
+
+
+_CAN_T_OPEN: Final = "unable to open database file"
+
+_SQLITE_SAYS: Final[tuple[tuple[str, Trouble], ...]] = (
+    ("no such table", "not_set_up"),
+    ("no such column", "not_set_up"),
+    ("malformed", "corrupt"),
+    ("not a database", "corrupt"),
+    ("readonly database", "read_only"),
+    (_CAN_T_OPEN, "no_rights"),
+)
 
 
 def _on_conflict(insert: Any) -> Executable:
@@ -251,21 +316,30 @@ class PostgreSQL(EngineKind):
     }
     extra: ClassVar[str] = "postgresql"
 
-    def connect_args(self) -> dict[str, Any]:
+    # What the conditional writes are made for. Where a server or an application has a stricter
+    # level, every two writes at once would be an error, to be tried again.
+    begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+    def connect_args(self, url: URL) -> dict[str, Any]:
         whole = max(2, round(self.timeout))  # libpq takes whole seconds, and 2 is its least
         milliseconds = int(1000 * self.timeout)
         settings = {
             "statement_timeout": milliseconds,
             "lock_timeout": milliseconds,
             "idle_in_transaction_session_timeout": 10 * milliseconds,
+            "default_transaction_isolation": r"read\ committed",
         }
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        return {"connect_timeout": whole, "options": options}
+        options = [f"-c {name}={value}" for name, value in settings.items()]
+        # The URL's own come last, so that they hold.
+        options += url.normalized_query.get("options", ())
+        return {"connect_timeout": whole, "options": " ".join(options)}
 
     def prepare(self, engine: Engine) -> None:
         if engine.dialect.driver != "psycopg":
             return
-        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout)
+        hosts = max(len(engine.url.normalized_query.get("host", ())), 1)
+        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout, hosts)
+        _leave_replicas(engine, self)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, args: Any, params: Any) -> Any:
@@ -284,8 +358,13 @@ class PostgreSQL(EngineKind):
         # serialization_failure, deadlock_detected
         return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
 
-    def is_missing_table(self, error: DBAPIError) -> bool:
-        return getattr(error.orig, "sqlstate", None) == "42P01"  # undefined_table
+    def trouble(self, error: DBAPIError) -> Trouble:
+        return _POSTGRESQL_SAYS.get(getattr(error.orig, "sqlstate", None) or "", "")
+
+    def lock_upgrades(self, connection: Connection) -> None:
+        # Whatever waits for a table to be free makes all who come later wait.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADES})")
 
     def findings(self, connection: Connection) -> list[Finding]:
         rows = connection.exec_driver_sql(
@@ -325,12 +404,29 @@ class PostgreSQL(EngineKind):
         return found
 
 
-def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
+_POSTGRESQL_SAYS: Final[dict[str, Trouble]] = {
+    "42P01": "not_set_up",  # undefined_table
+    "42703": "not_set_up",  # undefined_column
+    "25006": "read_only",  # read_only_sql_transaction
+    "42501": "no_rights",  # insufficient_privilege
+}
+
+_PATIENCE: Final = 10  # seconds that an upgrade waits for a lock
+_UPGRADES: Final = 0x5167_6E65_74  # the advisory lock's number: "Signet"
+
+
+def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float, hosts: int) -> Any:
     """Psycopg's connection class, with an end to every wait."""
 
-    def until_deadline(steps: Generator[Any, int, Any]) -> Generator[Any, int, Any]:
-        """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s."""
+    def until_deadline(
+        steps: Generator[Any, int, Any], share: float = 1.0
+    ) -> Generator[Any, int, Any]:
+        """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s.
+
+        :param share: of the time that is left.
+        """
         end = deadline.at if deadline.at is not None else monotonic() + timeout
+        end -= (end - monotonic()) * (1 - share)
         try:
             waits_for = next(steps)
             while True:
@@ -353,7 +449,8 @@ def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
 
         @classmethod
         def _connect_gen(cls, *args: Any, **kwargs: Any) -> Any:
-            return until_deadline(super()._connect_gen(*args, **kwargs))
+            # Of several hosts one that hangs must leave time for the next.
+            return until_deadline(super()._connect_gen(*args, **kwargs), 1 if hosts == 1 else 0.5)
 
     return BoundedConnection
 
@@ -370,12 +467,13 @@ class MySQL(EngineKind):
     drivers: ClassVar[dict[str, str]] = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
     extra: ClassVar[str] = "mysql"
 
-    def connect_args(self) -> dict[str, Any]:
+    def connect_args(self, url: URL) -> dict[str, Any]:
         half = self.timeout / 2
         return {"connect_timeout": half, "read_timeout": half, "write_timeout": half}
 
     def prepare(self, engine: Engine) -> None:
-        lock_wait = max(1, int(self.timeout / 2))  # whole seconds; the server's default is 50
+        lock_wait = max(1, int(self.timeout / 2))  # whole seconds; a day, for a table, by default
+        _leave_replicas(engine, self)
 
         @event.listens_for(engine, "connect")
         def set_up(connection: Any, record: Any) -> None:
@@ -383,7 +481,10 @@ class MySQL(EngineKind):
                 # Under REPEATABLE READ a condition on another table locks that table's rows too,
                 # and gaps between rows are locked against inserts.
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {lock_wait}")
+                cursor.execute(
+                    f"SET SESSION innodb_lock_wait_timeout = {lock_wait}, "
+                    f"lock_wait_timeout = {lock_wait}"
+                )
 
     def next_numbers(self, connection: Connection, count: int) -> int | None:
         # The server has no UPDATE ... RETURNING; its idiom gives the number with the answer.
@@ -411,8 +512,24 @@ class MySQL(EngineKind):
         # deadlock; "record has changed since last read" of newer MariaDB
         return _code(error) in {1213, 1020}
 
-    def is_missing_table(self, error: DBAPIError) -> bool:
-        return bool(_code(error) == 1146)
+    def trouble(self, error: DBAPIError) -> Trouble:
+        code = _code(error)
+        if code == 1290 and "read-only" not in str(error.orig):
+            return ""  # another option than read_only stands in the way
+        return _MYSQL_SAYS.get(code, "")
+
+    @contextlib.contextmanager
+    def upgrading(self, connection: Connection) -> Iterator[None]:
+        # The server commits with every change of a table, so this is no transaction.
+        name = "LEFT(CONCAT('signet upgrade ', DATABASE()), 64)"
+        if not connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {_PATIENCE})").scalar():
+            raise StoreUnavailableError("Another upgrade of the session store is under way")
+        try:
+            connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {_PATIENCE}")
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")
 
     def findings(self, connection: Connection) -> list[Finding]:
         found = []
@@ -439,6 +556,18 @@ class MySQL(EngineKind):
                 )
             )
         return found
+
+
+_MYSQL_SAYS: Final[dict[int, Trouble]] = {
+    1146: "not_set_up",  # no such table
+    1054: "not_set_up",  # unknown column
+    1290: "read_only",  # read_only=1
+    1792: "read_only",  # in a read-only transaction
+    1836: "read_only",  # in read-only mode
+    1044: "no_rights",  # to the database
+    1142: "no_rights",  # to the table
+    1143: "no_rights",  # to a column
+}
 
 
 KINDS: dict[str, type[EngineKind]] = {

@@ -1,7 +1,7 @@
-"""The tables of the SQL store, as a ``MetaData`` that Alembic can see.
+"""The tables of the SQL store, as a ``MetaData`` that Alembic can see, and how they change.
 
 ``from flask_signet.stores.sql import metadata`` and add it to ``target_metadata``; or let
-``flask jwt store upgrade`` make the tables.
+``flask jwt store upgrade`` make the tables. With Alembic run it as well: it names the store, once.
 
 Times are whole microseconds since 1970 in a ``BIGINT``: exact on every engine, compared as
 integers, the same after a journey through any driver. A ``DOUBLE`` would come back rounded from
@@ -10,11 +10,13 @@ some, a ``DATETIME`` loses its fraction or gains a time zone on others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Dialect,
     Index,
     Integer,
@@ -35,8 +37,25 @@ from ..tokens.store import (
     MAX_USER_AGENT,
 )
 
-VERSION: Final = 1
-"""Of the schema. It is in the table ``signet_store``, and goes up with every change."""
+Step = Callable[[Connection], object]
+
+STEPS: Final[dict[int, Step]] = {}
+"""What each version of the schema changed: the step to it from the version before, by its number.
+
+A new store is made as :data:`metadata` says, an older one goes from step to step. A version that
+is added changes both, the tables below and this. Version 1 is the first, and no step makes it.
+
+A step runs by itself, and its number is kept with it: in one transaction in SQLite and PostgreSQL.
+MariaDB and MySQL commit with every change of a table, and somebody's Alembic may have been there
+before. So a step looks for what is done already, and may be repeated. What runs with the version
+before goes on during it and after it: while a service is rolled out, both are at work.
+"""
+
+
+def newest_version() -> int:
+    """Of the schema that this package needs. The store's own is in the table ``signet_store``."""
+    return max(STEPS, default=1)
+
 
 _MYSQL: Final = ("mysql", "mariadb")
 
@@ -54,6 +73,14 @@ class Text(TypeDecorator[str]):
     def __init__(self, length: int) -> None:
         super().__init__(length)
         self.characters: int = length
+
+    def plain(self) -> TypeEngine[Any]:
+        """The same column without its way from text to bytes.
+
+        It is all that a migration needs, and a migration with it imports nothing of ours.
+        """
+        as_bytes = VARBINARY(4 * self.characters)
+        return String(self.characters).with_variant(as_bytes, *_MYSQL)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in _MYSQL:
@@ -73,13 +100,13 @@ def _column(name: str, kind: TypeEngine[Any], *, key: bool = False) -> Column[An
     return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
 
 
-metadata: MetaData = MetaData()
+_tables: Final = MetaData()  # with our types, for our statements
 
 _INNODB: Final[dict[str, Any]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
 store_table: Table = Table(
     "signet_store",
-    metadata,
+    _tables,
     _column("id", Integer(), key=True),  # always 1
     _column("version", Integer()),
     _column("epoch", Text(32)),
@@ -91,7 +118,7 @@ store_table: Table = Table(
 
 sessions_table: Table = Table(
     "signet_sessions",
-    metadata,
+    _tables,
     _column("sid", Text(MAX_ID), key=True),
     _column("subject", Text(MAX_SUBJECT)),
     _column("jti", Text(MAX_ID)),
@@ -112,7 +139,7 @@ sessions_table: Table = Table(
 
 revocations_table: Table = Table(
     "signet_revocations",
-    metadata,
+    _tables,
     _column("kind", Text(8), key=True),  # jti, sid, subject
     _column("value", Text(MAX_SUBJECT), key=True),
     _column("number", BigInteger()),
@@ -123,3 +150,15 @@ revocations_table: Table = Table(
     Index("signet_revocations_expires_at", "expires_at"),
     **_INNODB,
 )
+
+
+def _without_our_types() -> MetaData:
+    plain = MetaData()
+    for table in _tables.sorted_tables:
+        for column in table.to_metadata(plain).columns:
+            if isinstance(column.type, Text):
+                column.type = column.type.plain()
+    return plain
+
+
+metadata: MetaData = _without_our_types()
