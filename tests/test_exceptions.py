@@ -48,6 +48,7 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
     "UserLookupError": (TOKEN, 401, "user_not_found", "token", "invalid_token"),
     "UserClaimsVerificationError": (TOKEN, 400, "claims_rejected", "token", "invalid_token"),
     "StoreUnavailableError": (("why",), 503, "store_unavailable", "nothing", ""),
+    "KeysUnavailableError": (("why",), 503, "keys_unavailable", "nothing", ""),
     "InvalidTokenError": (("why",), 422, "invalid_token", "nothing", "invalid_token"),
     "DecodeError": (("why",), 422, "malformed_token", "nothing", "invalid_token"),
     "InvalidSignatureError": (("why",), 422, "invalid_signature", "nothing", "invalid_token"),
@@ -158,11 +159,14 @@ def test_a_missing_claim_is_named() -> None:
     assert MissingRequiredClaimError("iss").claim == "iss"
 
 
-def test_a_store_that_is_away_says_when_to_come_again() -> None:
-    """The answer of a store that is not there has Retry-After, also after a journey."""
+@pytest.mark.parametrize(
+    "kind", [exceptions.StoreUnavailableError, exceptions.KeysUnavailableError]
+)
+def test_what_is_away_says_when_to_come_again(kind: Any) -> None:
+    """Where a store or an issuer's keys are away, the answer has Retry-After, also when pickled."""
     for error in (
-        exceptions.StoreUnavailableError("why", retry_after=7),
-        pickle.loads(pickle.dumps(exceptions.StoreUnavailableError("why", 7))),  # noqa: S301 - our own
+        kind("why", retry_after=7),
+        pickle.loads(pickle.dumps(kind("why", 7))),  # noqa: S301 - our own
     ):
         assert error.get_response().headers["Retry-After"] == "7"
 

@@ -140,14 +140,16 @@ class AppState:
         :raises ConfigurationError: if one can't be used.
         """
         configured = self.configured()
+        if self.has_keys(configured):
+            configured.ring  # noqa: B018 - it is built by being asked for
+
+    def has_keys(self, configured: Configured) -> bool:
+        """Whether any keys of our own are set."""
         settings = configured.settings
         if settings.is_asymmetric:
-            is_set = settings.private_key or settings.public_key
-        else:
-            flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
-            is_set = settings.secret_key or flask_secret
-        if is_set:
-            configured.ring  # noqa: B018 - it is built by being asked for
+            return bool(settings.private_key or settings.public_key)
+        flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
+        return bool(settings.secret_key or flask_secret)
 
     @property
     def settings(self) -> Settings:

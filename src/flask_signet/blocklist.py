@@ -10,6 +10,7 @@ from .callbacks import call
 from .config import Settings
 from .encoded_tokens import now
 from .exceptions import RevokedTokenError, StoreUnavailableError
+from .issuers import Issuer
 from .tokens.revocations import RevocationView
 
 
@@ -34,16 +35,24 @@ def check_not_blocked(state: AppState, header: dict[str, Any], payload: dict[str
 
 
 def check_not_revoked(
-    state: AppState, settings: Settings, header: dict[str, Any], payload: dict[str, Any]
+    state: AppState,
+    settings: Settings,
+    header: dict[str, Any],
+    payload: dict[str, Any],
+    issuer: Issuer | None = None,
 ) -> None:
     """Look into this process's view of the store: for the token, its session, and its subject.
 
+    :param issuer: the other issuer that the token is of.
     :raises RevokedTokenError: if one of them is revoked.
     :raises StoreUnavailableError: if the store does not answer, unless
         ``JWT_REVOCATION_ON_STORE_ERROR`` is ``allow``.
     """
     view = state.revocations(settings)
-    if view is not None and _is_revoked(settings, view, payload):
+    if view is None:
+        return
+    what = _what(settings, payload) if issuer is None else _what_of(issuer, payload)
+    if _is_revoked(settings, view, what):
         raise RevokedTokenError(header, payload)
 
 
@@ -53,9 +62,9 @@ def is_known_to_be_revoked(state: AppState, payload: Mapping[str, Any]) -> bool:
     return view is not None and view.knows(**_what(state.settings, payload))
 
 
-def _is_revoked(settings: Settings, view: RevocationView, payload: Mapping[str, Any]) -> bool:
+def _is_revoked(settings: Settings, view: RevocationView, what: Asked) -> bool:
     try:
-        return view.refuses(**_what(settings, payload))
+        return view.refuses(**what)
     except StoreUnavailableError:
         if settings.revocation_on_store_error == "allow":
             return False
@@ -71,6 +80,26 @@ def _what(settings: Settings, payload: Mapping[str, Any]) -> Asked:
         "subject": "" if subject is None else str(subject),
         "issued_at": _seconds(payload.get("auth_time", payload.get("iat"))),
     }
+
+
+def _what_of(issuer: Issuer, payload: Mapping[str, Any]) -> Asked:
+    """The same for a token of another issuer: under names that none of ours has.
+
+    An issuer may give its users and its tokens the very ids that we give ours. Its sessions are
+    its own to end, so what counts is when the token was made, not when somebody logged in.
+    """
+    return {
+        "now": now(),
+        "jti": named_by(issuer.name, _text(payload.get("jti"))),
+        "sid": "",
+        "subject": named_by(issuer.name, str(issuer.identity(payload))),
+        "issued_at": _seconds(payload.get("iat")),
+    }
+
+
+def named_by(issuer: str | None, name: str) -> str:
+    """The name in the store of what an issuer calls so; None: as we call it."""
+    return name if issuer is None or not name else f"{issuer} {name}"
 
 
 def _seconds(value: Any) -> float:

@@ -37,16 +37,18 @@ class CurrentToken:
     """What a guard found in one request.
 
     ``header`` and ``payload`` are empty where a guard let a request pass without a token;
-    ``user`` is ``{"loaded_user": ...}``, or None where no ``user_lookup_loader`` is set.
+    ``user`` is ``{"loaded_user": ...}``, or None where no ``user_lookup_loader`` is set; ``issuer``
+    is the other issuer that the token is of, None for one of ours.
     """
 
-    __slots__ = ("header", "identity", "location", "payload", "user")
+    __slots__ = ("header", "identity", "issuer", "location", "payload", "user")
 
     header: dict[str, Any]
     payload: dict[str, Any]
     user: dict[str, Any] | None
     location: str | None
     identity: Any
+    issuer: str | None
 
     def __init__(
         self,
@@ -55,12 +57,14 @@ class CurrentToken:
         user: dict[str, Any] | None,
         location: str | None,
         identity: Any,
+        issuer: str | None = None,
     ) -> None:
         self.header = header
         self.payload = payload
         self.user = user
         self.location = location
         self.identity = identity
+        self.issuer = issuer
 
 
 def absent() -> CurrentToken:

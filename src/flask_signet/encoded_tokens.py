@@ -21,10 +21,12 @@ from .exceptions import (
     ConfigurationError,
     DecodeError,
     ExpiredSignatureError,
+    InvalidIssuerError,
     InvalidSignatureError,
     InvalidSubjectError,
     SignetError,
 )
+from .issuers import Issuer, find_issuer
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import Key
 from .jose.jws import UnverifiedJWS, parse, parse_payload
@@ -354,14 +356,24 @@ def check_token(
     *,
     csrf_value: str | None = None,
     allow_expired: bool = False,
+    foreign: bool = False,
 ) -> Token:
-    """Verify a token by a manager's keys and options (those of now, or ``configured``)."""
+    """Verify a token by a manager's keys and options (those of now, or ``configured``).
+
+    :param foreign: take those of the manager's other issuers too.
+    """
     configured = configured or state.configured()
     settings = configured.settings
     try:
         if not isinstance(text, str | bytes):
             raise DecodeError(f"Invalid token type. Token must be a {bytes}")
-        if state.callbacks.decode_key is None:
+        jws = issuer = None
+        if foreign and state.manager.issuers:
+            jws = _parse(settings, text)
+            issuer = _issuer_of(state, configured, jws)
+        if jws is not None and issuer is not None:
+            token = issuer.verify(jws, now(), settings.leeway, allow_expired=allow_expired)
+        elif state.callbacks.decode_key is None:
             token = verify(
                 text,
                 configured.ring,
@@ -372,7 +384,7 @@ def check_token(
                 allow_expired=allow_expired,
             )
         else:
-            jws = _parse(settings, text)
+            jws = jws or _parse(settings, text)
             keys = _decode_keys(state, configured, jws)
             token = verify_parsed(jws, keys, settings.rules, now(), allow_expired=allow_expired)
         if csrf_value:
@@ -393,6 +405,18 @@ def _check_expired_csrf(state: AppState, error: ExpiredSignatureError, csrf_valu
         check_csrf(error.jwt_data, csrf_value)
     except SignetError as csrf_error:
         raise bind(csrf_error, state) from None
+
+
+def _issuer_of(state: AppState, configured: Configured, jws: UnverifiedJWS) -> Issuer | None:
+    """The other issuer that a token says it is of; None: it is for our own keys to verify.
+
+    :raises InvalidIssuerError: if it is of neither, since we have no keys: an application may
+        take others' tokens alone.
+    """
+    issuer = find_issuer(state.manager.issuers, configured.settings, jws)
+    if issuer is None and state.callbacks.decode_key is None and not state.has_keys(configured):
+        raise InvalidIssuerError("Invalid issuer")
+    return issuer
 
 
 def _parse(settings: Settings, text: str | bytes) -> UnverifiedJWS:

@@ -15,9 +15,9 @@ from .app_state import current_state
 from .callbacks import call
 from .cookies import set_access_cookies, set_refresh_cookies
 from .csrf import refuse_cross_site
-from .current_token import get_jwt_identity
+from .current_token import get_jwt_identity, of_request
 from .error_handlers import bind
-from .exceptions import CSRFError, NoAuthorizationError
+from .exceptions import CSRFError, NoAuthorizationError, WrongTokenError
 from .sessions import (
     create_token_pair,
     end_session,
@@ -94,7 +94,7 @@ def token_blueprint(
     @blueprint.get("/sessions")
     @jwt_required()
     def sessions() -> Response:
-        found = list_sessions(get_jwt_identity())
+        found = list_sessions(_owner())
         return jsonify([session._asdict() for session in found])
 
     @blueprint.delete("/sessions")
@@ -102,18 +102,29 @@ def token_blueprint(
     def end_all() -> Response:
         here = None
         if request.args.get("others") == "true":
-            here = next((s.sid for s in list_sessions(get_jwt_identity()) if s.current), None)
-        end_sessions(get_jwt_identity(), except_sid=here)
+            here = next((s.sid for s in list_sessions(_owner()) if s.current), None)
+        end_sessions(_owner(), except_sid=here)
         return make_response("", 204)
 
     @blueprint.delete("/sessions/<sid>")
     @jwt_required()
     def end_one(sid: str) -> Response:
-        if not end_session(sid, subject=get_jwt_identity()):
+        if not end_session(sid, subject=_owner()):
             return make_response(_message("No such session"), 404)
         return make_response("", 204)
 
     return blueprint
+
+
+def _owner() -> Any:
+    """Whose sessions a request is about: those of another issuer's users are not here.
+
+    :raises WrongTokenError: if its token is another issuer's, whose users may have ids like ours.
+    """
+    current = of_request(current_state())
+    if current is not None and current.issuer is not None:
+        raise bind(WrongTokenError("Only this application's tokens are allowed"), current_state())
+    return get_jwt_identity()
 
 
 def _refuse_cross_site_login() -> None:

@@ -18,6 +18,7 @@ from .exceptions import (
     InvalidHeaderError,
     InvalidQueryParamError,
     JWTDecodeError,
+    KeysUnavailableError,
     NoAuthorizationError,
     RevokedTokenError,
     SessionEndedError,
@@ -60,6 +61,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
     ),
     AmbiguousTokenError: Row("invalid_token", "message", HTTPStatus.BAD_REQUEST),
     StoreUnavailableError: Row(None, "message", HTTPStatus.SERVICE_UNAVAILABLE),
+    KeysUnavailableError: Row(None, "message", HTTPStatus.SERVICE_UNAVAILABLE),
     # everything else: what was sent is not acceptable
     SignetError: Row("invalid_token", "message", _UNPROCESSABLE),
 }
@@ -77,7 +79,7 @@ HANDLED: Final = (
     *(AmbiguousTokenError, CSRFError, FreshTokenRequired, InvalidHeaderError),
     *(InvalidQueryParamError, JWTDecodeError, NoAuthorizationError, RevokedTokenError),
     *(UserClaimsVerificationError, UserLookupError, WrongTokenError, StoreUnavailableError),
-    *(SessionEndedError, TokenReusedError, SignetError),
+    *(KeysUnavailableError, SessionEndedError, TokenReusedError, SignetError),
 )
 
 
@@ -94,7 +96,7 @@ def render(state: AppState, error: SignetError) -> Response:
     response = state.app.make_response(answer)
     if response.status_code == _UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
         response.headers["WWW-Authenticate"] = error.www_authenticate
-    if isinstance(error, StoreUnavailableError):
+    if isinstance(error, StoreUnavailableError | KeysUnavailableError):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

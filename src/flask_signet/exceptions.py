@@ -52,6 +52,7 @@ __all__ = [
     "InvalidTokenError",
     "JWTDecodeError",
     "JWTExtendedException",
+    "KeysUnavailableError",
     "MissingRequiredClaimError",
     "NoAuthorizationError",
     "RevokedTokenError",
@@ -436,28 +437,52 @@ class MissingRequiredClaimError(InvalidTokenError):
 # ── what the deployment got wrong: a response, but none that sends anybody to log in ─────
 
 
-class StoreUnavailableError(SignetError):
-    """The session store did not answer, or can't be trusted: nothing was decided.
+class _UnavailableError(SignetError):
+    """Nothing was decided: neither "this token is good" nor "log in again".
 
-    Neither "this token is good" nor "log in again": 503 with ``Retry-After`` (RFC 9110 sections
-    15.6.4 and 10.2.3). What the store's driver said is ``__cause__``, for the log alone.
-
-    :param retry_after: whole seconds after which a client may try again.
+    503 with ``Retry-After`` (RFC 9110 sections 15.6.4 and 10.2.3).
     """
 
     status = 503
-    error_code = "store_unavailable"
     challenge = ""
 
-    def __init__(
-        self, message: str = "The session store is not available", retry_after: int = 1
-    ) -> None:
+    def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         """The headers that go with it."""
         return [*super().get_headers(environ, scope), ("Retry-After", str(self.retry_after))]
+
+
+class StoreUnavailableError(_UnavailableError):
+    """The session store did not answer, or can't be trusted.
+
+    What the store's driver said is ``__cause__``, for the log alone.
+
+    :param retry_after: whole seconds after which a client may try again.
+    """
+
+    error_code = "store_unavailable"
+
+    def __init__(
+        self, message: str = "The session store is not available", retry_after: int = 1
+    ) -> None:
+        super().__init__(message, retry_after)
+
+
+class KeysUnavailableError(_UnavailableError):
+    """The keys of the token's issuer can't be fetched, and none that may be the token's is known.
+
+    :param retry_after: whole seconds after which a client may try again.
+    """
+
+    error_code = "keys_unavailable"
+
+    def __init__(
+        self, message: str = "The issuer's keys are not available", retry_after: int = 1
+    ) -> None:
+        super().__init__(message, retry_after)
 
 
 # ── PyJWT's tree ─────────────────────────────────────────────────────────────────────────

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import click
 from flask import Blueprint, Flask, Response
@@ -14,7 +16,9 @@ from .callbacks import Callbacks
 from .config import check_names, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .exceptions import ConfigurationError, adopt_pyjwt
+from .issuers import Issuer, is_our_name, make_issuer
 from .sessions import SessionInfo
+from .tokens.remote_keys import MAX_STALE, Fetch
 from .tokens.token import TokenPair
 from .view_decorators import Guard, Locations, checked_arguments, guard, guard_with
 
@@ -56,6 +60,9 @@ class JWTManager:
         self.name: str = name
         self.config_prefix: str = config_prefix
         self.callbacks: Callbacks = Callbacks()
+        #: The other issuers whose access tokens are taken, see :meth:`add_issuer`.
+        self.issuers: dict[str, Issuer] = {}
+        self._apps: WeakSet[Flask] = WeakSet()
         if app is not None:
             self.init_app(app, add_context_processor)
 
@@ -96,6 +103,7 @@ class JWTManager:
             check_names(app.config, self.config_prefix, strict=strict)
             state = AppState(app, self, self.config_prefix)
             state.check_keys()
+            self._check_issuers(state)
             if not _is_our_command():
                 state.check_store()
         except ConfigurationError:
@@ -106,6 +114,7 @@ class JWTManager:
         # Only now, with nothing left that can fail, does the application see the manager.
         adopt_pyjwt()
         app.extensions.setdefault(EXTENSION, {})[self.name] = state
+        self._apps.add(app)
         if not self.name:
             app.extensions[FJE_EXTENSION] = self
         self._set_error_handler_callbacks(app)
@@ -126,6 +135,83 @@ class JWTManager:
 
     def _state(self) -> AppState:
         return current_state(self.name)
+
+    # ── other issuers ────────────────────────────────────────────────────────────────────
+
+    def add_issuer(
+        self,
+        issuer: str,
+        *,
+        audience: str | Iterable[str],
+        algorithms: Iterable[str] = ("RS256",),
+        identity_claim: str = "sub",
+        type_claim: tuple[str, str] | None = None,
+        typ: str | None = None,
+        audience_claim: str = "aud",
+        jwks_url: str | None = None,
+        leeway: float | timedelta | None = None,
+        max_stale: float | timedelta = MAX_STALE,
+        fetch: Fetch | None = None,
+    ) -> None:
+        """Take the access tokens of another issuer too, wherever this manager guards.
+
+        A token whose ``iss`` is exactly this is verified by the issuer's keys, which are fetched
+        when the first one comes; every other token is verified as before. It is good for access
+        only: it is never fresh, and never refreshes. Needs the extra ``issuers``.
+
+        :param issuer: its URL, letter for letter as its tokens say it.
+        :param audience: what the tokens for this application name as theirs; one of several.
+        :param algorithms: those that it signs with; no HS, whose secret would be shared.
+        :param identity_claim: the claim that ``get_jwt_identity()`` gives.
+        :param type_claim: a claim and the value that its access tokens have in it, e.g.
+            ``("token_use", "access")``, where it makes other kinds of tokens with the same keys.
+        :param typ: the ``typ`` that their header has, e.g. ``"at+jwt"`` (RFC 9068 section 4).
+        :param audience_claim: the claim that names the audience, where it is not ``aud``.
+        :param jwks_url: where its keys are; by default its metadata says so (OpenID Connect
+            Discovery 1.0, RFC 8414).
+        :param leeway: seconds by which its clock may differ; None: ``JWT_DECODE_LEEWAY``.
+        :param max_stale: seconds that its keys, ten minutes old, still serve while they can't be
+            fetched.
+        :param fetch: gets a document, ``(url, seconds) -> Fetched``, instead of urllib3: for a
+            proxy, say. The bounds are then its own to keep.
+        :raises ConfigurationError: if one of these can't be right; it says what to give.
+        """
+        if issuer in self.issuers:
+            raise ConfigurationError(
+                f"add_issuer: {issuer!r} is there already: call it once, with all of its audiences "
+                "in a list"
+            )
+        made = make_issuer(
+            issuer,
+            audience=audience,
+            algorithms=algorithms,
+            identity_claim=identity_claim,
+            type_claim=type_claim,
+            typ=typ,
+            audience_claim=audience_claim,
+            jwks_url=jwks_url,
+            leeway=leeway,
+            max_stale=max_stale,
+            fetch=fetch,
+        )
+        before = self.issuers
+        self.issuers = {**before, issuer: made}  # another one: requests may be at the old
+        try:
+            for app in self._apps:
+                self._check_issuers(app.extensions[EXTENSION][self.name])
+        except ConfigurationError:
+            self.issuers = before
+            raise
+
+    def _check_issuers(self, state: AppState) -> None:
+        settings = state.settings
+        for name in self.issuers:
+            if is_our_name(settings, name):
+                raise ConfigurationError(
+                    f"add_issuer: {name!r} is the issuer of our own tokens, by "
+                    f"{self.config_prefix}ENCODE_ISSUER or {self.config_prefix}DECODE_ISSUER: "
+                    "take it out of one of them"
+                )
 
     # ── loaders: each registers a function and returns it unchanged ──────────────────────
 
@@ -287,17 +373,19 @@ class JWTManager:
         """:func:`flask_signet.end_session` in this manager's store."""
         return sessions.end_one(self._state(), sid, subject)
 
-    def end_sessions(self, subject: Any, except_sid: str | None = None) -> None:
+    def end_sessions(
+        self, subject: Any, except_sid: str | None = None, issuer: str | None = None
+    ) -> None:
         """:func:`flask_signet.end_sessions` in this manager's store."""
-        sessions.end_all(self._state(), subject, except_sid)
+        sessions.end_all(self._state(), subject, except_sid, issuer)
 
     def list_sessions(self, subject: Any) -> list[SessionInfo]:
         """:func:`flask_signet.list_sessions` in this manager's store."""
         return sessions.list_all(self._state(), subject)
 
-    def revoke_token(self, token_or_jti: str) -> None:
+    def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
         """:func:`flask_signet.revoke_token` in this manager's store."""
-        sessions.revoke(self._state(), token_or_jti)
+        sessions.revoke(self._state(), token_or_jti, issuer)
 
     def logout(self) -> bool:
         """:func:`flask_signet.logout` for this manager's tokens."""

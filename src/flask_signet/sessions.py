@@ -13,7 +13,7 @@ from flask import has_request_context, request
 
 from . import session_store, signals
 from .app_state import AppState, current_state
-from .blocklist import is_known_to_be_revoked
+from .blocklist import is_known_to_be_revoked, named_by
 from .callbacks import call
 from .config import lifetime_seconds
 from .current_token import of_request
@@ -28,6 +28,7 @@ from .encoded_tokens import (
 from .error_handlers import bind
 from .exceptions import (
     ConfigurationError,
+    MissingRequiredClaimError,
     NoAuthorizationError,
     RevokedTokenError,
     SignetError,
@@ -435,7 +436,7 @@ def end_one(state: AppState, sid: str | None = None, subject: Any = None) -> boo
     return sid is not None and session_store.end(state, sid, whose)
 
 
-def end_sessions(subject: Any, except_sid: str | None = None) -> None:
+def end_sessions(subject: Any, except_sid: str | None = None, issuer: str | None = None) -> None:
     """Log somebody out everywhere: one entry, whatever the number of sessions.
 
     All of the subject's tokens from before now are refused, those without a session too, for as
@@ -443,24 +444,29 @@ def end_sessions(subject: Any, except_sid: str | None = None) -> None:
 
     :param subject: the identity, as ``get_jwt_identity()`` gives it.
     :param except_sid: a session that goes on, e.g. the one that asks.
+    :param issuer: the other issuer whose user it is. Its tokens from before now are refused; those
+        that it gives out afterwards are not, and its sessions are its own to end.
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    end_all(current_state(), subject, except_sid)
+    end_all(current_state(), subject, except_sid, issuer)
 
 
-def end_all(state: AppState, subject: Any, except_sid: str | None = None) -> None:
+def end_all(
+    state: AppState, subject: Any, except_sid: str | None = None, issuer: str | None = None
+) -> None:
     """:func:`end_sessions` for any manager."""
+    subject = named_by(issuer, str(subject))
     store, moment = required_store(state), now()
     until = _longest_life(state, moment)
     ask(
         state,
         lambda: store.end_sessions(
-            str(subject), now=moment, expires_at=until, except_sid=except_sid or ""
+            subject, now=moment, expires_at=until, except_sid=except_sid or ""
         ),
     )
     state.has_revoked()
-    signals.token_revoked.send(state.app, kind="subject", value=str(subject))
+    signals.token_revoked.send(state.app, kind="subject", value=subject)
 
 
 def list_sessions(subject: Any) -> list[SessionInfo]:
@@ -492,25 +498,35 @@ def list_all(state: AppState, subject: Any) -> list[SessionInfo]:
     ]
 
 
-def revoke_token(token_or_jti: str) -> None:
+def revoke_token(token_or_jti: str, issuer: str | None = None) -> None:
     """Refuse one token from now on, and if it belongs to a session, the whole session.
 
-    :param token_or_jti: a token of ours, which may have expired; or the ``jti`` of an access token
-        (of a refresh token give the token: its ``jti`` alone does not tell its session).
-    :raises SignetError: if it is a token, and not one of ours.
+    :param token_or_jti: a token, which may have expired; or the ``jti`` of an access token (of a
+        refresh token give the token: its ``jti`` alone does not tell its session).
+    :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
+    :raises SignetError: if it is a token, and not one that a guard would take.
+    :raises MissingRequiredClaimError: if it is a token of another issuer and has no ``jti``.
     :raises ConfigurationError: if there is no store.
     :raises StoreUnavailableError: if the store does not answer.
     """
-    revoke(current_state(), token_or_jti)
+    revoke(current_state(), token_or_jti, issuer)
 
 
-def revoke(state: AppState, token_or_jti: str) -> None:
+def revoke(state: AppState, token_or_jti: str, issuer: str | None = None) -> None:
     """:func:`revoke_token` for any manager."""
-    if token_or_jti.count(".") == 2:
-        _revoke(state, check_token(state, token_or_jti, allow_expired=True).claims)
-    else:
+    if issuer is not None or token_or_jti.count(".") != 2:
         # Of a bare jti nothing else is known: it is refused for as long as any token could live.
-        _refuse(state, token_or_jti, _longest_life(state, now()))
+        _refuse(state, named_by(issuer, token_or_jti), _longest_life(state, now()))
+        return
+    token = check_token(state, token_or_jti, allow_expired=True, foreign=True)
+    if token.issuer is None:
+        _revoke(state, token.claims)
+        return
+    jti = token.claims["jti"]
+    if not jti:
+        raise bind(MissingRequiredClaimError("jti"), state)
+    leeway = state.manager.issuers[token.issuer].leeway_in(state.settings.leeway)
+    _refuse(state, named_by(token.issuer, jti), float(token.claims["exp"]) + leeway + 1)
 
 
 def logout() -> bool:
@@ -592,5 +608,7 @@ def _longest_life(state: AppState, moment: float) -> float:
 
 def _current_sid(state: AppState) -> str | None:
     current = of_request(state)
-    sid = current.payload.get("sid") if current is not None else None
+    if current is None or current.issuer is not None:
+        return None  # another issuer's sid names a session of its own
+    sid = current.payload.get("sid")
     return sid if isinstance(sid, str) else None

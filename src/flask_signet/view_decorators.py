@@ -168,7 +168,7 @@ def guard(
         bind(error, state)
         raise
     current_token.remember(state, carrier, current)
-    if ask_store and configured.settings.session_store is not None:
+    if ask_store and configured.settings.session_store is not None and current.issuer is None:
         _note_in_use(state, current.payload)
     return current.header, current.payload
 
@@ -198,13 +198,18 @@ def _checked(
     ask_store: bool = True,
 ) -> CurrentToken:
     settings = configured.settings
-    token = check_token(state, found.text, configured, csrf_value=found.csrf_value)
+    token = check_token(state, found.text, configured, csrf_value=found.csrf_value, foreign=True)
     header, payload = dict(token.header), dict(token.claims)
+    issuer = None if token.issuer is None else state.manager.issuers[token.issuer]
+    if issuer is not None:
+        # Good for access alone, whatever it says of itself; nothing of ours reads it otherwise.
+        refuse_refresh(payload)
+        payload.update(type="access", fresh=False)
     if verify_type:
         check_type(settings, payload, refresh=refresh)
     elif settings.require_type and payload["type"] not in ("access", "refresh"):
         raise WrongTokenError("Only access and refresh tokens are allowed")
-    if settings.explicit_typ:
+    if settings.explicit_typ and issuer is None:
         check_typ(header, payload)
     if found.location == "query_string" and settings.query_string_protect:
         refuse_refresh(payload)
@@ -213,11 +218,12 @@ def _checked(
     if not skip_revocation_check:
         check_not_blocked(state, header, payload)
         if ask_store and settings.session_store is not None:
-            check_not_revoked(state, settings, header, payload)
+            check_not_revoked(state, settings, header, payload, issuer)
             if payload["type"] == "refresh" and is_of_session(payload):
                 check_is_current(state, settings, header, payload)
     check_by_application(state, header, payload)
-    return CurrentToken(header, payload, None, found.location, _identity(settings, payload))
+    identity = _identity(settings, payload) if issuer is None else issuer.identity(payload)
+    return CurrentToken(header, payload, None, found.location, identity, token.issuer)
 
 
 def check_type(settings: Settings, payload: dict[str, Any], *, refresh: bool) -> None:
@@ -246,7 +252,7 @@ def check_typ(header: dict[str, Any], payload: dict[str, Any]) -> None:
 
 
 def refuse_refresh(payload: dict[str, Any]) -> None:
-    """Refuse a refresh token that came in a URL, where logs and histories keep it.
+    """Refuse a refresh token where none may be: in a URL, which logs keep, or of another issuer.
 
     :raises WrongTokenError: if it is one.
     """

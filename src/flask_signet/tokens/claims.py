@@ -24,6 +24,7 @@ from ..exceptions import (
     InvalidSubjectError,
     JWTDecodeError,
     MissingRequiredClaimError,
+    WrongTokenError,
 )
 
 LAST_SECOND: Final = 253402300799
@@ -39,6 +40,9 @@ class ClaimRules:
     :param identity_claim: the claim that must be there; ``sub`` rules apply to ``sub`` alone.
     :param issuers: ``iss`` must be one of them, exactly; None asks nothing.
     :param audiences: ``aud`` must name one of them, exactly; None asks nothing.
+    :param audience_claim: the claim that names them, where an issuer has another one for it.
+    :param type_claim: a claim and the value that it must have, exactly: what tells an issuer's
+        access tokens from its other ones.
     :param leeway: seconds by which clocks may differ.
     :param subject: what ``sub`` may be.
     :param require_exp: refuse a token that never expires.
@@ -55,6 +59,8 @@ class ClaimRules:
     require_exp: bool = False
     require_type: bool = False
     bounded_ids: bool = False
+    audience_claim: str = "aud"
+    type_claim: tuple[str, str] | None = None
 
 
 def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
@@ -90,7 +96,7 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
     if rules.issuers is not None:
         _check_issuer(claims, rules.issuers)
     if rules.audiences is not None:
-        _check_audience(claims, rules.audiences)
+        _check_audience(claims, rules.audiences, rules.audience_claim)
     _check_names(claims, rules)
     if expires is not None and expires <= now - rules.leeway:  # succeeds if now < exp
         raise ExpiredSignatureError("Signature has expired")
@@ -115,10 +121,10 @@ def _check_issuer(claims: Mapping[str, Any], issuers: frozenset[str]) -> None:
         raise InvalidIssuerError("Invalid issuer")
 
 
-def _check_audience(claims: Mapping[str, Any], audiences: frozenset[str]) -> None:
-    audience = claims.get("aud")
+def _check_audience(claims: Mapping[str, Any], audiences: frozenset[str], claim: str) -> None:
+    audience = claims.get(claim)
     if not audience:
-        raise MissingRequiredClaimError("aud")
+        raise MissingRequiredClaimError(claim)
     named = [audience] if type(audience) is str else audience
     if type(named) is not list or not all(type(name) is str for name in named):
         raise InvalidAudienceError("Invalid claim format in token")
@@ -138,6 +144,8 @@ def _check_names(claims: Mapping[str, Any], rules: ClaimRules) -> None:
         raise JWTDecodeError("Invalid claim: fresh")
     if rules.require_type and "type" not in claims:
         raise MissingRequiredClaimError("type")
+    if rules.type_claim is not None and claims.get(rules.type_claim[0]) != rules.type_claim[1]:
+        raise WrongTokenError("Only access tokens are allowed")
     if rules.bounded_ids:
         if type(fresh) in (int, float) and fresh > claims.get("exp", LAST_SECOND):
             raise JWTDecodeError("Invalid claim: fresh")

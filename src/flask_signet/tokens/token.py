@@ -12,12 +12,15 @@ class Token:
 
     Only :mod:`flask_signet.tokens.verify` makes one. It does not change, does not print what it
     holds, and there is no way from an unverified text to a ``Token`` but verification.
+
+    ``issuer`` is the other issuer whose key verified it; None: one of ours.
     """
 
-    __slots__ = ("claims", "header")
+    __slots__ = ("claims", "header", "issuer")
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
+    issuer: str | None
 
     def __init__(self) -> None:
         raise TypeError("a Token is made by verifying one, see flask_signet.tokens.verify")
@@ -37,13 +40,15 @@ class Token:
 
 _set_header = Token.__dict__["header"].__set__
 _set_claims = Token.__dict__["claims"].__set__
+_set_issuer = Token.__dict__["issuer"].__set__
 
 
-def _checked(header: Mapping[str, Any], claims: dict[str, Any]) -> Token:
+def _checked(header: Mapping[str, Any], claims: dict[str, Any], issuer: str | None = None) -> Token:
     """For :mod:`.verify` alone: the Token of what it has just verified."""
     token = object.__new__(Token)
     _set_header(token, header)
     _set_claims(token, MappingProxyType(claims))
+    _set_issuer(token, issuer)
     return token
 
 

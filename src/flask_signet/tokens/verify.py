@@ -52,8 +52,12 @@ def verify_parsed(
     now: float,
     *,
     allow_expired: bool = False,
+    issuer: str | None = None,
 ) -> Token:
-    """As :func:`verify`, for a token that was taken apart already, and the keys to try."""
+    """As :func:`verify`, for a token that was taken apart already, and the keys to try.
+
+    :param issuer: whose keys they are, if not ours.
+    """
     for key in keys:
         check_algorithm(jws, key)
         if key.verify(jws.signing_input, jws.signature):
@@ -69,7 +73,7 @@ def verify_parsed(
             error.jwt_header = dict(jws.header)
             error.jwt_data = _with_defaults(claims)
             raise
-    return _checked(jws.header, _with_defaults(claims))
+    return _checked(jws.header, _with_defaults(claims), issuer)
 
 
 def _with_defaults(claims: dict[str, object]) -> dict[str, object]:
