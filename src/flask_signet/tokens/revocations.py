@@ -169,7 +169,7 @@ class RevocationView:
             self._forget_parent()
         failure = self._keep_up(now)
         # What is known to be revoked is, whether the store answers or not.
-        if self._knows(now, jti, sid, subject, issued_at) or issued_at <= self._emptied_at:
+        if self._knows(now, jti, sid, subject, issued_at):
             return True
         if self._monotonic() - self._synced_at <= self._max_staleness:
             return False
@@ -202,19 +202,22 @@ class RevocationView:
                 self._poll()
             finally:
                 self._lock.release()
-        return self._knows(now, jti, sid, subject, issued_at) or issued_at <= self._emptied_at
+        return self._knows(now, jti, sid, subject, issued_at)
 
     def _knows(self, now: float, jti: str, sid: str, subject: str, issued_at: float) -> bool:
-        if jti and self._tokens.has(stored_id(jti), now):
+        if jti and self._tokens and self._tokens.has(stored_id(jti), now):
             return True
-        if sid and self._sessions.has(stored_id(sid), now):
+        if sid and self._sessions and self._sessions.has(stored_id(sid), now):
             return True
-        entry = self._subjects.get(stored_id(subject, MAX_SUBJECT)) if self._subjects else None
-        return (
-            entry is not None
-            and now < entry.expires_at
-            and ended_by(issued_at, stored_id(sid), entry)
-        )
+        if self._subjects:
+            entry = self._subjects.get(stored_id(subject, MAX_SUBJECT))
+            if (
+                entry is not None
+                and now < entry.expires_at
+                and ended_by(issued_at, stored_id(sid), entry)
+            ):
+                return True
+        return issued_at <= self._emptied_at
 
     # ── keeping up ───────────────────────────────────────────────────────────────────────
 
@@ -243,9 +246,12 @@ class RevocationView:
         if self._follower is None:
             return
         try:
-            self._learn(self._follower.poll())
+            news = self._follower.poll()
         except StoreUnavailableError:
             self._line_is_dead = True
+        else:
+            if news:
+                self._learn(news)
 
     def _sync(self, now: float) -> None:
         if self._monotonic() - self._sync_failed_at < self._pause:

@@ -79,9 +79,14 @@ def stored_id(text: str, limit: int = MAX_ID) -> str:
     What is too long or can't be a text in every database (NUL, half a surrogate pair) becomes a
     digest, so that a token with an odd ``jti`` can be revoked like any other.
     """
-    if len(text) <= limit and not _ODD.search(text):
+    if len(text) <= limit and (_is_plain(text) or not _ODD.search(text)):
         return text
     return _DIGEST_MARK + _digest(text)[:43]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is certainly not odd: nearly every id, at a fraction of a search's cost."""
+    return text.isascii() and text.isprintable() and not text.startswith(_DIGEST_MARK)
 
 
 def partition(text: str) -> str:
