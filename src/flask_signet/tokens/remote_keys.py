@@ -253,8 +253,9 @@ class _KeySet:
             return self._only.get(algorithm)
         return self._by_name.get((kid, algorithm))
 
-    def __len__(self) -> int:
-        return len(self._by_name)
+    @property
+    def size(self) -> int:
+        return len(self._by_name)  # not __len__: an empty set is a set all the same
 
 
 # ── keeping it in step ───────────────────────────────────────────────────────────────────
@@ -356,7 +357,8 @@ class RemoteKeys:
             flight = self._take_off(now)
             if flight is not None and age > held.max_age and not proven_outage:
                 flight.done.wait(TIMEOUT)
-        return self._held or held
+                held = self._held or held
+        return held
 
     def _await_keys(self, now: float) -> _KeySet:
         flight = self._take_off(now) or self._flight
@@ -403,7 +405,7 @@ class RemoteKeys:
 
     def _unavailable(self) -> KeysUnavailableError:
         left = self._not_before - self._clock()
-        return KeysUnavailableError(retry_after=max(1, math.ceil(min(left, COOL_DOWN))))
+        return KeysUnavailableError(retry_after=math.ceil(max(1, min(left, COOL_DOWN))))
 
     # ── one fetch at a time ──────────────────────────────────────────────────────────────
 
@@ -513,7 +515,7 @@ class RemoteKeys:
         if held is None:
             return f"<RemoteKeys of {self.issuer}, none yet>"
         age = self._clock() - held.loaded_at
-        return f"<RemoteKeys of {self.issuer}, {len(held)}, {age:.0f} s old>"
+        return f"<RemoteKeys of {self.issuer}, {held.size}, {age:.0f} s old>"
 
 
 def _jwks_uri(document: bytes, issuer: str) -> str:
