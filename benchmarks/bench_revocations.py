@@ -1,8 +1,8 @@
 """P5 and P6: what it costs to know that a token is revoked.
 
 P5: a revocation check added to a request, by our view of a Redis store, over one that asks Redis
-(the usual ``token_in_blocklist_loader``). P5b: from the acknowledged revocation to its refusal in another
-busy process. P6: the check, and the memory, at ten million revocations over one thousand.
+(the usual ``token_in_blocklist_loader``). P5b: from the acknowledged revocation to its refusal in
+another busy process. P6: the check, and the memory, at ten million revocations over one thousand.
 
 ``SIGNET_REVOCATIONS`` is the large number of P6 (10,000,000 takes a minute to put in).
 """
