@@ -159,12 +159,13 @@ class AppState:
         """
         return self.configured().settings
 
-    def store(self) -> SessionStore | None:
+    def store(self, settings: Settings | None = None) -> SessionStore | None:
         """The store of ``JWT_SESSION_STORE``, opened at its first use; None where it is not set.
 
+        :param settings: as they are now, where the caller has looked already.
         :raises ConfigurationError: if the option is wrong.
         """
-        settings = self.settings
+        settings = settings or self.settings
         wanted, timeout = settings.session_store, settings.store_timeout
         if wanted is None:
             return None
@@ -213,7 +214,7 @@ class AppState:
 
         :raises ConfigurationError: if ``JWT_SESSION_STORE`` is wrong.
         """
-        store = self.store()
+        store = self.store(settings)
         if store is None:
             return None
         # A store that announces nothing is asked at each check: one indexed read.

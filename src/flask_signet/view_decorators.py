@@ -169,12 +169,12 @@ def guard(
         raise
     current_token.remember(state, carrier, current)
     if ask_store and configured.settings.session_store is not None and current.issuer is None:
-        _note_in_use(state, current.payload)
+        _note_in_use(state, configured.settings, current.payload)
     return current.header, current.payload
 
 
-def _note_in_use(state: AppState, payload: dict[str, Any]) -> None:
-    sid, store = payload.get("sid"), state.store()
+def _note_in_use(state: AppState, settings: Settings, payload: dict[str, Any]) -> None:
+    sid, store = payload.get("sid"), state.store(settings)
     # While the store is in trouble, no request waits for it a second time.
     if isinstance(sid, str) and store is not None and not state.store_is_failing():
         state.noted.note(store, sid, now(), payload.get("iat", 0.0))
