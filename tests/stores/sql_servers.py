@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pymysql
@@ -22,6 +22,8 @@ import pytest
 from .redis_servers import free_port
 
 PATIENCE = 60  # seconds
+
+AnyServer = TypeVar("AnyServer", bound="Server")
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -195,7 +197,7 @@ class MariaDBServer(Server):
 
 
 @contextlib.contextmanager
-def running(kind: Callable[[], Server]) -> Iterator[Server]:
+def running(kind: Callable[[], AnyServer]) -> Iterator[AnyServer]:
     server = kind()
     try:
         yield server
