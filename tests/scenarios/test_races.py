@@ -131,8 +131,9 @@ def test_race_one_of_many_refreshes_and_the_others_are_reuse(make, clients, roun
 @CLIENTS
 def test_race_grace_all_of_many_get_one_and_the_same_successor(make, clients, rounds):
     """race-grace-002, -010, -050, -200: each answer names one successor, which is live."""
+    scenario = make()
     for _ in range(rounds):
-        scenario = make(refresh_reuse_grace=600)
+        scenario.app.config["JWT_REFRESH_REUSE_GRACE"] = 600
         first = scenario.login()
         refresh = first["refresh_token"]
         answers = at_once([refreshing(scenario, refresh) for _ in range(clients)])
@@ -152,8 +153,9 @@ def ending(scenario: Scenario, method: str, path: str, token: str) -> Action:
 )
 def test_race_nothing_is_live_after_a_log_out_was_answered(make, name, path):
     """race-logout and race-revoke-all: whoever refreshes at that moment gets nothing that lasts."""
+    scenario = make()
     for _ in range(2 * HTTP_ROUNDS):
-        scenario = make(refresh_reuse_grace=600)
+        scenario.app.config["JWT_REFRESH_REUSE_GRACE"] = 600
         first = scenario.login()
         refresh, access = first["refresh_token"], first["access_token"]
         actions = [refreshing(scenario, refresh) for _ in range(8)]
@@ -169,8 +171,8 @@ def test_race_nothing_is_live_after_a_log_out_was_answered(make, name, path):
 
 def test_race_reuse_nothing_is_live_after_the_replay_was_refused(make):
     """race-reuse: the owner refreshes while a thief replays the token before."""
+    scenario = make(refresh_reuse_grace=0)
     for _ in range(2 * HTTP_ROUNDS):
-        scenario = make(refresh_reuse_grace=0)
         first = scenario.login()
         second = scenario.next(first)
         actions = [refreshing(scenario, second["refresh_token"])]
