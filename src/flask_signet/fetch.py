@@ -86,6 +86,8 @@ def fetch(url: str, timeout: float) -> Fetched:
         response = connection.getresponse()
         _check(response.status, response.headers)
         body = response.read(MAX_BYTES + 1)
+        if len(body) <= MAX_BYTES:
+            body += response.read(1)  # at the end of it a body that was cut short is noticed
     except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
         why = "took too long" if time.monotonic() >= ends_at else f"{type(error).__name__}: {error}"
         raise FetchError(f"{url}: {why}") from error
