@@ -186,7 +186,7 @@ def test_a_server_that_lost_its_last_writes_is_read_again(own_redis):
     own_redis.revoke_token(jti, now=NOW, expires_at=UNTIL)
     for key in own_redis.client.scan_iter(match=f"{{{own_redis.prefix}.*}}:meta"):
         own_redis.client.hset(key, "number", 0)  # as after a fail-over
-    follower._read = dict.fromkeys(follower._read, 5)
+    follower._read = dict.fromkeys(follower._read, (5, "lost"))
     known = set()
     while True:
         synced = follower.sync()

@@ -7,7 +7,10 @@ also writes the entry to the partition's list and log, and publishes it.
 
 A partition has an epoch from ``upgrade`` on. Without one it was emptied, or never set up: then
 nothing can be said of any token, and everything raises. Sessions would be gone, and that is safe;
-what was revoked would be taken again, and that is not.
+what was revoked would be taken again, and that is not. The same holds if the server threw away
+what a partition refuses. Sessions of an epoch before are gone.
+
+Only a primary is asked. A replica may be behind without end, and would not say so.
 """
 
 from __future__ import annotations
@@ -20,13 +23,22 @@ import socket
 import ssl
 import string
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from redis import BlockingConnectionPool, Redis, RedisCluster
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.cluster import ClusterNode
+from redis.connection import parse_url
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -63,8 +75,11 @@ MAX_CONNECTIONS: Final = 50
 """Of one process to one server; ``?max_connections=`` in the URL says otherwise."""
 
 NOT_SET_UP: Final = "The session store was emptied, or never set up: run `flask jwt store upgrade`"
+READ_ONLY: Final = "The session store takes no writes"
+NO_RIGHTS: Final = "The session store may not be used: a right is missing"
 
-_FAILURES: Final = (RedisError, OSError)
+# What is no text is a failure too: it did not come from here.
+_FAILURES: Final = (RedisError, RedisClusterException, OSError, UnicodeDecodeError)
 
 
 class RedisStore:
@@ -72,18 +87,73 @@ class RedisStore:
 
     :param bind: ``redis://``, ``rediss://``, ``unix://`` (as redis-py reads them; ``valkey://``
         is the same), ``redis+sentinel://host:26379,host2/service/0``,
-        ``redis+cluster://host:6379``; or a client of redis-py's with ``decode_responses=True``,
-        which has its own timeouts.
+        ``redis+cluster://host:6379,host2``; or a client of redis-py's with
+        ``decode_responses=True``, which has its own timeouts, and stays open.
     :param timeout: seconds that an operation takes at most.
     :param prefix: begins the name of every key: one for each application on a shared server.
+    :raises ConfigurationError: if the URL or the client can't be used.
     """
 
     def __init__(self, bind: Any, *, timeout: float = 2.0, prefix: str = "signet") -> None:
         self.timeout = timeout
         self.prefix = prefix
-        self.channel: str = f"{prefix}.revocations"
-        self.client: Any = _client(bind, timeout) if isinstance(bind, str) else bind
+        self._is_ours = isinstance(bind, str)
+        self._make: Callable[[], Any] = _maker(bind, timeout) if self._is_ours else lambda: bind
+        # A Cluster's client asks it for its slots at once; nothing else connects before its time.
+        is_cluster = isinstance(bind, str) and _scheme(bind).endswith("+cluster")
+        self._client: Any = None if is_cluster else _checked(self._make())
+        # What is published is heard in all databases of a server.
+        self.channel: str = f"{prefix}.{_database(self._client)}.revocations"
         self._scripts: dict[str, Any] = {}
+
+    @property
+    def client(self) -> Any:
+        """redis-py's client."""
+        if self._client is None:
+            with self.failing():
+                self._client = _checked(self._make())
+        return self._client
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """What fails in it raises :class:`~flask_signet.exceptions.StoreUnavailableError`."""
+        try:
+            yield
+        except _FAILURES as error:
+            said = str(error)
+            if "READONLY" in said or isinstance(error, ReadOnlyError):
+                # The name of the server may long be another's, a new primary's. In a script of
+                # Redis 6 it is any error.
+                self._hang_up()
+                raise StoreUnavailableError(READ_ONLY) from error
+            if scripts.EMPTIED in said:
+                raise StoreUnavailableError(NOT_SET_UP) from error
+            if isinstance(error, NoPermissionError | AuthenticationError):
+                raise StoreUnavailableError(NO_RIGHTS) from error
+            raise StoreUnavailableError from error
+
+    def _hang_up(self) -> None:
+        """Let the connections go that nobody uses right now."""
+        pool = getattr(self._client, "connection_pool", None)
+        if pool is not None:
+            with contextlib.suppress(Exception):
+                pool.disconnect(inuse_connections=False)
+
+    def primary_answers(self, pipeline: Any, part: str) -> list[Any]:
+        """What the pipeline's questions are answered: one round trip, or one to each server.
+
+        A replica is told by a write that would change nothing. Where a primary takes none for
+        another reason, short of memory say, its answers are as good as ever.
+        """
+        pipeline.persist(self.key(part, "meta"))
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        written = answers.pop()
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        if isinstance(written, ReadOnlyError):
+            raise written
+        return answers
 
     def key(self, part: str, name: str) -> str:
         """The name of a key; what is in braces decides its slot."""
@@ -98,7 +168,7 @@ class RedisStore:
             names.append(f"session:{row}")
         keys = [self.key(part, name) for name in names]
         tag = self.key(part, "")
-        with _failing_as_unavailable():
+        with self.failing():
             return script(keys, [microseconds(now), tag, self.channel, part, *arguments])
 
     # ── the life of a session ────────────────────────────────────────────────────────────
@@ -280,19 +350,23 @@ class RedisStore:
     ) -> tuple[list[float | None], str | None]:
         """The expiry of each member, and the subject's entry: one round trip."""
         parts = sorted({part for part, _ in scores})
-        with _failing_as_unavailable():
+        with self.failing():
             pipeline = self.client.pipeline(transaction=False)
             for part in parts:
-                pipeline.exists(self.key(part, "meta"))
+                pipeline.exists(*self.memory_of(part))
             for part, member in scores:
                 pipeline.zscore(self.key(part, "revoked"), member)
             if subject:
                 pipeline.hget(self.key(partition(subject), "subjects"), subject)
-            answers = pipeline.execute()
-        if not all(answers[: len(parts)]):
+            answers = self.primary_answers(pipeline, parts[0])
+        if any(count < 3 for count in answers[: len(parts)]):
             raise StoreUnavailableError(NOT_SET_UP)
         expiries = answers[len(parts) : len(parts) + len(scores)]
         return expiries, (answers[-1] if subject else None)
+
+    def memory_of(self, part: str) -> list[str]:
+        """The keys of a partition that are there from ``upgrade`` on, or nothing can be said."""
+        return [self.key(part, name) for name in ("meta", "revoked", "subjects")]
 
     def follow(self) -> RedisFollower:
         """See :meth:`.SessionStore.follow`."""
@@ -311,15 +385,30 @@ class RedisStore:
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
-        with _failing_as_unavailable():
-            found = [
-                finding
-                for section in ("server", "memory", "persistence", "replication")
-                for info in self._infos(section)
-                for finding in _INFO_FINDINGS[section](info)
-            ]
-            versions = self._versions()
-        return [*_version_findings(versions), *dict.fromkeys(found)]
+        try:
+            with self.failing():
+                found = [*_version_findings(self._versions()), *self._info_findings()]
+                self.follow().listen()
+        except StoreUnavailableError as error:
+            if str(error) != NO_RIGHTS:
+                raise
+            return [_no_rights_finding(error.__cause__, self.prefix)]
+        return list(dict.fromkeys(found))
+
+    def _info_findings(self) -> Iterator[Finding]:
+        try:
+            for section, findings in _INFO_FINDINGS.items():
+                for info in self._infos(section):
+                    yield from findings(info)
+        except ResponseError as error:  # some who sell Redis keep this to themselves
+            yield Finding(
+                "warning",
+                "unknown_server",
+                "the server does not tell its version, maxmemory-policy, durability and role "
+                f"({error})",
+                "let the store's user call INFO, or see to maxmemory-policy noeviction and "
+                "appendonly yes yourself",
+            )
 
     def _infos(self, section: str) -> Iterable[dict[str, Any]]:
         if isinstance(self.client, RedisCluster):
@@ -329,56 +418,69 @@ class RedisStore:
         return [self.client.info(section)]
 
     def _versions(self) -> set[str | None]:
+        """The version of each partition; None for one that is not set up, or lost its memory."""
         pipeline = self.client.pipeline(transaction=False)
         for part in PARTITIONS:
             pipeline.hget(self.key(part, "meta"), "version")
-        return set(pipeline.execute())
+            pipeline.exists(*self.memory_of(part))
+        answers = pipeline.execute()
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        return {version if count == 3 else None for version, count in pairs}
 
     def upgrade(self) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`.
 
         A partition without an epoch gets a new one; the others are left alone.
         """
-        with _failing_as_unavailable():
-            versions = self._versions()
-            pipeline = self.client.pipeline(transaction=False)
-            for part in PARTITIONS:
-                meta = self.key(part, "meta")
-                pipeline.hsetnx(meta, "number", 0)
-                pipeline.hsetnx(meta, "epoch", secrets.token_urlsafe(16))
-                pipeline.hsetnx(meta, "version", VERSION)
-            pipeline.execute()
-        before = 0 if None in versions else max(int(version or 0) for version in versions)
+        with self.failing():
+            upgrade = self.client.register_script(scripts.UPGRADE)
+            versions = [
+                int(
+                    upgrade(
+                        [*self.memory_of(part), self.key(part, "log")],
+                        [secrets.token_urlsafe(16), VERSION, scripts.MARK],
+                    )
+                )
+                for part in PARTITIONS
+            ]
+        before = 0 if 0 in versions else max(versions)
         return Upgraded(before, before or VERSION)
 
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""
+        if not self._is_ours or self._client is None:
+            return
         with contextlib.suppress(Exception):
-            if isinstance(self.client, RedisCluster):
-                pools: Any = self.client
+            if isinstance(self._client, RedisCluster):
+                pools: Any = self._client
                 pools.disconnect_connection_pools()  # close() is for good
             else:
-                self.client.close()
+                self._client.close()
 
     def __repr__(self) -> str:
         return f"<RedisStore {self.prefix}>"
 
 
+_End = tuple[int, str]
+"""The number of a partition's newest entry, and the end of the chain of its entries."""
+
+
 class RedisFollower:
     """A :class:`~flask_signet.tokens.store.Follower` that subscribes.
 
-    A message carries the entry, and the number that it has in its partition. ``sync`` compares
-    the numbers with what the server has: so it notices lost messages, a dead line, and an
-    emptied partition, in one round trip. What it misses it reads from the partition's log, or
-    where the log is too short, from the whole list.
+    A message carries the entry, the number that it has in its partition, and the ends of the
+    chain of entries before and after it. ``sync`` compares number and end with what the server
+    has: so it notices lost messages, a dead line, a fail-over that lost entries and an emptied
+    partition, in one round trip. What it misses it reads from the partition's log, or where the
+    log does not go on from what it has read, from the whole list.
     """
 
     def __init__(self, store: RedisStore) -> None:
         self._store = store
         self._pubsub: Any = None
         self._input: select.poll | None = None
-        self._read: dict[str, int] = {}
-        self._scans: dict[str, tuple[int, int]] = {}  # number at its begin, cursor
+        self._read: dict[str, _End] = {}
+        self._scans: dict[str, tuple[_End, int]] = {}  # the end at its begin, cursor
         self._epoch = ""
 
     def poll(self) -> Sequence[Revocation]:
@@ -417,20 +519,20 @@ class RedisFollower:
         return bool(self._input.poll(0))
 
     def _take(self, data: str) -> list[Revocation]:
-        part, number, text = data.split(" ", 2)
-        read = self._read.get(part)
-        if read is not None and int(number) <= read:
-            return []
-        if read is not None and int(number) == read + 1:
-            self._read[part] = int(number)
-        return [_to_entry(text)]  # behind a gap too; sync reads what is missing
+        try:
+            part, number, before, after, text = data.split(" ", 4)
+            entry, number_before = _to_entry(text), int(number) - 1
+        except (ValueError, KeyError):
+            return []  # somebody else's; had it been ours, sync would miss it
+        if self._read.get(part) == (number_before, before):
+            self._read[part] = (number_before + 1, after)
+        return [entry]  # behind a gap too; sync reads what is missing
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """See :meth:`.Follower.sync`."""
         try:
-            with _failing_as_unavailable():
-                if self._pubsub is None:
-                    self._subscribe()
+            with self._store.failing():
+                self.listen()
                 heads = self._heads()
                 entries = self._catch_up(heads, limit)
         except StoreUnavailableError:
@@ -439,7 +541,10 @@ class RedisFollower:
         complete = not self._scans and self._read == heads
         return Synced(entries, complete, self._epoch)
 
-    def _subscribe(self) -> None:
+    def listen(self) -> None:
+        """Subscribe, if that has not happened yet."""
+        if self._pubsub is not None:
+            return
         # The subscription comes before the first number is read: nothing falls between.
         self._pubsub = self._store.client.pubsub()
         self._pubsub.subscribe(self._store.channel)
@@ -448,27 +553,27 @@ class RedisFollower:
             if time.monotonic() >= end:
                 raise StoreUnavailableError
 
-    def _heads(self) -> dict[str, int]:
-        """The number of each partition's newest entry: one round trip."""
+    def _heads(self) -> dict[str, _End]:
+        """The number of each partition's newest entry, and the end of its chain."""
         pipeline = self._store.client.pipeline(transaction=False)
         for part in PARTITIONS:
-            pipeline.hmget(self._store.key(part, "meta"), "epoch", "number")
-        answers = pipeline.execute()
-        if any(epoch is None for epoch, _ in answers):
+            pipeline.hmget(self._store.key(part, "meta"), "epoch", "number", "chain")
+        answers = self._store.primary_answers(pipeline, PARTITIONS[0])
+        if any(epoch is None for epoch, _, _ in answers):
             raise StoreUnavailableError(NOT_SET_UP)
-        epochs = " ".join(epoch for epoch, _ in answers)
+        epochs = " ".join(epoch for epoch, _, _ in answers)
         epoch = hashlib.sha256(epochs.encode()).hexdigest()[:32]
         if epoch != self._epoch:
             self._epoch = epoch
             self._read, self._scans = {}, {}
         return {
-            part: int(number or 0) for part, (_, number) in zip(PARTITIONS, answers, strict=True)
+            part: (int(number), chain)
+            for part, (_, number, chain) in zip(PARTITIONS, answers, strict=True)
         }
 
-    def _catch_up(self, heads: dict[str, int], limit: int) -> list[Revocation]:
+    def _catch_up(self, heads: dict[str, _End], limit: int) -> list[Revocation]:
         for part, head in heads.items():
-            if part not in self._scans and self._read.get(part, head + 1) > head:
-                # Never read, or the server forgot its last writes in a fail-over.
+            if part not in self._scans and _has_another_past(self._read.get(part), head):
                 self._scans[part] = (head, 0)
         behind = [
             part for part in PARTITIONS if part in self._scans or self._read[part] != heads[part]
@@ -479,17 +584,23 @@ class RedisFollower:
         pipeline = self._store.client.pipeline(transaction=False)
         for part in behind:
             if part in self._scans:
+                pipeline.exists(*self._store.memory_of(part))
                 key = self._store.key(part, "revoked")
                 pipeline.zscan(key, self._scans[part][1], count=page)
             else:
-                begin = f"{self._read[part] + 1}-0"
-                pipeline.xrange(self._store.key(part, "log"), begin, "+", count=page)
+                # From the last one that was read: it shows whether this log goes on from it.
+                begin, end = max(1, self._read[part][0]), heads[part][0]
+                log = self._store.key(part, "log")
+                pipeline.xrange(log, f"{begin}-0", f"{end}-0", count=page + 1)
         entries: list[Revocation] = []
-        for part, answer in zip(behind, pipeline.execute(), strict=True):
-            if part in self._scans:
-                entries += self._scanned(part, *answer)
+        answers = iter(pipeline.execute())
+        for part in behind:
+            if part not in self._scans:
+                entries += self._logged(part, next(answers), heads[part])
+            elif next(answers) < 3:
+                raise StoreUnavailableError(NOT_SET_UP)
             else:
-                entries += self._logged(part, answer, heads[part])
+                entries += self._scanned(part, *next(answers))
         return entries
 
     def _scanned(
@@ -507,6 +618,8 @@ class RedisFollower:
             values = self._store.client.hmget(self._store.key(part, "subjects"), subjects)
             everywhere = dict(zip(subjects, values, strict=True))
         for member, expiry in members:
+            if member == scripts.MARK:
+                continue
             kind, _, value = member.partition(":")
             not_before, _, spared = (everywhere.get(value) or "0:").partition(":")
             if kind != "subject":
@@ -514,14 +627,19 @@ class RedisFollower:
             yield _entry(kind, value, seconds(int(expiry)), seconds(int(not_before)), spared)
 
     def _logged(
-        self, part: str, answer: Sequence[tuple[str, dict[str, str]]], head: int
+        self, part: str, answer: Sequence[tuple[str, dict[str, str]]], head: _End
     ) -> Iterator[Revocation]:
-        if not answer or answer[0][0] != f"{self._read[part] + 1}-0":
-            self._scans[part] = (head, 0)  # the log does not go back so far
+        found = [(_to_end(name, fields), fields["t"]) for name, fields in answer]
+        ends = [end for end, _ in found]
+        read = self._read[part]
+        goes_on = ends[:1] == [read] if read[0] else [number for number, _ in ends[:1]] == [1]
+        if not goes_on:
+            self._scans[part] = (head, 0)  # it does not go back so far, or has another past
             return
-        for name, fields in answer:
-            self._read[part] = int(name.partition("-")[0])
-            yield _to_entry(fields["t"])
+        for end, text in found:
+            if end != read:
+                self._read[part] = end
+                yield _to_entry(text)
 
     def _give_up(self) -> None:
         pubsub, self._pubsub, self._input = self._pubsub, None, None
@@ -581,16 +699,16 @@ def _entry(kind: str, value: str, expires: float, not_before: float, spared: str
     return Revocation(known[kind], value, expires, not_before, spared)
 
 
-@contextlib.contextmanager
-def _failing_as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except ResponseError as error:
-        if scripts.EMPTIED in str(error):
-            raise StoreUnavailableError(NOT_SET_UP) from error
-        raise StoreUnavailableError from error
-    except _FAILURES as error:
-        raise StoreUnavailableError from error
+def _to_end(name: str, fields: dict[str, str]) -> _End:
+    return int(name.partition("-")[0]), fields["c"]
+
+
+def _has_another_past(read: _End | None, head: _End) -> bool:
+    """Whether what was read, if anything was, is not where this head comes from.
+
+    Of a head that is further on, the log tells.
+    """
+    return read is None or read[0] > head[0] or (read[0] == head[0] and read != head)
 
 
 # ── setting up ───────────────────────────────────────────────────────────────────────────
@@ -614,9 +732,19 @@ def _version_findings(versions: set[str | None]) -> list[Finding]:
     ]
 
 
+def _no_rights_finding(error: BaseException | None, prefix: str) -> Finding:
+    return Finding(
+        "error",
+        "no_rights",
+        f"the server does not let the store in, or not to its keys or channel ({error})",
+        f"give the right user and password; its rights must include ~{{{prefix}.* &{prefix}.*",
+    )
+
+
 def _server_findings(info: dict[str, Any]) -> Iterator[Finding]:
-    version = str(info.get("redis_version", "0"))
-    if int(version.partition(".")[0]) < 6:
+    version = str(info.get("redis_version", ""))
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) < 6:
         yield Finding(
             "error", "old_server", f"Redis {version} is too old", "use version 6 or newer"
         )
@@ -663,9 +791,13 @@ _INFO_FINDINGS: Final = {
 }
 
 
-def _client(url: str, timeout: float) -> Any:
-    scheme, colon, rest = url.partition(":")
-    scheme = scheme.lower().replace("valkey", "redis", 1)
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower().replace("valkey", "redis", 1)
+
+
+def _maker(url: str, timeout: float) -> Callable[[], Any]:
+    """What makes the client of a URL."""
+    scheme = _scheme(url)
     # Connecting and reading each get a half. Nothing is tried again behind our back: a script
     # whose answer got lost has run.
     options: dict[str, Any] = {
@@ -677,42 +809,98 @@ def _client(url: str, timeout: float) -> Any:
     }
     # What Sentinel and Cluster pool can't make anybody wait: as many connections as it takes.
     unbounded = {"max_connections": 1_000_000}
+    split = urlsplit(url)
     if scheme in {"redis+sentinel", "rediss+sentinel"}:
-        tls = scheme.startswith("rediss")
-        return _sentinel(urlsplit(url), timeout, tls, options | unbounded)
+        return lambda: _sentinel(split, timeout, scheme.startswith("rediss"), options | unbounded)
     if scheme in {"redis+cluster", "rediss+cluster"}:
-        plain = scheme.partition("+")[0] + colon + rest
-        return RedisCluster.from_url(plain, **options, **unbounded)
+        return _cluster_maker(split, scheme.partition("+")[0], options | unbounded)
     if scheme not in {"redis", "rediss", "unix"}:
         raise ConfigurationError(f"{scheme[:32]}:// is no Redis")
+    if scheme != "unix" and not split.path.strip("/").isdecimal() and split.path.strip("/"):
+        raise ConfigurationError(f"{scheme}://host:port/ is followed by the number of a database")
     # Whoever comes when all are taken waits for one: a crowd is no failure.
-    pool: Any = BlockingConnectionPool.from_url(
-        scheme + colon + rest, max_connections=MAX_CONNECTIONS, timeout=timeout / 2, **options
+    plain, waiting = scheme + ":" + url.partition(":")[2], timeout / 2
+    return lambda: Redis.from_pool(
+        BlockingConnectionPool.from_url(
+            plain, max_connections=MAX_CONNECTIONS, timeout=waiting, **options
+        )
     )
-    return Redis.from_pool(pool)
+
+
+def _checked(client: Any) -> Any:
+    """The client, if what it answers is text.
+
+    :raises ConfigurationError: if not, or if redis-py does not know one of the URL's options.
+    """
+    if not client.get_encoder().decode_responses:
+        raise ConfigurationError("a Redis client of a store needs decode_responses=True")
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        try:
+            pool.connection_class(**pool.connection_kwargs)
+        except TypeError as error:
+            raise ConfigurationError(f"an option that redis-py does not know: {error}") from None
+    return client
+
+
+def _database(client: Any) -> int:
+    pool = getattr(client, "connection_pool", None)
+    return int(getattr(pool, "connection_kwargs", {}).get("db") or 0)
+
+
+def _hosts(url: SplitResult) -> list[str]:
+    return url.netloc.rpartition("@")[2].split(",")
+
+
+def _options(url: SplitResult) -> dict[str, Any]:
+    """What stands behind the question mark, as redis-py reads it."""
+    options: dict[str, Any] = parse_url(f"redis://?{url.query}")  # type: ignore[no-untyped-call]  # redis-py has no types there
+    return options
+
+
+def _login(url: SplitResult) -> dict[str, str]:
+    login = {"username": url.username, "password": url.password}
+    return {name: unquote(value) for name, value in login.items() if value}
+
+
+def _cluster_maker(url: SplitResult, scheme: str, options: dict[str, Any]) -> Callable[[], Any]:
+    hosts = _hosts(url)
+    if not all(hosts):
+        raise ConfigurationError("redis+cluster:// needs a host: redis+cluster://host1:6379,host2")
+    addresses = [_address(host, 6379) for host in hosts]
+    options = options | _login(url) | _options(url) | {"ssl": scheme == "rediss"}
+
+    def make() -> Any:
+        nodes: list[Any] = [ClusterNode(*each) for each in addresses]  # type: ignore[no-untyped-call]  # redis-py has no types there
+        try:
+            return RedisCluster(startup_nodes=nodes, **options)
+        except TypeError as error:
+            raise ConfigurationError(f"an option that redis-py does not know: {error}") from None
+
+    return make
 
 
 def _sentinel(url: SplitResult, timeout: float, tls: bool, options: dict[str, Any]) -> Any:
-    hosts = url.netloc.rpartition("@")[2].split(",")
+    hosts = _hosts(url)
     service, _, database = url.path.strip("/").partition("/")
-    if not service or not all(hosts):
+    if not service or not all(hosts) or not (database or "0").isdecimal():
         raise ConfigurationError(
             "redis+sentinel:// needs the Sentinels and the service: "
             "redis+sentinel://host1:26379,host2:26379/mymaster/0"
         )
     addresses = [_address(host, 26379) for host in hosts]
-    secrets_ = {"username": url.username, "password": url.password}
-    login = {name: unquote(value) for name, value in secrets_.items() if value}
-    query = dict(parse_qsl(url.query))
+    given = _options(url)
     to_sentinel = {
         "socket_timeout": timeout / 4,
         "socket_connect_timeout": timeout / 4,
         "retry": options["retry"],
-        "password": query.get("sentinel_password"),
+        "password": given.pop("sentinel_password", None),
         "ssl": tls,
+        **{name: value for name, value in given.items() if name.startswith("ssl_")},
     }
     sentinel: Any = Sentinel(addresses, sentinel_kwargs=to_sentinel)  # type: ignore[no-untyped-call]  # redis-py has no types there
-    return sentinel.master_for(service, db=int(database or 0), ssl=tls, **login, **options)
+    settings = options | _login(url) | given | {"db": int(database or 0), "ssl": tls}
+    return sentinel.master_for(service, **settings)
 
 
 def _address(host: str, port: int) -> tuple[str, int]:

@@ -12,7 +12,13 @@ from __future__ import annotations
 from typing import Final
 
 EMPTIED: Final = "SIGNETEMPTIED"
-"""The error of every script where the partition has no epoch."""
+"""The error of every script where the partition has no epoch, or lost what it refused."""
+
+MARK: Final = "\0"
+"""A member of ``revoked`` and of ``subjects`` from ``upgrade`` on, which no entry can be.
+
+So neither is ever empty, and one that the server threw away for want of memory is noticed.
+"""
 
 # KEYS: meta, revoked, subjects, log [, session [, another session]]
 # ARGV: now, the tag and colon, the channel, the partition [, ...]
@@ -21,8 +27,9 @@ local meta, revoked, subjects, log, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KE
 local now, tag, channel, part = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local NEVER, SLACK = 253402300799000000, 60000
 
-if redis.call('EXISTS', meta) == 0 then
-  return redis.error_reply('SIGNETEMPTIED there is no epoch')
+local epoch = redis.call('HGET', meta, 'epoch')
+if not epoch or redis.call('EXISTS', revoked, subjects) < 2 then
+  return redis.error_reply('SIGNETEMPTIED what was refused is lost')
 end
 
 local function whole(number) return string.format('%.0f', number) end
@@ -53,14 +60,15 @@ local function everywhere(subject)
   return string.match(entry, '^(%d+):(.*)$')
 end
 
--- The fields of a live session by name, or nil.
+-- The fields of a live session by name, or nil. One of an epoch before is not: what ended it may
+-- be lost.
 local function live(key)
   local flat = redis.call('HGETALL', key)
   if #flat == 0 then return nil end
   local session = {}
   for i = 1, #flat, 2 do session[flat[i]] = flat[i + 1] end
   session.flat = flat
-  if tonumber(session.expires_at) <= now then return nil end
+  if session.epoch ~= epoch or tonumber(session.expires_at) <= now then return nil end
   local not_before, spared = everywhere(session.subject)
   if tonumber(session.created_at) <= tonumber(not_before) and session.sid ~= spared then
     return nil
@@ -74,10 +82,16 @@ local function revoke(kind, value, expires, not_before, spared)
   if before then expires = whole(later(expires, before)) end
   redis.call('ZADD', revoked, expires, member)
   if kind == 'subject' then redis.call('HSET', subjects, value, not_before .. ':' .. spared) end
-  local number = redis.call('HINCRBY', meta, 'number', 1)
+  local number = whole(redis.call('HINCRBY', meta, 'number', 1))
   local text = table.concat({expires, not_before, kind, spared, value}, ' ')
-  redis.call('XADD', log, 'MAXLEN', '~', '10000', whole(number) .. '-0', 't', text)
-  redis.call('PUBLISH', channel, part .. ' ' .. whole(number) .. ' ' .. text)
+  -- The entries are a chain. Where a fail-over lost the last ones, and others have their numbers
+  -- now, it ends differently.
+  local before = redis.call('HGET', meta, 'chain')
+  local chain = string.sub(redis.sha1hex(before .. text), 1, 16)
+  redis.call('HSET', meta, 'chain', chain)
+  redis.call('XADD', log, 'MAXLEN', '~', '10000', number .. '-0', 't', text, 'c', chain)
+  -- Who may not announce has written all the same, and followers ask: half a write is worse.
+  redis.pcall('PUBLISH', channel, table.concat({part, number, before, chain, text}, ' '))
 end
 
 local function drop(key, sid, subject)
@@ -99,6 +113,7 @@ local function keep(first)
   for i = first, #ARGV, 2 do session[ARGV[i]] = ARGV[i + 1] end
   local moment = last_moment(session.subject)
   if tonumber(session.created_at) <= moment then session.created_at = whole(moment + 1) end
+  session.epoch = epoch
   for name, value in pairs(session) do redis.call('HSET', row, name, value) end
   local siblings = tag .. 'sessions:' .. session.subject
   local is_first = redis.call('EXISTS', siblings) == 0
@@ -121,11 +136,26 @@ local function refuse(session, handed_in, grace, refuse_until)
 end
 """
 
+UPGRADE: Final = """
+local meta, revoked, subjects, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local epoch, version, mark = ARGV[1], ARGV[2], ARGV[3]
+local before = redis.call('HGET', meta, 'version')
+if before and tonumber(before) > tonumber(version) then return before end
+if before and redis.call('EXISTS', revoked, subjects) == 2 then return before end
+-- The numbers begin again, and those in the log may not go down.
+redis.call('DEL', meta, log)
+redis.call('ZADD', revoked, '+inf', mark)
+redis.call('HSET', subjects, mark, '')
+redis.call('HSET', meta, 'number', 0, 'epoch', epoch, 'chain', epoch, 'version', version)
+return '0'
+"""
+"""Of each partition by itself; it has no prelude. What the version was before; 0 for none."""
+
 OPEN: Final = (
     _PRELUDE
     + """
 local refuse_until, max_sessions = ARGV[5], tonumber(ARGV[6])
-if redis.call('EXISTS', row) == 1 then return {redis.call('HGETALL', row), {}} end
+if redis.call('HGET', row, 'epoch') == epoch then return {redis.call('HGETALL', row), {}} end
 local session = keep(7)
 local siblings, count, ended = tag .. 'sessions:' .. session.subject, 0, {}
 -- Without a limit a few of the oldest are looked at, so that the index does not grow for ever.
