@@ -323,6 +323,11 @@ def test_fault_pg_replica_is_a_503_for_writes_and_found_by_the_check():
         with application(replica.url) as reading:
             assert codes(store_of(reading).check()) == ["read_only"]
             writes_are_refused(reading, pair)
+            # It announces nothing to a guard, and keeps no line that was made in vain.
+            assert reading.get(pair) == 503
+            with operating(replica) as operator:
+                listening = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"
+                until(lambda: not operator(listening), "the end of the line")
         goes_on(scenario, pair)
 
 
