@@ -13,6 +13,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from flask_signet import JWTManager, create_token_pair, decode_token
+from flask_signet.app_state import current_state
 from flask_signet.cli import jwt_cli
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
@@ -125,6 +126,19 @@ def test_prune_removes_what_has_expired(app: Flask, monkeypatch: pytest.MonkeyPa
     result = run(app, "store", "prune", "--batch", "1", "--json")
     assert json.loads(result.output)["sessions"] == 3
     assert run(app, "store", "prune", "--batch", "0").exit_code == 2
+
+
+def test_prune_is_an_hour_late(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that runs ahead by less than that removes nothing that could still be asked for."""
+    with app.app_context():
+        store = current_state().store()
+        assert store is not None
+        store.revoke_token("stolen", now=time.time(), expires_at=time.time() + 600)
+    ahead = time.time() + 3_600
+    monkeypatch.setattr("flask_signet.cli.now", lambda: ahead)
+    assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 0
+    monkeypatch.setattr("flask_signet.cli.now", lambda: ahead + 601)
+    assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 1
 
 
 def test_without_a_store_the_option_is_named() -> None:

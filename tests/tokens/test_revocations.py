@@ -141,6 +141,23 @@ def test_an_older_entry_of_a_subject_does_not_displace_a_newer_one(view, store):
     assert view.refuses(now=NOW, subject="user", issued_at=NOW)
 
 
+def test_a_clock_that_steps_back_finds_again_what_was_dropped(view, store, monotonic):
+    store.end_sessions("user", now=NOW, expires_at=NOW + HOUR)
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+    monotonic.tick(1)
+    view.refuses(now=NOW + 2 * HOUR)  # the clock is ahead: by it, the entry has expired
+    assert len(view) == 0
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+
+
+def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
+    monotonic.tick(1)
+    view.refuses(now=NOW + 1)
+    store.asked.clear()
+    view.refuses(now=NOW + 0.5)
+    assert store.asked == []
+
+
 # ── staleness ────────────────────────────────────────────────────────────────────────────
 
 

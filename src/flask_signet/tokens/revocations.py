@@ -104,6 +104,9 @@ class IdSet:
             )
 
 
+_STEP: Final = 1.0
+"""Seconds that one request's clock may be behind another's without having stepped back."""
+
 _LONG: Final = array("I").itemsize < 4
 """Whether an unsigned int is too short for a moment, so that a long is needed."""
 
@@ -139,6 +142,7 @@ class RevocationView:
         self._subjects: dict[str, Revocation] = {}
         self._epoch = ""
         self._emptied_at = float("-inf")
+        self._swept_at = float("-inf")
         self._begin()
 
     def _begin(self) -> None:
@@ -231,6 +235,8 @@ class RevocationView:
         try:
             self._poll()
             age = self._monotonic() - self._synced_at
+            if now < self._swept_at - _STEP:
+                self._read_again()
             if age >= self._max_staleness / 2 or self._line_is_dead:
                 self._sync(now)
         except StoreUnavailableError as error:
@@ -274,6 +280,15 @@ class RevocationView:
         self._tokens.sweep(now)
         self._sessions.sweep(now)
         self._sweep_subjects(now)
+        self._swept_at = max(now, self._swept_at)
+
+    def _read_again(self) -> None:
+        """The clock stepped back: what had expired and was dropped may be in force again."""
+        if self._follower is not None:
+            self._follower.close()
+        self._follower = None
+        self._line_is_dead = True
+        self._synced_at = self._swept_at = float("-inf")
 
     def _learn(self, entries: Iterable[Revocation]) -> None:
         for entry in entries:
