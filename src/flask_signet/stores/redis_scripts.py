@@ -34,6 +34,16 @@ end
 
 local function whole(number) return string.format('%.0f', number) end
 
+-- An answer without a write is only a primary's to give: a replica may be behind. It is told by a
+-- write that changes nothing. Not at the begin of a script: after a write, memory is not asked for.
+local function told(answer)
+  local write = redis.pcall('PERSIST', meta)
+  if type(write) == 'table' and write.err and string.find(write.err, 'READONLY', 1, true) then
+    return write
+  end
+  return answer
+end
+
 local function later(a, b)
   if tonumber(a) >= tonumber(b) then return a else return b end
 end
@@ -128,7 +138,7 @@ end
 local function refuse(session, handed_in, grace, refuse_until)
   local distance = math.abs(now - tonumber(session.rotated_at))
   if session.previous_jti == handed_in and distance < tonumber(grace) then
-    return {'replayed', session.flat}
+    return told({'replayed', session.flat})
   end
   drop(row, session.sid, session.subject)
   revoke_session(session.sid, refuse_until)
@@ -186,8 +196,8 @@ ROTATE: Final = (
 local handed_in, following, expires, memo = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local grace, refuse_until = ARGV[9], ARGV[10]
 local session = live(row)
-if not session then return {'gone'} end
-if session.jti == following then return {'rotated'} end
+if not session then return told({'gone'}) end
+if session.jti == following then return told({'rotated'}) end
 if session.jti ~= handed_in then return refuse(session, handed_in, grace, refuse_until) end
 if tonumber(expires) > tonumber(session.absolute_expires_at) then
   expires = session.absolute_expires_at
@@ -207,11 +217,11 @@ local jti, following, issued_at, token_expires_at = ARGV[5], ARGV[6], ARGV[7], A
 local grace, refuse_until, subject = ARGV[9], ARGV[10], ARGV[11]
 if redis.call('ZSCORE', revoked, 'jti:' .. jti) then
   local session = live(row)
-  if not session then return {'gone'} end
-  if session.jti == following then return {'rotated', session.flat} end
+  if not session then return told({'gone'}) end
+  if session.jti == following then return told({'rotated', session.flat}) end
   return refuse(session, jti, grace, refuse_until)
 end
-if tonumber((everywhere(subject))) >= tonumber(issued_at) then return {'gone'} end
+if tonumber((everywhere(subject))) >= tonumber(issued_at) then return told({'gone'}) end
 revoke('jti', jti, token_expires_at, '0', '')
 keep(12)
 return {'adopted', redis.call('HGETALL', row)}
@@ -223,7 +233,7 @@ END: Final = (
     + """
 local sid, refuse_until, subject = ARGV[5], ARGV[6], ARGV[7]
 local owner = redis.call('HGET', row, 'subject')
-if subject ~= '' and owner ~= subject then return false end
+if subject ~= '' and owner ~= subject then return told(false) end
 local session = live(row)
 if owner then drop(row, sid, owner) end
 revoke_session(sid, refuse_until)
@@ -248,7 +258,7 @@ FIND: Final = (
     _PRELUDE
     + """
 local session = live(row)
-return session and session.flat
+return told(session and session.flat)
 """
 )
 
@@ -260,7 +270,7 @@ for _, sid in ipairs(redis.call('ZREVRANGE', tag .. 'sessions:' .. ARGV[5], 0, -
   local session = live(tag .. 'session:' .. sid)
   if session then table.insert(found, session.flat) end
 end
-return found
+return told(found)
 """
 )
 
