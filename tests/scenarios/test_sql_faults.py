@@ -25,13 +25,12 @@ from sqlalchemy import event
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore
 from flask_signet.tokens.store import Finding
-from tests.scenarios.service import Scenario
+from tests.scenarios.service import Scenario, bearer
 from tests.scenarios.test_faults import (
     SLACK,
     TIMEOUT,
     WRITES,
     application,
-    ending,
     goes_on,
     must_ask,
     refuse,
@@ -82,6 +81,11 @@ def operating(server: Server) -> Iterator[Callable[[str], list[Any]]]:
 
 def store_of(scenario: Scenario) -> SqlStore:
     return scenario.app.extensions["flask-signet"][""].store()
+
+
+def ending(scenario: Scenario, token: str) -> Callable[[], Any]:
+    client = scenario.app.test_client()
+    return lambda: client.delete("/auth/tokens", headers=bearer(token))
 
 
 def codes(findings: list[Finding]) -> list[str]:
@@ -230,9 +234,11 @@ def test_fault_pg_serialization_is_tried_again_until_it_succeeds(postgresql_serv
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json["refresh_token"] for answer in answers}) == 1
     pairs = [scenario.login(f"{scenario.user}-{number}") for number in range(50)]
-    # Each takes a number from the store's one row.
-    ended = at_once([ending(scenario, pair["access_token"]) for pair in pairs])
+    with counting(engine) as met:
+        # Each takes a number from the store's one row, in a transaction that waits its turn.
+        ended = at_once([ending(scenario, pair["access_token"]) for pair in pairs])
     assert {answer.status_code for answer in ended} == {204}
+    assert met == []
     scenario.close()
     engine.dispose()
 
@@ -322,9 +328,9 @@ def test_fault_pg_replica_is_a_503_for_writes_and_found_by_the_check():
         pair = scenario.login()
         with application(replica.url) as reading:
             assert codes(store_of(reading).check()) == ["read_only"]
-            writes_are_refused(reading, pair)
-            # It announces nothing to a guard, and keeps no line that was made in vain.
+            # It announces nothing to a guard, who keeps no line that was made in vain.
             assert reading.get(pair) == 503
+            writes_are_refused(reading, pair)
             with operating(replica) as operator:
                 listening = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"
                 until(lambda: not operator(listening), "the end of the line")

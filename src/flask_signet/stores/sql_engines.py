@@ -227,7 +227,10 @@ class SQLite(EngineKind):
 
     def trouble(self, error: DBAPIError) -> Trouble:
         message = str(_code(error))
-        return next((trouble for words, trouble in _SQLITE_SAYS if words in message), "")
+        for words, trouble in _SQLITE_SAYS:
+            if words in message:
+                return trouble
+        return ""
 
     def findings(self, connection: Connection) -> list[Finding]:
         found = []
@@ -337,8 +340,7 @@ class PostgreSQL(EngineKind):
     def prepare(self, engine: Engine) -> None:
         if engine.dialect.driver != "psycopg":
             return
-        hosts = max(len(engine.url.normalized_query.get("host", ())), 1)
-        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout, hosts)
+        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout)
         _leave_replicas(engine, self)
 
         @event.listens_for(engine, "do_connect")
@@ -415,18 +417,12 @@ _PATIENCE: Final = 10  # seconds that an upgrade waits for a lock
 _UPGRADES: Final = 0x5167_6E65_74  # the advisory lock's number: "Signet"
 
 
-def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float, hosts: int) -> Any:
+def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
     """Psycopg's connection class, with an end to every wait."""
 
-    def until_deadline(
-        steps: Generator[Any, int, Any], share: float = 1.0
-    ) -> Generator[Any, int, Any]:
-        """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s.
-
-        :param share: of the time that is left.
-        """
+    def until_deadline(steps: Generator[Any, int, Any]) -> Generator[Any, int, Any]:
+        """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s."""
         end = deadline.at if deadline.at is not None else monotonic() + timeout
-        end -= (end - monotonic()) * (1 - share)
         try:
             waits_for = next(steps)
             while True:
@@ -449,8 +445,7 @@ def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float, hosts: i
 
         @classmethod
         def _connect_gen(cls, *args: Any, **kwargs: Any) -> Any:
-            # Of several hosts one that hangs must leave time for the next.
-            return until_deadline(super()._connect_gen(*args, **kwargs), 1 if hosts == 1 else 0.5)
+            return until_deadline(super()._connect_gen(*args, **kwargs))
 
     return BoundedConnection
 
