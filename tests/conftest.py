@@ -1,6 +1,7 @@
 """What every test may use: a clock that ticks by hand, the servers, and no silent skipping."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 
@@ -86,6 +87,12 @@ def _database(variable: str, default: str, **connect_args: object) -> str:
 
 
 # ── a skipped test proves nothing: say so loudly, and under FLASK_SIGNET_NO_SKIP=1 fail ──
+
+
+def pytest_report_header() -> str:
+    """Not every system has Valkey, so no test of it is skipped where it is missing: it is not."""
+    found = shutil.which("valkey-server")
+    return f"valkey: {found or 'NOT TESTED, there is no valkey-server on the path'}"
 
 
 @pytest.hookimpl(wrapper=True)

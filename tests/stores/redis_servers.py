@@ -14,6 +14,9 @@ import redis
 
 PATIENCE = 15  # seconds
 
+VALKEY = shutil.which("valkey-server")
+"""Where Valkey is not installed the tests of it are not there; the head of the report says so."""
+
 
 def free_port() -> int:
     """A port whose Cluster bus, 10,000 above it, is a port as well."""
@@ -35,10 +38,10 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 class Server:
-    """A redis-server process, in a folder of its own."""
+    """A server's process, in a folder of its own."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
-        binary = shutil.which("redis-server")
+    def __init__(self, folder: Path, *settings: str, binary: str | None = None) -> None:
+        binary = binary or shutil.which("redis-server")
         if binary is None:
             pytest.skip("no redis-server on the path")
         self.port = free_port()

@@ -30,7 +30,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from redis import BlockingConnectionPool, Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.connection import parse_url
+from redis.connection import SSLConnection, parse_url
 from redis.exceptions import (
     AuthenticationError,
     NoPermissionError,
@@ -828,19 +828,26 @@ def _maker(url: str, timeout: float) -> Callable[[], Any]:
 
 
 def _checked(client: Any) -> Any:
-    """The client, if what it answers is text.
+    """The client, if what it answers is text, and comes from a primary.
 
     :raises ConfigurationError: if not, or if redis-py does not know one of the URL's options.
     """
     if not client.get_encoder().decode_responses:
         raise ConfigurationError("a Redis client of a store needs decode_responses=True")
+    reading = ("read_from_replicas", "load_balancing_strategy")
+    if any(getattr(client, each, None) for each in reading):
+        raise ConfigurationError("a Redis client of a store does not read from replicas")
     pool = getattr(client, "connection_pool", None)
     if pool is not None:
-        try:
-            pool.connection_class(**pool.connection_kwargs)
-        except TypeError as error:
-            raise ConfigurationError(f"an option that redis-py does not know: {error}") from None
+        _try(pool.connection_class, pool.connection_kwargs)
     return client
+
+
+def _try(connection_class: Any, options: dict[str, Any]) -> None:
+    try:
+        connection_class(**options)  # it does not connect
+    except TypeError as error:
+        raise ConfigurationError(f"an option that redis-py does not know: {error}") from None
 
 
 def _database(client: Any) -> int:
@@ -855,6 +862,9 @@ def _hosts(url: SplitResult) -> list[str]:
 def _options(url: SplitResult) -> dict[str, Any]:
     """What stands behind the question mark, as redis-py reads it."""
     options: dict[str, Any] = parse_url(f"redis://?{url.query}")  # type: ignore[no-untyped-call]  # redis-py has no types there
+    of_others = ("max_connections", "sentinel_password")
+    known = {name: value for name, value in options.items() if name not in of_others}
+    _try(SSLConnection, known)
     return options
 
 
@@ -872,10 +882,7 @@ def _cluster_maker(url: SplitResult, scheme: str, options: dict[str, Any]) -> Ca
 
     def make() -> Any:
         nodes: list[Any] = [ClusterNode(*each) for each in addresses]  # type: ignore[no-untyped-call]  # redis-py has no types there
-        try:
-            return RedisCluster(startup_nodes=nodes, **options)
-        except TypeError as error:
-            raise ConfigurationError(f"an option that redis-py does not know: {error}") from None
+        return RedisCluster(startup_nodes=nodes, **options)
 
     return make
 
