@@ -519,6 +519,23 @@ def test_key_that_fits_the_token(loaded: str, token: str) -> None:
     assert ask(app, environ).status_code == 200
 
 
+ONE_FAMILY: Final = {"HS256": {}, "RS256": ASYMMETRIC}
+
+
+@pytest.mark.parametrize("algorithm", ONE_FAMILY)
+@pytest.mark.parametrize("token", [*GOOD, *BAD])
+def test_loader_that_goes_by_alg_where_one_family_is_taken(algorithm: str, token: str) -> None:
+    """A client's `alg` makes the loader choose a key of the other family: still no error of ours."""
+    app = with_key(hostile_app("compatible", **ONE_FAMILY[algorithm]), by_algorithm)
+    text = {**GOOD, **BAD}[token]
+    response = ask(app, create_environ("/hostile/any-type", headers=bearer(text)))
+    assert response.status_code in {200, *REFUSED}
+    fits = token in GOOD and token.startswith("RS256") is (algorithm == "RS256")
+    assert (response.status_code == 200) is fits
+    if token in GOOD and not fits:
+        assert answer(response) == (422, "The specified alg value is not allowed")
+
+
 def test_public_key_beside_secrets_is_asked_for_by_name() -> None:
     """Where a loader returns secrets and public keys, `alg` does not choose a public one (A2)."""
     app = with_key(

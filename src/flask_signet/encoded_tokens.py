@@ -21,6 +21,7 @@ from .exceptions import (
     ConfigurationError,
     DecodeError,
     ExpiredSignatureError,
+    InvalidAlgorithmError,
     InvalidIssuerError,
     InvalidSignatureError,
     InvalidSubjectError,
@@ -29,7 +30,7 @@ from .exceptions import (
 from .issuers import Issuer, find_issuer
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import Key
-from .jose.jws import UnverifiedJWS, parse, parse_payload
+from .jose.jws import UnverifiedJWS, algorithm_message, parse, parse_payload
 from .key_options import missing_key
 from .tokens.claims import check_csrf, check_subject
 from .tokens.issue import encode, expiry, new_id
@@ -435,7 +436,11 @@ def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) ->
     callback = state.callbacks.decode_key
     assert callback is not None  # noqa: S101 - asked by the only caller; narrows the type
     value = call(callback, dict(jws.header), parse_payload(jws.payload))
+    allowed = [name for name in configured.settings.decode_algorithms if name in ALGORITHMS]
+    if jws.header.get("alg") not in allowed:
+        # Before the key is looked at: a loader that goes by `alg` may have chosen one of a kind
+        # that this application does not take, and that is the token's fault.
+        raise InvalidAlgorithmError(algorithm_message(jws.header))
     if value is None:
         raise InvalidSignatureError("Signature verification failed")
-    allowed = [name for name in configured.settings.decode_algorithms if name in ALGORITHMS]
     return configured.loaded_ring(value, allowed, "decode_key_loader").candidates(jws.header)
