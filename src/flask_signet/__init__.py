@@ -3,6 +3,9 @@
 A drop-in for Flask-JWT-Extended, with the hard half done: see the documentation.
 """
 
+from . import internal_utils as internal_utils
+from . import typing as typing
+from . import utils as utils
 from .cookies import (
     set_access_cookies,
     set_refresh_cookies,

@@ -5,6 +5,9 @@ their path. Each test here does so on both libraries; the change of the path's f
 only one that a user makes.
 """
 
+import pkgutil
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -12,7 +15,7 @@ from unittest import mock
 import pytest
 from flask import Flask, Response, g, jsonify
 
-from tests.compat.harness import REFERENCE, SUBJECT, Side, build
+from tests.compat.harness import REFERENCE, SUBJECT, Side, build, submodule
 from tests.compat.minting import access, bearer
 
 LIBRARIES = pytest.mark.parametrize("lib", [REFERENCE, SUBJECT], ids=["FJE", "ours"])
@@ -30,6 +33,11 @@ def views(lib: ModuleType, app: Flask, jwt: Any) -> None:
     @lib.jwt_required()
     def user() -> Response:
         return jsonify(lib.current_user["name"])
+
+    @app.get("/perhaps")
+    @lib.jwt_required(optional=True)
+    def perhaps() -> Response:
+        return jsonify(lib.get_jwt_identity())
 
 
 @pytest.fixture
@@ -98,3 +106,59 @@ def test_a_getter_is_replaced_where_it_is_exported(lib: ModuleType, module: str)
     with patch(lib, f"{module}get_jwt_identity", return_value="tester"):
         owner = getattr(lib, module.rstrip(".")) if module else lib
         assert owner.get_jwt_identity() == "tester"
+
+
+@LIBRARIES
+def test_the_token_of_the_request_is_replaced(lib: ModuleType, side: Side) -> None:
+    """`view_decorators._decode_jwt_from_request` patched: its claims are the request's token."""
+    found = ({"sub": "tester"}, {"alg": "HS256"}, "headers")
+    with patch(lib, "view_decorators._decode_jwt_from_request", return_value=found) as decode:
+        assert side.ask("/identity").body == "tester"
+        assert side.ask("/user").body == "tester"
+    asked = mock.call(None, False, refresh=False, verify_type=True, skip_revocation_check=False)
+    assert decode.call_args == asked
+    assert side.ask("/identity").status == 401
+
+
+@LIBRARIES
+@pytest.mark.parametrize(
+    ("name", "arguments", "status"),
+    [
+        ("JWTDecodeError", ("no",), 422),
+        ("NoAuthorizationError", ("no",), 401),
+        ("RevokedTokenError", ({}, {"sub": "alice"}), 401),
+    ],
+)
+def test_the_token_of_the_request_is_made_to_be_refused(
+    lib: ModuleType, side: Side, name: str, arguments: Any, status: int
+) -> None:
+    """A stand-in that raises one of the library's errors is a refusal like any other."""
+    error = getattr(submodule(lib, "exceptions"), name)(*arguments)
+    with patch(lib, "view_decorators._decode_jwt_from_request", side_effect=error):
+        answer = side.ask("/user", headers=bearer(access()))
+        anonymous = side.ask("/perhaps", headers=bearer(access()))
+    assert answer.status == status
+    assert anonymous.status == (200 if name == "NoAuthorizationError" else status)
+
+
+@LIBRARIES
+def test_the_users_loader_is_replaced_by_one_of_fjes_form(lib: ModuleType, side: Side) -> None:
+    """`view_decorators._load_user` takes header and claims, as a stand-in and when it is called."""
+
+    def stand_in(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> dict[str, Any]:
+        return {"loaded_user": {"name": f"{jwt_header['alg']} {jwt_data['sub']}"}}
+
+    with patch(lib, "view_decorators._load_user", stand_in):
+        assert side.ask("/user", headers=bearer(access())).body == "HS256 alice"
+    with side.app.test_request_context():
+        load = submodule(lib, "view_decorators")._load_user
+        assert load({"alg": "HS256"}, {"sub": "bob"}) == {"loaded_user": {"name": "bob"}}
+
+
+@LIBRARIES
+def test_every_submodule_comes_with_the_package(lib: ModuleType) -> None:
+    """`import <lib>` alone is enough for `<lib>.utils.get_jwt()`, as for each other submodule."""
+    names = [module.name for module in pkgutil.iter_modules(REFERENCE.__path__)]
+    code = f"import {lib.__name__} as lib; print([n for n in {names} if not hasattr(lib, n)])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
