@@ -567,6 +567,22 @@ def test_a_misspelt_option(wrong: str, right: str, profile: str) -> None:
     assert message == f"JWT_{wrong} is no option: did you mean JWT_{right}?"
 
 
+@pytest.mark.parametrize(
+    ("own", "option"),
+    [
+        ("ACCESS_TOKEN_EXPIRES_HOURS", "ACCESS_TOKEN_EXPIRES"),
+        ("REFRESH_TOKEN_EXPIRES_DAYS", "REFRESH_TOKEN_EXPIRES"),
+    ],
+)
+def test_a_setting_that_an_option_is_made_of(own: str, option: str) -> None:
+    """An option's name with more behind it is the application's own where the option is set too."""
+    with pytest.warns(UnknownOptionWarning, match=f"^JWT_{own} is no option of Flask-Signet"):
+        application(**{own: 7, option: timedelta(hours=7)})
+    assert refusal(**{own: 7}) == f"JWT_{own} is no option: did you mean JWT_{option}?"
+    message = refusal(PROFILE="strict", **{own: 7, option: timedelta(hours=7)})
+    assert message.startswith(f"JWT_{own} is no option;")
+
+
 @pytest.mark.parametrize("name", ["MY_SERVICE_URL", "X", "ISSUER_CACHE", "_PRIVATE"])
 def test_an_unknown_option(name: str) -> None:
     """Another name under JWT_ is warned of, as it may be the application's; strict refuses it."""

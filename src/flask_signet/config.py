@@ -800,13 +800,17 @@ def set_defaults(app_config: MutableMapping[str, Any], prefix: str) -> list[str]
     return added
 
 
-def check_names(app_config: Mapping[str, Any], prefix: str, *, strict: bool) -> None:
+def check_names(
+    app_config: Mapping[str, Any], prefix: str, *, strict: bool, unset: Collection[str] = ()
+) -> None:
     """Find misspelt options before they are silently without effect.
 
     A name close to an option's is an error; so is, in the strict profile, any unknown one.
     Else an unknown name is only warned of: applications keep settings of their own under
-    ``JWT_``, and must go on running.
+    ``JWT_``, and must go on running. ``JWT_ACCESS_TOKEN_EXPIRES_HOURS`` is such a one where
+    ``JWT_ACCESS_TOKEN_EXPIRES`` is set too: the application makes the one of the other.
 
+    :param unset: the options that the application did not set.
     :raises ConfigurationError: naming the wrong option and the nearest right one.
     """
     for name in app_config:
@@ -819,7 +823,7 @@ def check_names(app_config: Mapping[str, Any], prefix: str, *, strict: bool) -> 
             _warn(f"{name} has no effect since Flask-JWT-Extended 4: {_GONE[short]}")
             continue
         near = difflib.get_close_matches(short, _NAMES, n=1, cutoff=0.85)
-        if near:
+        if near and (prefix + near[0] in unset or not short.startswith(f"{near[0]}_")):
             raise ConfigurationError(f"{name} is no option: did you mean {prefix}{near[0]}?")
         if strict:
             raise ConfigurationError(

@@ -100,7 +100,7 @@ class JWTManager:
         added = set_defaults(app.config, self.config_prefix)
         try:
             strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
-            check_names(app.config, self.config_prefix, strict=strict)
+            check_names(app.config, self.config_prefix, strict=strict, unset=added)
             state = AppState(app, self, self.config_prefix)
             state.check_keys()
             self._check_issuers(state)
