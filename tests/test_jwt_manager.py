@@ -1,5 +1,6 @@
 """The manager: it serves an application whole or not at all, and several stay apart."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify, render_template_string
 
+import flask_signet
 from flask_signet import (
     JWTManager,
     create_access_token,
@@ -398,6 +400,45 @@ def test_a_named_managers_cookies(app: Flask) -> None:
     assert response.headers.getlist("Set-Cookie") == ["partner=text; HttpOnly; Path=/"]
     partner.unset_jwt_cookies(response)
     assert any(each.startswith("partner=;") for each in response.headers.getlist("Set-Cookie"))
+
+
+FUNCTIONS = [
+    name
+    for name in flask_signet.__all__
+    if inspect.isfunction(getattr(flask_signet, name))
+    and name not in {"get_unverified_jwt_headers", "token_blueprint"}  # these need no manager
+]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_manager_has_the_packages_functions(name: str) -> None:
+    """A named manager does by a method what the package does by a function for the unnamed one."""
+    function, method = getattr(flask_signet, name), getattr(JWTManager, name)
+    wanted = inspect.signature(function).parameters
+    given = dict(list(inspect.signature(method).parameters.items())[1:])
+    for parameter in wanted.values():
+        if parameter.name in given:
+            assert given[parameter.name].default == parameter.default
+        else:  # handed on by its name
+            assert any(one.kind is inspect.Parameter.VAR_KEYWORD for one in given.values())
+
+
+def test_a_named_manager_reads_its_own_tokens(app: Flask) -> None:
+    """Its getters verify by its own keys, and its cookies can be taken away one kind at a time."""
+    partner = partner_manager(app, **PARTNER, ACCESS_COOKIE_NAME="a", REFRESH_COOKIE_NAME="r")
+    token = partner.create_access_token("bob", additional_claims={"jti": "j", "csrf": "c"})
+    assert (partner.get_jti(token), partner.get_csrf_token(token)) == ("j", "c")
+    for read in (partner.get_jti, partner.get_csrf_token):
+        with pytest.raises(SignetError, match="Signature verification failed"):
+            read(create_access_token("alice"))
+    for unset, cookie in (
+        (partner.unset_access_cookies, "a=;"),
+        (partner.unset_refresh_cookies, "r=;"),
+    ):
+        response = Response()
+        unset(response)
+        headers = response.headers.getlist("Set-Cookie")
+        assert [each[:3] for each in headers if each[1] == "="] == [cookie]
 
 
 def test_a_named_manager_alone() -> None:

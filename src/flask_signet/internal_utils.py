@@ -14,6 +14,9 @@ from flask.json.provider import DefaultJSONProvider
 from .app_state import current_state
 from .blocklist import check_not_blocked
 from .callbacks import call
+from .exceptions import RevokedTokenError as RevokedTokenError
+from .exceptions import UserClaimsVerificationError as UserClaimsVerificationError
+from .exceptions import WrongTokenError as WrongTokenError
 from .view_decorators import check_by_application, check_type
 
 if TYPE_CHECKING:

@@ -15,7 +15,26 @@ from .app_state import EXTENSION, AppState, current_state
 from .callbacks import Callbacks
 from .config import check_names, set_defaults
 from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
-from .exceptions import ConfigurationError, adopt_pyjwt
+from .exceptions import (
+    ConfigurationError,
+    CSRFError,
+    DecodeError,
+    ExpiredSignatureError,
+    FreshTokenRequired,
+    InvalidAudienceError,
+    InvalidHeaderError,
+    InvalidIssuerError,
+    InvalidQueryParamError,
+    InvalidTokenError,
+    JWTDecodeError,
+    MissingRequiredClaimError,
+    NoAuthorizationError,
+    RevokedTokenError,
+    UserClaimsVerificationError,
+    UserLookupError,
+    WrongTokenError,
+    adopt_pyjwt,
+)
 from .issuers import Issuer, is_our_name, make_issuer
 from .sessions import SessionInfo
 from .tokens.remote_keys import MAX_STALE, Fetch
@@ -26,6 +45,14 @@ Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 FJE_EXTENSION: Final = "flask-jwt-extended"
 """Where Flask-JWT-Extended puts its manager; other extensions look for it there."""
+
+# Applications import these from Flask-JWT-Extended's module of this name, too.
+_ERRORS: Final = (
+    *(CSRFError, DecodeError, ExpiredSignatureError, FreshTokenRequired, InvalidAudienceError),
+    *(InvalidHeaderError, InvalidIssuerError, InvalidQueryParamError, InvalidTokenError),
+    *(JWTDecodeError, MissingRequiredClaimError, NoAuthorizationError, RevokedTokenError),
+    *(UserClaimsVerificationError, UserLookupError, WrongTokenError),
+)
 
 
 class JWTManager:
@@ -400,6 +427,15 @@ class JWTManager:
         )
         return dict(token.claims)
 
+    def get_jti(self, encoded_token: str) -> str | None:
+        """:func:`flask_signet.get_jti` with this manager's keys and options."""
+        return self.decode_token(encoded_token).get("jti")
+
+    def get_csrf_token(self, encoded_token: str) -> str:
+        """:func:`flask_signet.get_csrf_token` with this manager's keys and options."""
+        value: str = self.decode_token(encoded_token)["csrf"]
+        return value
+
     def get_jwt(self) -> dict[str, Any]:
         """The payload of this manager's token in this request."""
         return current_token.payload(self._state())
@@ -442,10 +478,18 @@ class JWTManager:
         state = self._state()
         cookies.set_cookies(state, "refresh", response, encoded_refresh_token, max_age, domain)
 
+    def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
+        """:func:`flask_signet.unset_access_cookies` with this manager's options."""
+        cookies.unset_cookies(self._state(), "access", response, domain)
+
+    def unset_refresh_cookies(self, response: Response, domain: str | None = None) -> None:
+        """:func:`flask_signet.unset_refresh_cookies` with this manager's options."""
+        cookies.unset_cookies(self._state(), "refresh", response, domain)
+
     def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
         """:func:`flask_signet.unset_jwt_cookies` with this manager's options."""
-        for kind in ("access", "refresh"):
-            cookies.unset_cookies(self._state(), kind, response, domain)
+        self.unset_access_cookies(response, domain)
+        self.unset_refresh_cookies(response, domain)
 
     # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────
 

@@ -13,12 +13,21 @@ from . import current_token
 from .app_state import AppState, Configured, current_state
 from .blocklist import check_not_blocked, check_not_revoked
 from .callbacks import call
-from .config import Settings
+from .config import Settings, config
 from .current_token import CurrentToken
-from .encoded_tokens import EXPLICIT_TYP, check_token, now
+from .encoded_tokens import (
+    EXPLICIT_TYP,
+    check_token,
+    decode_token,
+    get_unverified_jwt_headers,
+    now,
+)
 from .error_handlers import bind
 from .exceptions import (
+    CSRFError,
     FreshTokenRequired,
+    InvalidHeaderError,
+    InvalidQueryParamError,
     JWTDecodeError,
     NoAuthorizationError,
     SignetError,
@@ -315,6 +324,12 @@ def _look_up(
 
 
 LocationType = Locations
+
+# Nothing here needs these: applications import them from Flask-JWT-Extended's module of this name.
+_ALSO_HERE = (
+    *(CSRFError, InvalidHeaderError, InvalidQueryParamError),
+    *(config, decode_token, get_unverified_jwt_headers),
+)
 
 
 def _decode_jwt_from_headers() -> tuple[str, None]:

@@ -129,6 +129,25 @@ def test_no_submodule_of_fjes_is_missing() -> None:
 
 
 @pytest.mark.parametrize("module", IMPORTS)
+def test_errors_are_where_fjes_modules_have_them(module: str) -> None:
+    """`from flask_signet.jwt_manager import ExpiredSignatureError`, as applications write it."""
+    theirs, ours = (submodule(lib, module) for lib in (REFERENCE, SUBJECT))
+    errors = submodule(SUBJECT, "exceptions")
+    for name, value in vars(theirs).items():
+        if inspect.isclass(value) and issubclass(value, Exception) and name != "BadRequest":
+            assert getattr(ours, name) is getattr(errors, name), name
+
+
+def test_what_the_guards_module_has_beside_them() -> None:
+    """`config`, `decode_token` and `get_unverified_jwt_headers` can be had from there, too."""
+    for lib in (REFERENCE, SUBJECT):
+        there = submodule(lib, "view_decorators")
+        assert there.config is submodule(lib, "config").config
+        assert there.decode_token is lib.decode_token
+        assert there.get_unverified_jwt_headers is lib.get_unverified_jwt_headers
+
+
+@pytest.mark.parametrize("module", IMPORTS)
 def test_the_modules_functions_have_fjes_signatures(module: str) -> None:
     """Functions that both have at a path take FJE's parameters, in order, with its defaults."""
     for name in IMPORTS[module]:
