@@ -45,9 +45,10 @@ class Provider:
         return web
 
     def token(self, key: Key, claims: dict[str, Any] | None = None, **header: Any) -> str:
-        """An access token as this provider makes them, but for these changes."""
+        """An access token as this provider makes them, but for these changes; ``...`` takes out."""
         made = self.claims | (claims or {})
-        return token(key, made, **(self.header | header))
+        present = {name: value for name, value in made.items() if value is not ...}
+        return token(key, present, **(self.header | header))
 
 
 # auth0.com/docs/secure/tokens/access-tokens/access-token-profiles

@@ -157,12 +157,12 @@ def test_a_provider_s_near_misses_are_refused(name: str) -> None:
         "issuer with a slash, or without": provider.token(CURRENT, {"iss": other_form}),
         "issuer in another case": provider.token(CURRENT, {"iss": issuer.upper()}),
         "issuer in a list": provider.token(CURRENT, {"iss": [issuer]}),
-        "no issuer": provider.token(CURRENT, {"iss": None}),
+        "no issuer": provider.token(CURRENT, {"iss": ...}),
         "audience": provider.token(CURRENT, {audience: "another-api"}),
         "part of the audience": provider.token(
             CURRENT, {audience: provider.options["audience"][:-1]}
         ),
-        "no audience": provider.token(CURRENT, {audience: None}),
+        "no audience": provider.token(CURRENT, {audience: ...}),
         "audience of nobody": provider.token(CURRENT, {audience: []}),
         "kid": provider.token(CURRENT, kid="another"),
         "kid of nothing": provider.token(CURRENT, kid=""),
@@ -173,9 +173,9 @@ def test_a_provider_s_near_misses_are_refused(name: str) -> None:
         "key of somebody else": provider.token(stranger),
         "key that is retired": provider.token(RETIRED),
         "expired": provider.token(CURRENT, {"exp": NOW}),
-        "never expires": provider.token(CURRENT, {"exp": None}),
+        "never expires": provider.token(CURRENT, {"exp": ...}),
         "not yet": provider.token(CURRENT, {"nbf": NOW + 60}),
-        "nobody": provider.token(CURRENT, {provider.options.get("identity_claim", "sub"): None}),
+        "nobody": provider.token(CURRENT, {provider.options.get("identity_claim", "sub"): ...}),
         "changed": provider.token(CURRENT)[:-8] + "AAAAAAAA",
     }
     assert get(made, provider.token(CURRENT)).status_code == 200

@@ -190,14 +190,23 @@ def test_a_server_that_fails_is_asked_ever_more_rarely(web: Web, clock: Clock) -
     assert moments[7:] == [91, 121, 151, 181, 211, 241, 271]
 
 
-def test_once_an_outage_is_known_nobody_waits_for_it(web: Web, clock: Clock, later: Later) -> None:
+def test_once_an_outage_is_known_nobody_waits_for_it(
+    web: Web, clock: Clock, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The fetches of an outage are beside the requests, which are served at once."""
+
+    class Unwaited(remote_keys._Flight):
+        def __init__(self, started_at: float) -> None:
+            super().__init__(started_at)
+            monkeypatch.setattr(self.done, "wait", lambda seconds: pytest.fail("it waits"))
+
     found = remote(web, clock)
     kid_of(found, "old")
     web.pages[JWKS_URL] = DOWN
     clock.tick(601)
     kid_of(found, "old")
-    found._start = later  # waiting for it would last as long as a time-out
+    found._start = later
+    monkeypatch.setattr(remote_keys, "_Flight", Unwaited)
     clock.tick(31)
     assert kid_of(found, "old") == "old"
     assert len(later.jobs) == 1
@@ -409,21 +418,32 @@ def test_no_lock_is_held_while_a_fetch_goes_on(web: Web, clock: Clock) -> None:
 
 
 def test_a_fetch_that_never_ends_is_given_up(
-    web: Web, clock: Clock, later: Later, monkeypatch: pytest.MonkeyPatch
+    web: Web, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resolver that hangs can't be stopped: what it brings late is not used."""
-    monkeypatch.setattr(remote_keys, "TIMEOUT", 0.01)
-    found = remote(web, clock, later)
+    monkeypatch.setattr(remote_keys, "TIMEOUT", 0.05)
+    go_on, threads = threading.Event(), []
+
+    def slow() -> Any:
+        assert go_on.wait(PATIENCE)
+        return jwks(OLD)
+
+    def start(run: Callable[[], None]) -> None:
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    web.pages[JWKS_URL] = slow
+    found = remote(web, clock, start)
     assert refusal(found, "old") is KeysUnavailableError
-    hung = later.jobs.pop()
-    clock.tick(2)
-    refusal(found, "old")
+    clock.tick(2)  # past its time: this request gives it up, and a second later there is another
+    assert refusal(found, "old") is KeysUnavailableError
     clock.tick(1)
     found._start = at_once
     web.pages[JWKS_URL] = jwks(NEW)
     assert kid_of(found, "new") == "new"
-    web.pages[JWKS_URL] = jwks(OLD)
-    hung()
+    go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE)
     assert kid_of(found, "new") == "new"
 
 
