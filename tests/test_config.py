@@ -281,6 +281,12 @@ TABLE: dict[str, dict[str, Any]] = {
         ("", "memory", "sqlite", 5, True, b"memory://", 0.5),
         "None, a store, or a URL",
     ),
+    "KEYS_REFRESH": option(
+        *(30, 30),
+        ((1, 1.0), (0.5, 0.5), (timedelta(minutes=1), 60.0)),
+        (0, -1, True, None, "2", float("nan"), float("inf"), []),
+        "seconds",
+    ),
     "STORE_TIMEOUT": option(
         *(2, 2),
         ((1, 1.0), (0.5, 0.5), (timedelta(seconds=3), 3.0)),
@@ -328,7 +334,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "'refuse' or 'allow'",
     ),
 }
-KEY_OPTIONS = ("SECRET_KEY", "PRIVATE_KEY", "PUBLIC_KEY")  # read with the keys: test_key_options
+# Read with the keys: test_key_options, test_key_sources.
+KEY_OPTIONS = ("SECRET_KEY", "PRIVATE_KEY", "PUBLIC_KEY", "KEYS")
 ATTRIBUTES = {option.name: attribute for attribute, option in OPTIONS.items()}
 
 

@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from .config import OptionReader, Settings
 from .exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
 from .key_options import build_ring, read_keys, warn_of_weak
+from .key_sources import LiveRing, key_source
 from .last_seen import Noted
 from .tokens.keyring import KeyRing
 from .tokens.revocations import RevocationView
@@ -43,13 +44,19 @@ class Configured:
     rules of one request always belong together.
     """
 
-    __slots__ = ("_build", "_loaded", "_ring", "settings", "snapshot")
+    __slots__ = ("_build", "_loaded", "_ring", "live", "settings", "snapshot")
 
     def __init__(
-        self, settings: Settings, snapshot: tuple[Any, ...], build: Callable[[Settings], KeyRing]
+        self,
+        settings: Settings,
+        snapshot: tuple[Any, ...],
+        build: Callable[[Settings], KeyRing],
+        live: LiveRing | None = None,
     ) -> None:
         self.settings: Settings = settings
         self.snapshot: tuple[Any, ...] = snapshot
+        #: The ring of ``JWT_KEYS``, which follows its source; None where that is not set.
+        self.live: LiveRing | None = live
         self._build = build
         self._ring: KeyRing | None = None
         self._loaded: OrderedDict[Any, KeyRing] = OrderedDict()
@@ -60,6 +67,8 @@ class Configured:
 
         :raises ConfigurationError: if a key is missing or can't be used.
         """
+        if self.live is not None:
+            return self.live.ring()
         ring = self._ring
         if ring is None:
             self._ring = ring = self._build(self.settings)
@@ -131,8 +140,15 @@ class AppState:
                 settings,
                 self._reader.comparable(frozen),
                 lambda settings: build_ring(settings, self.prefix, *flask_keys),
+                self._live_ring(settings),
             )
         return configured
+
+    def _live_ring(self, settings: Settings) -> LiveRing | None:
+        if settings.keys is None:
+            return None
+        source = key_source(settings, self.store)
+        return LiveRing(source, f"{self.prefix}KEYS", refresh=settings.keys_refresh, now=_now)
 
     def check_keys(self) -> None:
         """Read the keys now, if any are set: a wrong one should not wait for the first token.
@@ -146,6 +162,9 @@ class AppState:
     def has_keys(self, configured: Configured) -> bool:
         """Whether any keys of our own are set."""
         settings = configured.settings
+        if settings.keys is not None:
+            # What is in the store may not be there yet: `flask jwt keys generate` makes it.
+            return bool(settings.keys != "store:")
         if settings.is_asymmetric:
             return bool(settings.private_key or settings.public_key)
         flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
@@ -252,6 +271,12 @@ class AppState:
             return open_store(wanted, timeout=timeout)
         except ValueError as error:
             raise ConfigurationError(f"{self.prefix}SESSION_STORE: {error}") from None
+
+
+def _now() -> float:
+    from . import encoded_tokens  # it imports this module; and its clock is the one that counts
+
+    return encoded_tokens.now()
 
 
 _MAX_LOADED = 256

@@ -17,10 +17,12 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
+from .jose.jwk import Key
 from .tokens.claims import ClaimRules
 
 if TYPE_CHECKING:
@@ -230,6 +232,18 @@ def fallbacks(value: Any) -> tuple[Any, ...]:
     raise ValueError("None or a list of secrets that were in use before")
 
 
+def _keys(value: Any) -> Any:
+    if value is None or callable(value) or isinstance(value, Mapping | Path | Key):
+        return value
+    if isinstance(value, list | tuple) and value:
+        return tuple(value)
+    if isinstance(value, str | bytes) and value:
+        return value
+    raise ValueError(
+        "None, a list of keys, a JWKS, a path, 'env:NAME', 'store:' or a function that returns keys"
+    )
+
+
 def _maybe_callable(value: Any) -> Callable[[str], Any] | None:
     if value is None or callable(value):
         return value  # type: ignore[no-any-return]  # what it returns is its business
@@ -331,6 +345,23 @@ class Settings:
         _any,
         "The key, or the JWKS, that verifies. Without it, the public half of `JWT_PRIVATE_KEY`.",
         shown=False,
+    )
+    keys: Any = _option(
+        "KEYS",
+        None,
+        _keys,
+        "A key ring in place of the options above: a list of keys or JWKs (the first signs), a "
+        "JWKS, the path of a JWKS file or of a folder of keys, `env:NAME`, `store:` (the session "
+        "store's database), or a function that returns keys.",
+        new=True,
+        shown=False,
+    )
+    keys_refresh: float = _option(
+        "KEYS_REFRESH",
+        30,
+        _above_zero,
+        "Seconds after which `JWT_KEYS` is read again, where it can change.",
+        new=True,
     )
     allow_weak_keys: bool = _option(
         "ALLOW_WEAK_KEYS",
@@ -947,6 +978,17 @@ def _check_together(settings: Settings, prefix: str) -> None:
             f"{prefix}ERROR_MESSAGE_KEY = 'error' is taken: {prefix}ERROR_FORMAT = 'coded' has the "
             "code there"
         )
+    if settings.keys is not None:
+        for name in ("secret_key", "private_key", "public_key"):
+            if getattr(settings, name) is not None:
+                raise ConfigurationError(
+                    f"{prefix}KEYS and {prefix}{OPTIONS[name].name} are both set: keep one. To "
+                    f"change over, put the old key last into {prefix}KEYS: it verifies"
+                )
+        if settings.keys == "store:" and settings.session_store is None:
+            raise ConfigurationError(
+                f"{prefix}KEYS = 'store:' needs a store: set {prefix}SESSION_STORE"
+            )
     if settings.refresh_rotation and settings.session_store is None:
         raise ConfigurationError(
             f"{prefix}REFRESH_ROTATION = True needs a store: set {prefix}SESSION_STORE, e.g. to "

@@ -11,12 +11,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from flask_signet.stores.sql import SqlStore, metadata
+from flask_signet.stores.sql_schema import newest_version
 from flask_signet.tokens.store import Session, Upgraded
 
 from .contract import NOW, live_until, new
 from .databases import own_database
 
-TABLES = {"signet_revocations", "signet_sessions", "signet_store"}
+TABLES = {"signet_keys", "signet_revocations", "signet_sessions", "signet_store"}
 
 ENVIRONMENT = """
 from alembic import context
@@ -90,7 +91,7 @@ def test_a_migration_proposes_our_tables_makes_them_and_finds_no_difference(
     connection.commit()
     store = SqlStore(url)
     assert [each.code for each in store.check() if each.level == "error"] == ["not_set_up"]
-    assert store.upgrade() == Upgraded(0, 1)
+    assert store.upgrade() == Upgraded(0, newest_version())
     assert [each.code for each in store.check() if each.level == "error"] == []
     session = Session.begin(new("Ünïcode "), new(), now=NOW)
     opened = store.open_session(session, refuse_until=live_until(NOW)).session

@@ -10,6 +10,7 @@ from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
 from flask_signet.stores.redis import RedisStore
 from flask_signet.stores.sql import SqlStore, metadata
+from flask_signet.stores.sql_schema import newest_version
 from flask_signet.tokens.store import Session, SessionStore, Upgraded
 
 from .contract import NOW, new
@@ -120,7 +121,7 @@ def test_the_application_s_engine_is_shared_and_left_as_it_was(request, server):
     engine = sqlalchemy.create_engine(url)
     for bind in (engine, Db(engine)):
         store = open_store(bind)
-        assert store.upgrade() == Upgraded(1, 1)
+        assert store.upgrade() == Upgraded(newest_version(), newest_version())
         session = login(store)
         assert store.find_session(session.sid, now=NOW) == session
         assert store.end_session(session.sid, now=NOW, refuse_until=NOW + 1) == session

@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 
 from cryptography import x509
@@ -162,6 +162,8 @@ class Key:
     ) -> Self:
         """A key from PEM: private (PKCS #8, PKCS #1, SEC 1), public, or a certificate.
 
+        The one-line form of SSH's public keys is taken too.
+
         :param algorithm: needed but for elliptic curves, where the curve decides.
         :raises InvalidKeyError: if it can't be read or may not be used.
         """
@@ -278,8 +280,40 @@ class Key:
             if isinstance(error, InvalidKeyError):
                 raise
             raise InvalidKeyError("the JWK's members don't make a key") from None
+        if private is None and "verify" not in (jwk.get("key_ops") or ("verify",)):
+            raise InvalidKeyError("the JWK's key_ops don't say verify, and it has no private half")
         found = private if private is not None and may_sign else public
         return cls.from_cryptography(found, entry.name, kid=kid, allow_weak=allow_weak)
+
+    @classmethod
+    def from_signer(cls, public: Key, sign: Sign) -> Self:
+        """A key whose private half is elsewhere, and only signs there: in a KMS, an HSM, an agent.
+
+        What comes back is verified before it is used: a signer with another key, or in another
+        form, is an error here and not a token that nobody takes.
+
+        :param public: the public half; its ``kid`` and algorithm are the key's.
+        :param sign: gets the bytes to sign and returns the signature in the form that JWS uses
+            (of ECDSA ``R || S``, not DER: RFC 7518 section 3.4).
+        :raises InvalidKeyError: if ``public`` is a secret.
+        """
+        entry = ALGORITHMS[public.algorithm]
+        if public.is_symmetric:
+            raise InvalidKeyError("a secret has no half that could be elsewhere")
+        key = cls._make(entry, public._public, None, public.kid, True)
+
+        def checked(data: bytes) -> bytes:
+            signature = sign(data)
+            if not isinstance(signature, bytes) or not key.verify(data, signature):
+                raise InvalidKeyError(
+                    f"the signer of the key {key.kid!r} returned no {entry.name} signature of it: "
+                    "is it the same key, and the signature in JWS's form?"
+                )
+            return signature
+
+        object.__setattr__(key, "_sign", checked)
+        object.__setattr__(key, "can_sign", True)
+        return key
 
     # ── what a key does ──────────────────────────────────────────────────────────────────
 
@@ -320,10 +354,11 @@ class Key:
     def to_private_jwk(self) -> dict[str, Any]:
         """The whole key as a JWK. Whoever has it can make tokens: keep it as the key itself.
 
-        :raises InvalidKeyError: for a public key.
+        :raises InvalidKeyError: for a public key, and for one whose private half is elsewhere.
         """
         if self._private is None:
-            raise InvalidKeyError("a public key has no private half")
+            where = "elsewhere: it only signs" if self.can_sign else "not in a public key"
+            raise InvalidKeyError(f"the private half is {where}")
         members = {**_public_members(self._public), **_private_members(self._private)}
         jwk = {**members, "alg": self.algorithm, "use": "sig"}
         return jwk if self.kid is None else {**jwk, "kid": self.kid}
@@ -342,7 +377,11 @@ class Key:
 
         :raises InvalidKeyError: if that is no ``kid``.
         """
-        return self._make(ALGORITHMS[self.algorithm], self._public, self._private, kid, True)
+        key = self._make(ALGORITHMS[self.algorithm], self._public, self._private, kid, True)
+        if self._private is None and self._sign is not None:  # its private half is elsewhere
+            object.__setattr__(key, "_sign", self._sign)
+            object.__setattr__(key, "can_sign", True)
+        return key
 
     def thumbprint(self) -> str:
         """The SHA-256 thumbprint of RFC 7638, as base64url.
@@ -373,33 +412,65 @@ _SSH = re.compile(rb"(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp\d+|sk-[a-z0-9
 _JWK = re.compile(rb'["\']kty["\']\s*:')
 _SPACE = re.compile(rb"\s+")
 _BASE64_WORD = re.compile(rb"[A-Za-z0-9+/_-]{40,}")
+# The lines of a body, between which some writers put "\n" as two characters.
+_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/_-]{40,}(?:\s+[A-Za-z0-9+/_-]+)*")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}[\s:]?){40,}")
+_ESCAPE = re.compile(rb"\\+(?:u00([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 _SMALLEST_DER = 40
 """Bytes: below that of any key that could verify a signature (Ed25519's has 44)."""
 
+_MOST_WRAPPINGS = 2
+"""How often a key may be encoded: the body of a PEM, as base64, is encoded twice."""
 
-def _other_kind(secret: bytes) -> str | None:
+
+def _other_kind(secret: bytes, wrappings: int = _MOST_WRAPPINGS) -> str | None:
     """What a would-be secret really is, if it holds a key of another kind anywhere."""
-    if b"-----BEGIN" in secret:
-        return "a PEM"
-    if _SSH.search(secret):
-        return "an SSH key"
-    if _JWK.search(secret):
-        return "a JWK"
-    if _holds_der(secret):
-        return "a DER key"
-    if any(_holds_der(body) or _SSH.search(body) for body in _base64_bodies(secret)):
-        return "the body of a PEM or SSH key"
+    for text in _readings(secret):
+        if b"-----BEGIN" in text:
+            return "a PEM"
+        if _SSH.search(text):
+            return "an SSH key"
+        if _JWK.search(text):
+            return "a JWK"
+        if _holds_der(text):
+            return "a DER key"
+        if wrappings and any(_other_kind(body, wrappings - 1) for body in _bodies(text)):
+            return "the body of a PEM or SSH key, or a key that was encoded once more"
     return None
 
 
-def _base64_bodies(secret: bytes) -> Iterator[bytes]:
-    """What a secret decodes to, if it is base64: whole, and each of its longer words."""
-    for word in {_SPACE.sub(b"", secret), *_BASE64_WORD.findall(secret)}:
+def _readings(secret: bytes) -> Iterable[bytes]:
+    """A secret as it is, as it was before UTF-16 or UTF-32, and without JSON's escapes."""
+    if b"\0" not in secret and b"\\" not in secret:
+        return (secret,)
+    narrow = secret.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").replace(b"\0", b"")
+    plain = _ESCAPE.sub(_unescaped, narrow)
+    return dict.fromkeys((secret, narrow, plain))
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return bytes.fromhex(escape[1].decode())
+    return _ESCAPED.get(escape[2], escape[2])
+
+
+def _bodies(secret: bytes) -> Iterator[bytes]:
+    """What a secret decodes to, if it is base64 (whole, its longer words, or lines) or hex."""
+    if len(secret) < _SMALLEST_DER * 4 // 3:
+        return
+    words = {_SPACE.sub(b"", secret), *_BASE64_WORD.findall(secret)}
+    words.update(_SPACE.sub(b"", lines) for lines in _BASE64_LINES.findall(secret))
+    for word in words:
         text = word.translate(_TO_STANDARD, b"=")
         with contextlib.suppress(ValueError):
-            yield base64.b64decode(text[: len(text) - (len(text) % 4 == 1)] + b"===")
+            body = base64.b64decode(text[: len(text) - (len(text) % 4 == 1)] + b"===")
+            if len(body) >= _SMALLEST_DER:  # what is no base64 leaves little
+                yield body
+    for digits in _HEX.findall(secret):
+        yield bytes.fromhex(_SPACE.sub(b"", digits).replace(b":", b"").decode())
 
 
 def _holds_der(data: bytes) -> bool:
@@ -464,6 +535,8 @@ def _load_any(data: bytes, password: bytes | None, form: str) -> Any:
             return serialization.load_pem_private_key(data, password)
         if b"-----BEGIN CERTIFICATE-----" in data:
             return x509.load_pem_x509_certificate(data).public_key()
+        if _SSH.match(data.lstrip()):
+            return serialization.load_ssh_public_key(data.lstrip())
         return serialization.load_pem_public_key(data)
     try:
         return serialization.load_der_public_key(data)
@@ -533,6 +606,9 @@ def _obey_use(jwk: Mapping[str, Any]) -> bool:
         raise InvalidKeyError("the JWK's key_ops is not a list of different texts")
     if not {"sign", "verify"} & set(operations):
         raise InvalidKeyError("the JWK's key_ops say neither sign nor verify")
+    if use is not None and not set(operations) <= {"sign", "verify"}:
+        # RFC 7517 section 4.3: "the information they convey MUST be consistent".
+        raise InvalidKeyError("the JWK's use is sig, and its key_ops say more than that")
     return "sign" in operations
 
 

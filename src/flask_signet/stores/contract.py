@@ -33,6 +33,7 @@ from ..tokens.store import (
     NEVER,
     Device,
     Follower,
+    KeyStore,
     Revocation,
     Rotation,
     Session,
@@ -901,6 +902,32 @@ class SessionStoreContract:
         other = store.follow()
         assert follower.sync().epoch == other.sync().epoch != ""
         other.close()
+
+    # ── the application's keys, if it can keep them ──────────────────────────────────────
+
+    def test_the_keys_are_replaced_as_a_whole_by_whoever_knew_the_last(
+        self, store: SessionStore
+    ) -> None:
+        if not isinstance(store, KeyStore):
+            return
+        before, version = store.load_keys()
+        first, second = new("document"), new("document") + "🔑" * 20_000
+        assert store.save_keys(first, after=version)
+        assert store.load_keys() == (first, version + 1)
+        assert not store.save_keys(second, after=version)
+        assert store.load_keys() == (first, version + 1)
+        assert store.save_keys(second, after=version + 1)
+        assert store.load_keys() == (second, version + 2)
+        assert store.save_keys(before, after=version + 2)
+
+    def test_saving_keys_again_after_the_answer_got_lost_is_done(self, store: SessionStore) -> None:
+        if not isinstance(store, KeyStore):
+            return
+        _, version = store.load_keys()
+        document = new("document")
+        assert store.save_keys(document, after=version)
+        assert store.save_keys(document, after=version)
+        assert store.load_keys() == (document, version + 1)
 
     # ── what the operator does ───────────────────────────────────────────────────────────
 

@@ -40,6 +40,7 @@ class MemoryStore:
     """A :class:`~flask_signet.tokens.store.SessionStore` behind one lock."""
 
     def __init__(self) -> None:
+        self._document, self._document_version = "", 0  # the application's keys
         self._lock = RLock()
         self._sessions: dict[str, Session] = {}
         self._of_subject: dict[str, set[str]] = {}
@@ -308,6 +309,18 @@ class MemoryStore:
                 "use sqlite:///path on one machine, or postgresql://, mysql:// or redis://",
             )
         ]
+
+    def load_keys(self) -> tuple[str, int]:
+        """See :meth:`.KeyStore.load_keys`."""
+        with self._lock:
+            return self._document, self._document_version
+
+    def save_keys(self, text: str, *, after: int) -> bool:
+        """See :meth:`.KeyStore.save_keys`."""
+        with self._lock:
+            if self._document_version == after:
+                self._document, self._document_version = text, after + 1
+            return (self._document, self._document_version) == (text, after + 1)
 
     def upgrade(self) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`."""

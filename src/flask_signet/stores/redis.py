@@ -446,6 +446,20 @@ class RedisStore:
         before = 0 if 0 in versions else max(versions)
         return Upgraded(before, before or VERSION)
 
+    # ── the application's keys ───────────────────────────────────────────────────────────
+
+    def load_keys(self) -> tuple[str, int]:
+        """See :meth:`.KeyStore.load_keys`."""
+        with self.failing():
+            text, version = self.client.hmget(f"{self.prefix}.keys", "document", "version")
+        return text or "", int(version or 0)
+
+    def save_keys(self, text: str, *, after: int) -> bool:
+        """See :meth:`.KeyStore.save_keys`."""
+        with self.failing():
+            save = self.client.register_script(scripts.SAVE_KEYS)
+            return bool(save([f"{self.prefix}.keys"], [text, after]))
+
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""
         if not self._is_ours or self._client is None:
@@ -573,7 +587,9 @@ class RedisFollower:
 
     def _catch_up(self, heads: dict[str, _End], limit: int) -> list[Revocation]:
         for part, head in heads.items():
-            if part not in self._scans and _has_another_past(self._read.get(part), head):
+            read = self._read.get(part)
+            if part not in self._scans and (read is None or read[0] > head[0]):
+                # Never read, or the server forgot its last writes in a fail-over.
                 self._scans[part] = (head, 0)
         behind = [
             part for part in PARTITIONS if part in self._scans or self._read[part] != heads[part]
@@ -701,14 +717,6 @@ def _entry(kind: str, value: str, expires: float, not_before: float, spared: str
 
 def _to_end(name: str, fields: dict[str, str]) -> _End:
     return int(name.partition("-")[0]), fields["c"]
-
-
-def _has_another_past(read: _End | None, head: _End) -> bool:
-    """Whether what was read, if anything was, is not where this head comes from.
-
-    Of a head that is further on, the log tells.
-    """
-    return read is None or read[0] > head[0] or (read[0] == head[0] and read != head)
 
 
 # ── setting up ───────────────────────────────────────────────────────────────────────────

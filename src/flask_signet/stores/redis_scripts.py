@@ -314,3 +314,16 @@ end
 return #members
 """
 )
+
+# KEYS: the document's key. ARGV: the new document, the version that it follows.
+SAVE_KEYS: Final = """
+local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
+local after = tonumber(ARGV[2])
+if version == after then
+  redis.call('HSET', KEYS[1], 'document', ARGV[1], 'version', after + 1)
+  return 1
+end
+-- A repetition of what has been done, because its answer got lost, is done.
+if version == after + 1 and redis.call('HGET', KEYS[1], 'document') == ARGV[1] then return 1 end
+return 0
+"""

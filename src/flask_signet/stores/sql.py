@@ -33,7 +33,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
@@ -59,6 +59,7 @@ from ..tokens.store import (
 from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble
 from .sql_schema import (
     STEPS,
+    keys_table,
     metadata,
     newest_version,
     revocations_table,
@@ -212,6 +213,14 @@ _NO_OPS = [
     )
 ]
 _NO_OPS.append(update(store_table).values(id=store_table.c.id).where(false()))
+
+
+_KEYS = select(keys_table)
+_REPLACE_KEYS = (
+    update(keys_table)
+    .where(keys_table.c.version == bindparam("old_version"))
+    .values(version=bindparam("new_version"), document=bindparam("new_document"))
+)
 
 
 class SqlStore:
@@ -661,6 +670,36 @@ class SqlStore:
                     "last_number": 0,
                 }
                 connection.execute(insert(store_table), row)
+
+    # ── the application's keys ───────────────────────────────────────────────────────────
+
+    def load_keys(self) -> tuple[str, int]:
+        """See :meth:`.KeyStore.load_keys`."""
+        row = self._run(lambda connection: connection.execute(_KEYS).first())
+        return ("", 0) if row is None else (row.document, row.version)
+
+    def save_keys(self, text: str, *, after: int) -> bool:
+        """See :meth:`.KeyStore.save_keys`."""
+        values = {"new_version": after + 1, "new_document": text}
+
+        def work(connection: Connection) -> bool:
+            if after:
+                result = connection.execute(_REPLACE_KEYS, {**values, "old_version": after})
+                if result.rowcount:
+                    return True
+            else:
+                try:
+                    connection.execute(
+                        insert(keys_table), {"id": 1, "version": 1, "document": text}
+                    )
+                    return True
+                except IntegrityError:
+                    pass  # there are keys already
+            # A repetition of what has been done, because its answer got lost, is done.
+            row = connection.execute(_KEYS).first()
+            return row is not None and (row.version, row.document) == (after + 1, text)
+
+        return self._run(work)
 
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""

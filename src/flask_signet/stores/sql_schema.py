@@ -25,7 +25,8 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
 )
-from sqlalchemy.dialects.mysql import VARBINARY
+from sqlalchemy import Text as LongText
+from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARBINARY
 from sqlalchemy.types import TypeEngine
 
 from ..tokens.store import (
@@ -39,7 +40,9 @@ from ..tokens.store import (
 
 Step = Callable[[Connection], object]
 
-STEPS: Final[dict[int, Step]] = {}
+STEPS: Final[dict[int, Step]] = {
+    2: lambda connection: keys_table.create(connection, checkfirst=True),
+}
 """What each version of the schema changed: the step to it from the version before, by its number.
 
 A new store is made as :data:`metadata` says, an older one goes from step to step. A version that
@@ -148,6 +151,16 @@ revocations_table: Table = Table(
     _column("except_sid", Text(MAX_ID)),
     Index("signet_revocations_number", "number", unique=True),
     Index("signet_revocations_expires_at", "expires_at"),
+    **_INNODB,
+)
+
+
+keys_table: Table = Table(
+    "signet_keys",  # since version 2
+    _tables,
+    _column("id", Integer(), key=True),  # always 1
+    _column("version", Integer()),
+    _column("document", LongText().with_variant(MEDIUMTEXT(), *_MYSQL)),
     **_INNODB,
 )
 

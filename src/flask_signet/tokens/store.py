@@ -402,6 +402,27 @@ class Follower(Protocol):
 
 
 @runtime_checkable
+class KeyStore(Protocol):
+    """What a store has in addition, if it can keep the application's keys: one document.
+
+    Whoever can read it can make tokens.
+    """
+
+    def load_keys(self) -> tuple[str, int]:
+        """The document, and its version; an empty text and 0 where there is none.
+
+        :raises StoreUnavailableError: if it does not answer.
+        """
+
+    def save_keys(self, text: str, *, after: int) -> bool:
+        """Replace the document, if its version is still ``after``; the version goes up by one.
+
+        :return: whether it was.
+        :raises StoreUnavailableError: if it does not answer.
+        """
+
+
+@runtime_checkable
 class SessionStore(Protocol):
     """Where sessions and revocations are kept. Safe for threads, and after a fork.
 

@@ -1,0 +1,127 @@
+"""Keys in files: a JWKS in one file, or a folder with a file for each key.
+
+Whoever can read a private key can make tokens, so its file must be its owner's alone. A file is
+written whole or not at all: under another name, flushed to the disk, then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import InvalidKeyError
+from ..jose.strict_json import loads_object
+
+KEY_FILES = (".pem", ".jwk", ".json")
+"""How the name of a key's file in a folder ends."""
+
+MAX_FILE_BYTES = 1024 * 1024
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that may hold a private key.
+
+    :raises InvalidKeyError: if it can't be read, or others than its owner may read it.
+    """
+    try:
+        with path.open("rb") as file:
+            _refuse_if_shared(path, os.fstat(file.fileno()))  # of what is read, not of the name
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidKeyError(f"{path} can't be read: {error.strerror}") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidKeyError(f"{path} is too long for keys")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidKeyError(f"{path} is no text") from None
+
+
+def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
+    if os.name != "posix":
+        return
+    if status.st_uid not in (os.geteuid(), 0):
+        raise InvalidKeyError(f"{path} belongs to another user: chown {os.geteuid()} {path}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise InvalidKeyError(f"{path} can be opened by other users: chmod 600 {path}")
+
+
+def key_files(folder: Path) -> list[Path]:
+    """The files of a folder's keys, the newest name first: names that begin with a date sort.
+
+    :raises InvalidKeyError: if the folder can't be read.
+    """
+    try:
+        names = [each for each in folder.iterdir() if each.suffix in KEY_FILES]
+    except OSError as error:
+        raise InvalidKeyError(f"{folder} can't be read: {error.strerror}") from None
+    return sorted((each for each in names if not each.name.startswith(".")), reverse=True)
+
+
+def jwks_of(text: str, named: str) -> list[Mapping[str, Any]]:
+    """The JWKs in a JSON text: a JWKS, or one JWK.
+
+    :raises InvalidKeyError: if it is neither; ``named`` says where it is.
+    """
+    try:
+        found = loads_object(text.encode("utf-8", "surrogatepass"), max_depth=8)
+    except ValueError:
+        raise InvalidKeyError(f"{named} is no JWKS") from None
+    members = found.get("keys", [found])
+    if not isinstance(members, list) or not all(isinstance(each, dict) for each in members):
+        raise InvalidKeyError(f"{named} is no JWKS: its keys are a list of JWKs")
+    return members
+
+
+def jwks_text(jwks: Sequence[Mapping[str, Any]]) -> str:
+    """A JWKS as JSON, a member a line."""
+    return json.dumps({"keys": list(jwks)}, indent=2) + "\n"
+
+
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file of mode 600, whole or not at all.
+
+    :param replace: False: refuse to write over a file that is there.
+    :raises FileExistsError: if so.
+    :raises OSError: if it can't be written; nothing half-written remains.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    # O_EXCL: the file is ours from its first byte, with this mode, or the call fails.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            draft.replace(path)
+        else:
+            os.link(draft, path)  # refuses where a rename would replace
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+    _flush_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that nobody needs any more; one that is gone already is no error."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new name on the disk as well."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
