@@ -59,9 +59,9 @@ def make(request, db) -> Iterator[Make]:
             db.create_all()
             db.session.add(db.User(name="ada"))
             db.session.commit()
-        result = app.test_cli_runner().invoke(jwt_cli, ["store", "upgrade"])
-        assert result.output == "upgraded the store from version 0 to 1\n"
         made.append(app)
+        result = app.test_cli_runner().invoke(jwt_cli, ["store", "upgrade"])
+        assert result.exit_code == 0, result.output
         return app
 
     yield application

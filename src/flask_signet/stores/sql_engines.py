@@ -58,8 +58,7 @@ class EngineKind(ABC):
 
     #: How to mend that the application's user may not do what a store does.
     grant: ClassVar[str] = (
-        "grant the application's user SELECT, INSERT, UPDATE and DELETE on signet_store, "
-        "signet_sessions and signet_revocations"
+        "grant the application's user SELECT, INSERT, UPDATE and DELETE on the tables signet_*"
     )
 
     def __init__(self, timeout: float) -> None:
