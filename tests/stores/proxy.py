@@ -48,6 +48,10 @@ class Proxy:
         for each in sockets:
             _end(each)
 
+    def move(self, host: str, port: int) -> None:
+        """New connections are to another server, as if a name had moved; those there are stay."""
+        self._server = (host, port)
+
     def stop(self) -> None:
         """Nobody listens any more."""
         _end(self._listener)  # wakes the thread that waits for it

@@ -80,6 +80,27 @@ class Server:
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def without_snapshots(self) -> Iterator[None]:
+        """None can be written, as on a full disk; so the server takes no writes (MISCONF)."""
+        self.client.config_set("save", "3600 1000000")
+        in_its_place = self.folder / "dump.rdb"
+        in_its_place.unlink(missing_ok=True)
+        in_its_place.mkdir()
+        self._take_a_snapshot("err")
+        try:
+            yield
+        finally:
+            in_its_place.rmdir()
+            self._take_a_snapshot("ok")
+
+    def _take_a_snapshot(self, status: str) -> None:
+        self.client.bgsave()
+        until(
+            lambda: self.client.info("persistence")["rdb_last_bgsave_status"] == status,
+            f"a snapshot: {status}",
+        )
+
     def stop(self) -> None:
         self.client.close()
         self.resume()
