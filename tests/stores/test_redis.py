@@ -209,6 +209,8 @@ def test_a_user_with_the_rights_to_its_keys_and_channel_is_enough(server, store)
     assert restricted.revoke_token(jti, now=NOW, expires_at=UNTIL)
     assert restricted.is_revoked(now=NOW, jti=jti)
     assert jti in {entry.value for entry in follower.sync().entries}
+    assert restricted.save_keys("document", after=0)
+    assert restricted.load_keys() == ("document", 1)
     follower.close()
     restricted.close()
 

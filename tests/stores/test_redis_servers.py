@@ -184,6 +184,7 @@ def test_a_replica_is_asked_nothing_for_it_may_be_behind(tmp_path):
             lambda: behind.list_sessions(session.subject, now=NOW),
             lambda: behind.is_revoked(now=NOW, sid=session.sid),
             lambda: behind.follow().sync(),
+            behind.load_keys,
             lambda: rotate(behind, session, "second"),
             lambda: rotate(behind, replace(session, sid="unknown"), "second"),
             lambda: behind.end_session(session.sid, now=NOW, refuse_until=UNTIL),

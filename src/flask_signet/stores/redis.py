@@ -451,14 +451,20 @@ class RedisStore:
     def load_keys(self) -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
         with self.failing():
-            text, version = self.client.hmget(f"{self.prefix}.keys", "document", "version")
+            pipeline = self.client.pipeline(transaction=False)
+            pipeline.hmget(self._document, "document", "version")
+            [(text, version)] = self.primary_answers(pipeline, PARTITIONS[0])
         return text or "", int(version or 0)
 
     def save_keys(self, text: str, *, after: int) -> bool:
         """See :meth:`.KeyStore.save_keys`."""
         with self.failing():
             save = self.client.register_script(scripts.SAVE_KEYS)
-            return bool(save([f"{self.prefix}.keys"], [text, after]))
+            return bool(save([self._document], [text, after]))
+
+    @property
+    def _document(self) -> str:
+        return f"{{{self.prefix}.keys}}"  # begins like every other: one right is for all of them
 
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""
