@@ -525,7 +525,7 @@ ONE_FAMILY: Final = {"HS256": {}, "RS256": ASYMMETRIC}
 @pytest.mark.parametrize("algorithm", ONE_FAMILY)
 @pytest.mark.parametrize("token", [*GOOD, *BAD])
 def test_loader_that_goes_by_alg_where_one_family_is_taken(algorithm: str, token: str) -> None:
-    """A client's `alg` makes the loader choose a key of the other family: still no error of ours."""
+    """A client's `alg` has the loader choose a key of the other family: no error of the server."""
     app = with_key(hostile_app("compatible", **ONE_FAMILY[algorithm]), by_algorithm)
     text = {**GOOD, **BAD}[token]
     response = ask(app, create_environ("/hostile/any-type", headers=bearer(text)))

@@ -238,9 +238,45 @@ def test_a7_short_rsa_by_name() -> None:
     assert keys.key("RS256").weakness is None
 
 
-@pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 65538, 2**32])
+@pytest.mark.parametrize(
+    ("name", "bits"), [("RS512", 744), ("RS256", 488), ("PS256", 521), ("PS512", 1033)]
+)
+def test_a7_modulus_too_short_for_the_signature(name: str, bits: int) -> None:
+    """A modulus that can't hold the algorithm's signature is refused, whatever is allowed."""
+    modulus = (1 << (bits - 1)) | 1 | random.Random(bits).getrandbits(bits)
+    for allow_weak in (False, True):
+        with pytest.raises(InvalidKeyError, match="too short for"):
+            Key.from_jwk(rsa_jwk(modulus), name, allow_weak=allow_weak)
+
+
+@pytest.mark.parametrize("name", keys.RSA_NAMES)
+def test_a7_shortest_modulus_signs(name: str) -> None:
+    """A weak key that is taken is one that signs: one too short for that is not made."""
+    for bits in (1024, 1033, 1034, 1040):
+        weak = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+        try:
+            key = Key.from_cryptography(weak, name, allow_weak=True)
+        except InvalidKeyError:
+            assert name == "PS512"
+            assert bits <= 1033
+        else:
+            assert key.verify(DATA, key.sign(DATA))
+
+
+def test_a7_modulus_that_no_signature_fits() -> None:
+    """An even modulus, or one that OpenSSL does not verify with, is refused."""
+    longest = (1 << 16383) | 1 | random.Random(1).getrandbits(16383)
+    assert Key.from_jwk(rsa_jwk(longest), "RS256").algorithm == "RS256"
+    for modulus in (longest << 1 | 1, 1 << 100_000 | 1):
+        with pytest.raises(InvalidKeyError, match="more than 16384 bits"):
+            Key.from_jwk(rsa_jwk(modulus), "RS256")
+    with pytest.raises(InvalidKeyError):
+        Key.from_jwk(rsa_jwk(ordinary_modulus(1) - 1), "RS256")
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 65538, 2**32, 2**256 + 1])
 def test_a7_bad_exponent(exponent: int) -> None:
-    """A public exponent that is 0, 1 or even is refused."""
+    """A public exponent that is 0, 1, even or beyond 256 bits is refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_jwk(rsa_jwk(ordinary_modulus(1), exponent), "RS256")
 
@@ -548,7 +584,8 @@ def test_a12_malleability_is_accepted(name: str) -> None:
     r, s, size = parts(name)
     twin = joined(r, keys.ORDERS[name] - s, size)
     assert twin != joined(r, s, size)
-    assert keys.key(name).verify(DATA, twin)
+    for signature in (joined(r, s, size), twin):  # one of them has the larger S
+        assert keys.key(name).verify(DATA, signature)
 
 
 # ── EdDSA ────────────────────────────────────────────────────────────────────────────────

@@ -140,7 +140,39 @@ def older_forms() -> Iterator[tuple[str, bytes]]:
     yield "JWK of a secret", json.dumps(oct_jwk()).encode()
 
 
-DISGUISES = {**dict(pem_and_der()), **dict(ssh_and_jwk()), **dict(older_forms())}
+def encoded_once_more() -> Iterator[tuple[str, bytes]]:
+    """What configuration files, environments and vaults make of a key's text."""
+    private = keys.private("ES256")
+    pem, line = keys.public_pem(private), keys.openssh(private)
+    jwk = json.dumps(keys.key("ES256").to_public_jwk()).encode()
+    body = b"\n".join(keys.public_pem(keys.rsa_private()).splitlines()[1:-1])
+    certificate = keys.certificate(private).public_bytes(Encoding.PEM)
+    texts = {"PEM": pem, "SSH": line, "JWK": jwk, "body": body, "certificate": certificate}
+    for kind, text in texts.items():
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+            yield f"{kind} as {encoding}", text.decode().encode(encoding)
+        yield f"{kind} as JSON", json.dumps(text.decode()).encode()
+        yield f"{kind} as JSON in JSON", json.dumps(json.dumps(text.decode())).encode()
+        yield f"{kind} as base64", base64.b64encode(text)
+        yield f"{kind} as base64url", base64.urlsafe_b64encode(text).rstrip(b"=")
+        yield f"{kind} as base64 in lines", base64.encodebytes(text)
+        yield f"{kind} as base64 in a file", b"key: |\n  " + base64.b64encode(text) + b"\n"
+        yield f"{kind} as hex", text.hex().encode()
+    yield "JWK as base64 of base64", base64.b64encode(base64.b64encode(jwk))
+    yield "JWK with escaped letters", jwk.replace(b'"kty"', b'"\\u006bt\\u0079"')
+    der = keys.public_der(private)
+    yield "DER as hex", der.hex().encode()
+    yield "DER as hex with colons", der.hex(":").upper().encode()
+    yield "body after a name", b"JWT_PUBLIC_KEY=" + body
+    yield "body with escaped line breaks", body.replace(b"\n", b"\\n")
+
+
+DISGUISES = {
+    **dict(pem_and_der()),
+    **dict(ssh_and_jwk()),
+    **dict(older_forms()),
+    **dict(encoded_once_more()),
+}
 
 
 @pytest.mark.parametrize("text", DISGUISES.values(), ids=DISGUISES)
@@ -562,6 +594,7 @@ def test_certificate_object_is_a_public_key(name: str) -> None:
         *({"key_ops": ["sign", "sign"]}, {"key_ops": ["sign", 1]}, {"key_ops": [["sign"]]}),
         *({"key_ops": ["Sign"]}, {"key_ops": 1}, {"key_ops": True}, {"alg": "none"}),
         *({"use": "enc", "key_ops": ["sign", "verify"]}, {"alg": "A128KW"}, {"alg": "RSA-OAEP"}),
+        {"use": "sig", "key_ops": ["sign", "verify", "encrypt"]},  # RFC 7517 section 4.3
     ],
     ids=str,
 )
@@ -587,11 +620,14 @@ def test_a16_key_for_verifying_does_not_sign(name: str) -> None:
         reader.sign(DATA)
     with pytest.raises(InvalidKeyError):
         reader.to_private_jwk()
-    for operations in (["sign"], ["sign", "verify"], ["verify", "sign", "encrypt"], None):
+    for operations in (["sign"], ["sign", "verify"], None):
         assert Key.from_jwk({**jwk, "key_ops": operations}).can_sign
+    assert Key.from_jwk({**jwk, "use": None, "key_ops": ["verify", "sign", "encrypt"]}).can_sign
     if name not in keys.HMAC_NAMES:
         public = keys.key(name).to_public_jwk()
         assert not Key.from_jwk({**public, "key_ops": ["verify"]}).can_sign
+        with pytest.raises(InvalidKeyError, match="don't say verify"):
+            Key.from_jwk({**public, "key_ops": ["sign"]})
 
 
 @pytest.mark.parametrize("name", keys.NAMES)
@@ -694,7 +730,24 @@ def test_password_that_is_none(password: Any) -> None:
         Key.from_pem(pem, password=password)
 
 
+@pytest.mark.parametrize("name", ["RS256", "ES256", "ES512", "Ed25519"])
+@pytest.mark.parametrize("dress", ["{}", "{} somebody@example.com\n", "\n{}"])
+def test_ssh_public_key(name: str, dress: str) -> None:
+    """The one-line form of a public key is read too: PyJWT reads it, so applications have it."""
+    text = dress.format(keys.openssh(keys.private(name)).decode())
+    for form in (text, text.encode()):
+        key = Key.from_pem(form, name)
+        assert not key.can_sign
+        assert key.kid == keys.key(name).kid
+        assert key.verify(DATA, keys.key(name).sign(DATA))
+    with pytest.raises(InvalidKeyError):
+        Key.from_pem(text, "ES384")
+
+
 NOT_PEM = {
+    "SSH of no length": b"ssh-rsa AAAA",
+    "SSH of no body": b"ecdsa-sha2-nistp256",
+    "SSH with a hardware key": b"sk-ssh-ed25519@openssh.com AAAA",
     "empty": b"",
     "words": b"not a key",
     "NUL": b"\0" * 100,

@@ -3,12 +3,15 @@
 import contextlib
 import json
 import math
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_signet.jose import strict_json
 from flask_signet.jose.strict_json import MAX_DIGITS, MAX_MEMBERS, loads_object
 
 from .effort import examples
@@ -204,6 +207,37 @@ def test_depth_is_exact(depth: int, opening: str, closing: str) -> None:
     if limit > 1:
         with pytest.raises(ValueError, match="nested deeper"):
             read(text, limit - 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"[[[["', '"{{{{"', r'"\\"', r'"\"[[["', r'"\\\"[[["', r'"[\n[\\"', r'"\u005b[["', '"]]"'],
+)
+def test_brackets_in_texts_are_no_depth(text: str) -> None:
+    """A bracket in a text does not count, whatever quotes and escapes are around it."""
+    for value, depth in ((text, 1), (f"[{text}]", 2), (f'[[{text}],"[[[["]', 3)):
+        document = f'{{"a":{value},"b":{text}}}'
+        assert read(document, depth) == json.loads(document)
+        if depth > 1:
+            with pytest.raises(ValueError, match="nested deeper"):
+                read(document, depth - 1)
+
+
+def test_c6_depth_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too deep is refused at the bracket that is: the rest costs nothing."""
+    read_so_far: list[int] = []
+    pattern = strict_json._TEXT_OR_BRACKET
+
+    class Counting:
+        def finditer(self, text: str) -> Iterator[re.Match[str]]:
+            for match in pattern.finditer(text):
+                read_so_far.append(match.start())
+                yield match
+
+    monkeypatch.setattr(strict_json, "_TEXT_OR_BRACKET", Counting())
+    with pytest.raises(ValueError, match="nested deeper than 8"):
+        read('{"a":' + "[" * 1000, 8)
+    assert len(read_so_far) == 10  # the name, and nine brackets
 
 
 def test_depth_is_measured_at_every_place() -> None:

@@ -36,6 +36,9 @@ Verify = Callable[[bytes, bytes], bool]
 MIN_RSA_BITS: Final = 2048
 """RFC 7518 sections 3.3 and 3.5."""
 
+MAX_RSA_BITS: Final = 16384
+"""What ``cryptography``'s OpenSSL verifies with; a longer key would refuse every signature."""
+
 
 class Algorithm(ABC):
     """One row of the table.
@@ -146,13 +149,22 @@ class RSA(_Asymmetric):
         self.padding: padding.AsymmetricPadding = (
             padding.PSS(padding.MGF1(digest), digest.digest_size) if pss else padding.PKCS1v15()
         )
+        # What is signed must fit: of PSS, the hash, the salt and two bytes in a bit less than the
+        # modulus (RFC 8017 section 9.1.1); else the hash, 19 bytes that name it and 11 more (9.2).
+        size = digest.digest_size
+        self.min_bits: int = 8 * (2 * size + 2) - 6 if pss else 8 * (size + 30) - 7
 
     def check(self, key: Any) -> str | None:
         if not isinstance(key, rsa.RSAPublicKey):
             return "it is not an RSA key"
         numbers = key.public_numbers()
-        if numbers.e < 3 or numbers.e % 2 == 0:
-            return "its public exponent is even or below 3"
+        # FIPS 186-5 section A.1.1; and a long one is slow to verify with.
+        if not 3 <= numbers.e < 2**256 or numbers.e % 2 == 0:
+            return "its public exponent is even, below 3 or beyond 256 bits"
+        if numbers.n % 2 == 0 or key.key_size > MAX_RSA_BITS:
+            return f"its modulus is even, or has more than {MAX_RSA_BITS} bits"
+        if key.key_size < self.min_bits:
+            return f"its modulus of {key.key_size} bits is too short for {self.name} signatures"
         if _has_roca_fingerprint(numbers.n):
             return "its modulus is of the weak kind of CVE-2017-15361 (ROCA)"
         return None

@@ -412,10 +412,10 @@ _SSH = re.compile(rb"(ssh-(rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp\d+|sk-[a-z0-9
 _JWK = re.compile(rb'["\']kty["\']\s*:')
 _SPACE = re.compile(rb"\s+")
 _BASE64_WORD = re.compile(rb"[A-Za-z0-9+/_-]{40,}")
-# The lines of a body, between which some writers put "\n" as two characters.
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/_-]{40,}(?:\s+[A-Za-z0-9+/_-]+)*")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}[\s:]?){40,}")
+# With any number of backslashes: a text may be JSON in JSON.
 _ESCAPE = re.compile(rb"\\+(?:u00([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
@@ -535,9 +535,8 @@ def _load_any(data: bytes, password: bytes | None, form: str) -> Any:
             return serialization.load_pem_private_key(data, password)
         if b"-----BEGIN CERTIFICATE-----" in data:
             return x509.load_pem_x509_certificate(data).public_key()
-        if _SSH.match(data.lstrip()):
-            return serialization.load_ssh_public_key(data.lstrip())
-        return serialization.load_pem_public_key(data)
+        is_ssh, pem = _SSH.match(data.lstrip()), serialization.load_pem_public_key
+        return serialization.load_ssh_public_key(data.lstrip()) if is_ssh else pem(data)
     try:
         return serialization.load_der_public_key(data)
     except ValueError:

@@ -8,6 +8,7 @@ have them: the one who checks and the one who uses must read the same thing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -72,7 +73,7 @@ def loads_object(data: bytes, *, max_depth: int) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     # Depth can't exceed the number of opening brackets: the exact count is rarely needed.
-    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
+    if text.count("{") + text.count("[") > max_depth and _is_deeper_than(max_depth, text):
         raise ValueError(f"nested deeper than {max_depth}")
     value = _decode(text)
     if type(value) is not dict:
@@ -82,26 +83,21 @@ def loads_object(data: bytes, *, max_depth: int) -> dict[str, Any]:
     return value
 
 
-def _depth(text: str) -> int:
-    """The nesting of brackets outside strings, without recursion."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "{[":
+_TEXT_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
+
+
+def _is_deeper_than(limit: int, text: str) -> bool:
+    """Whether brackets outside texts nest deeper, without recursion, and read no further then."""
+    depth = 0
+    for match in _TEXT_OR_BRACKET.finditer(text):
+        bracket = match[0]
+        if bracket in ("{", "["):
             depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
+            if depth > limit:
+                return True
+        elif bracket in ("}", "]"):
             depth -= 1
-    return deepest
+    return False
 
 
 def _refuse_lone_surrogates(value: object) -> None:
