@@ -298,6 +298,21 @@ def test_an_application_may_have_no_keys_of_its_own() -> None:
     assert get(made, "x.y.z").status_code == 422
 
 
+def test_an_application_with_a_key_ring_has_keys_of_its_own() -> None:
+    """Keys that come by JWT_KEYS are ours as well, beside any issuer's."""
+    mine = Key.from_cryptography(keys.rsa_private(1), "RS256", kid="mine")
+    made = application(JWT_SECRET_KEY=None, JWT_KEYS=[mine])
+    add(made)
+    with made.app_context():
+        text = create_access_token("1")
+    assert get(made, text).json["id"] == "1"
+    assert get(made, theirs()).json["id"] == "ada"
+    kept = application(JWT_SECRET_KEY=None, JWT_KEYS="store:", JWT_SESSION_STORE="memory://")
+    with kept.app_context():
+        state = kept.extensions["flask-signet"][""]
+        assert state.has_keys(state.configured())
+
+
 def test_a_named_manager_has_issuers_of_its_own(app: Flask) -> None:
     """What the unnamed manager takes, another does not."""
     partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")

@@ -156,15 +156,15 @@ class AppState:
         :raises ConfigurationError: if one can't be used.
         """
         configured = self.configured()
-        if self.has_keys(configured):
+        # What is in the store may not be there yet: `flask jwt keys generate` makes it.
+        if self.has_keys(configured) and configured.settings.keys != "store:":
             configured.ring  # noqa: B018 - it is built by being asked for
 
     def has_keys(self, configured: Configured) -> bool:
-        """Whether any keys of our own are set."""
+        """Whether the options name any keys of our own."""
         settings = configured.settings
         if settings.keys is not None:
-            # What is in the store may not be there yet: `flask jwt keys generate` makes it.
-            return bool(settings.keys != "store:")
+            return True
         if settings.is_asymmetric:
             return bool(settings.private_key or settings.public_key)
         flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
