@@ -1,6 +1,7 @@
 """Issuing: what we sign, our own verifier takes; what it would refuse is never signed."""
 
 import datetime as dt
+import enum
 import json
 import math
 import uuid
@@ -266,6 +267,18 @@ def test_c6_longer_integers(number: int) -> None:
     for claims in ({"n": number}, {"n": [{"n": number}]}):
         with pytest.raises(ValueError, match="integer of more than 20 digits"):
             issued(claims)
+
+
+class Huge(enum.IntEnum):
+    NUMBER = 10**20
+
+
+def test_c6_longer_integers_in_disguise() -> None:
+    """So is one that JSON, or the application's default, makes of another type."""
+    with pytest.raises(ValueError, match="integer of more than 20 digits"):
+        issued({"n": Huge.NUMBER})
+    with pytest.raises(ValueError, match="integer of more than 20 digits"):
+        issued({"n": Decimal(10**20)}, default=int)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

@@ -74,6 +74,7 @@ def encode(
 
 
 _SAFE_INTEGER = 10**19
+_PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 
 
 def _is_plain(claims: dict[str, Any], payload: str) -> bool:
@@ -87,6 +88,7 @@ def _is_plain(claims: dict[str, Any], payload: str) -> bool:
         and "[" not in payload
         and "\\ud" not in payload
         and set(map(type, claims)) == {str}
+        and _PLAIN_TYPES.issuperset(map(type, claims.values()))
         and not any(
             type(value) is int and not -_SAFE_INTEGER < value < _SAFE_INTEGER
             for value in claims.values()
