@@ -544,7 +544,10 @@ class RedisFollower:
             entry, number_before = _to_entry(text), int(number) - 1
         except (ValueError, KeyError):
             return []  # somebody else's; had it been ours, sync would miss it
-        if self._read.get(part) == (number_before, before):
+        read = self._read.get(part)
+        if read is not None and number_before < read[0]:
+            return []  # read before; or of another past, which sync tells
+        if read == (number_before, before):
             self._read[part] = (number_before + 1, after)
         return [entry]  # behind a gap too; sync reads what is missing
 
