@@ -2,9 +2,11 @@
 
 import copy
 import re
+import runpy
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -350,6 +352,13 @@ def cases(column: str) -> list[Any]:
 def test_the_table_has_every_option() -> None:
     """These tests know every option there is."""
     assert {*TABLE, *KEY_OPTIONS, "PROFILE"} == set(ATTRIBUTES)
+
+
+def test_the_page_of_the_options_has_the_table() -> None:
+    """docs/config.md has each option with its defaults, as docs/options.py writes them."""
+    folder = Path(__file__).parent.parent / "docs"
+    wanted = runpy.run_path(str(folder / "options.py"))["page"]()
+    assert (folder / "config.md").read_text("utf-8") == wanted, "run: python docs/options.py"
 
 
 def test_every_option_says_what_it_is_for() -> None:

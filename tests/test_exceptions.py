@@ -4,8 +4,10 @@ import copy
 import inspect
 import json
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +115,14 @@ def test_what_an_error_is(name: str) -> None:
     assert (error.code, error.error_code, error.proved) == (status, error_code, proved)
     assert error.www_authenticate == (f'Bearer error="{challenge}"' if challenge else "Bearer")
     assert isinstance(error, HTTPException)
+
+
+def test_the_page_of_the_errors_has_every_code() -> None:
+    """docs/errors.md lists each code with the classes that have it, and no other."""
+    page = (Path(__file__).parent.parent / "docs" / "errors.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
+    told = {(code, name) for code, classes in rows for name in re.findall(r"\w+", classes)}
+    assert told == {(row[2], name) for name, row in TABLE.items()}
 
 
 @REFUSALS
