@@ -195,6 +195,26 @@ def test_loaders_still_win():
         assert decode_token(create_access_token("ada"))["sub"] == "ada"
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "PS384", "EdDSA"])
+def test_the_algorithm_of_a_pem_that_leaves_a_choice_is_the_option_s(algorithm):
+    key = Key.generate(algorithm)
+    app = application([pem(key)], JWT_ALGORITHM=algorithm)
+    assert kid_of_new_token(app) == key.kid
+    with app.app_context():
+        token = create_access_token("ada")
+        assert get_unverified_jwt_headers(token)["alg"] == algorithm
+        assert decode_token(token)["sub"] == "ada"
+
+
+def test_public_keys_alone_verify_and_sign_nothing():
+    with application([FIRST]).app_context():
+        token = create_access_token("ada")
+    with application([FIRST.public_key()]).app_context():
+        assert decode_token(token)["sub"] == "ada"
+        with pytest.raises(ConfigurationError, match="JWT_KEYS has no key that signs"):
+            create_access_token("ada")
+
+
 # ── a signer elsewhere ───────────────────────────────────────────────────────────────────
 
 

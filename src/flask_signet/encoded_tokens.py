@@ -70,7 +70,8 @@ def create_access_token(
     :param additional_claims: for the payload; they win over every other.
     :param additional_headers: for the header; ``alg`` is the key's.
     :raises TypeError: if the identity, or a claim, can't be in a token.
-    :raises ValueError: if the lifetime is zero.
+    :raises ValueError: if the lifetime is zero, or the token too long.
+    :raises ConfigurationError: if there is no key to sign with, or an option is wrong.
     """
     return create_token(
         current_state(),
@@ -198,9 +199,11 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
         if ring.signing_key is None:
             raise ConfigurationError("what the encode_key_loader returned is a public key")
         return ring.signing_key
-    if settings.is_asymmetric and not settings.private_key:
+    if configured.live is None and settings.is_asymmetric and not settings.private_key:
         raise missing_key(f"{state.prefix}PRIVATE_KEY", settings.algorithm)
     signing = configured.ring.signing_key
+    if signing is None and configured.live is not None:
+        raise ConfigurationError(f"{state.prefix}KEYS has no key that signs, or none yet")
     if signing is None:
         raise ConfigurationError(f"{state.prefix}PRIVATE_KEY is a public key: it can't sign")
     return signing
@@ -311,6 +314,7 @@ def decode_token(
     :param csrf_value: the value that must be the token's ``csrf`` claim.
     :param allow_expired: take a token whose only fault is that it has expired.
     :raises SignetError: one of its classes, by what is wrong.
+    :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
     """
     token = check_token(
         current_state(), encoded_token, csrf_value=csrf_value, allow_expired=allow_expired
@@ -319,7 +323,11 @@ def decode_token(
 
 
 def get_jti(encoded_token: str) -> str | None:
-    """The ``jti`` of a token, which is verified as by :func:`decode_token`."""
+    """The ``jti`` of a token, which is verified as by :func:`decode_token`.
+
+    :return: its id; None if it has none, as a token of another issuer may.
+    :raises SignetError: as :func:`decode_token`, also if it has expired.
+    """
     return decode_token(encoded_token).get("jti")
 
 
@@ -327,6 +335,7 @@ def get_csrf_token(encoded_token: str) -> str:
     """The CSRF value of a token, which is verified as by :func:`decode_token`.
 
     :raises KeyError: if the token has none.
+    :raises SignetError: as :func:`decode_token`, also if it has expired.
     """
     value: str = decode_token(encoded_token)["csrf"]
     return value
