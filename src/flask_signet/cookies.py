@@ -139,7 +139,10 @@ def set_access_cookies(
 
     :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
     :param domain: instead of ``JWT_COOKIE_DOMAIN``.
-    :raises ValueError: if the cookie is too large for browsers.
+    :raises ValueError: if browsers would drop the cookie: it is over 4,096 bytes, or has a domain
+        and a name with ``__Host-``. Or if ``JWT_CSRF_CLAIM`` left the CSRF value out.
+    :raises KeyError: if the token of another issuer has none.
+    :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
     """
     set_cookies(current_state(), "access", response, encoded_access_token, max_age, domain)
 
@@ -150,21 +153,34 @@ def set_refresh_cookies(
     max_age: int | None = None,
     domain: str | None = None,
 ) -> None:
-    """The same for a refresh token."""
+    """Put a refresh token into its cookie, and its CSRF value into another.
+
+    The parameters and errors are those of :func:`set_access_cookies`.
+    """
     set_cookies(current_state(), "refresh", response, encoded_refresh_token, max_age, domain)
 
 
 def unset_access_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget the access token and its CSRF value."""
+    """Have the browser forget the access token and its CSRF value.
+
+    :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
+    :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
+    """
     unset_cookies(current_state(), "access", response, domain)
 
 
 def unset_refresh_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget the refresh token and its CSRF value."""
+    """Have the browser forget the refresh token and its CSRF value.
+
+    The parameter and errors are those of :func:`unset_access_cookies`.
+    """
     unset_cookies(current_state(), "refresh", response, domain)
 
 
 def unset_jwt_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget both tokens and their CSRF values."""
+    """Have the browser forget both tokens and their CSRF values.
+
+    The parameter and errors are those of :func:`unset_access_cookies`.
+    """
     unset_access_cookies(response, domain)
     unset_refresh_cookies(response, domain)

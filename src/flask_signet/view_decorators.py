@@ -96,8 +96,11 @@ def jwt_required(
 ) -> Any:
     """Guard a view: it runs only for a request with an acceptable token.
 
-    The parameters are those of :func:`verify_jwt_in_request`. ``@jwt_required`` without
-    parentheses is ``@jwt_required()``. The view may be ``async``.
+    The parameters are those of :func:`verify_jwt_in_request`, and so are the errors, which the
+    manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
+    view may be ``async``.
+
+    :raises TypeError: if ``optional`` is not True or False.
     """
     if callable(optional):
         return jwt_required()(optional)

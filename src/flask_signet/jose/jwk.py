@@ -319,6 +319,7 @@ class Key:
 
     @property
     def is_symmetric(self) -> bool:
+        """Whether it is a secret, which signs and verifies alike."""
         return isinstance(self._public, bytes)
 
     @property
