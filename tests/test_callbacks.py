@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import functools
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import fields
@@ -298,6 +300,72 @@ def test_async_loaders_for_making_tokens_in_an_async_view() -> None:
     with app.app_context():
         found = manager.decode_token(token)
     assert (found["sub"], found["loaded"]) == ("the user", "alice")
+
+
+UNDER_GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import asyncio
+import gevent
+from flask import request
+from flask_signet import JWTManager, create_access_token, get_current_user, jwt_required
+from tests.applications import application
+
+manager = JWTManager()
+inside = 0
+most = 0
+
+@manager.token_verification_loader
+async def verify(header, payload):
+    global inside, most
+    inside += 1
+    most = max(most, inside)
+    while most < 5:  # all of them wait here until the last has come
+        await asyncio.sleep(0.001)
+    inside -= 1
+    return payload["sub"] == request.args["for"]
+
+@manager.user_lookup_loader
+async def user(header, payload):
+    await asyncio.sleep(0)
+    return payload["sub"] + "!"
+
+app = application(manager)
+
+@app.get("/")
+@jwt_required()
+def view():
+    return get_current_user()
+
+def ask(name):
+    with app.app_context():
+        token = create_access_token(name)
+    headers = {"Authorization": f"Bearer {token}"}
+    good = app.test_client().get(f"/?for={name}", headers=headers)
+    bad = app.test_client().get("/?for=nobody", headers=headers)
+    return good.status_code, good.text, bad.status_code
+
+asked = [gevent.spawn(ask, f"user {number}") for number in range(5)]
+gevent.joinall(asked, timeout=30, raise_error=True)
+for number, greenlet in enumerate(asked):
+    assert greenlet.value == (200, f"user {number}!", 400), greenlet.value
+assert most == 5
+"""
+
+
+def test_async_loaders_under_gevent() -> None:
+    """Requests wait in their async callbacks at the same time, each in its own context.
+
+    In a process of its own: what gevent replaces stays replaced.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", UNDER_GEVENT],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_the_fields_are_the_loaders() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -60,14 +61,28 @@ def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     return _await(result)
 
 
+def _gevent_pool() -> Any:
+    """Where gevent has real threads, if it has replaced Python's; else None.
+
+    Its greenlets share a thread, and a thread runs one event loop at a time: while one request
+    waits in its callback, another's would find that loop running.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return None
+    return sys.modules["gevent"].get_hub().threadpool
+
+
 def _await(awaitable: Awaitable[Any]) -> Any:
     async def wait() -> Any:
         return await awaitable
 
+    pool = _gevent_pool()
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return current_app.async_to_sync(wait)()
+        if pool is None:
+            return current_app.async_to_sync(wait)()
     # Called from within an async view: its loop can't be re-entered, so another thread has one.
     result: list[Any] = []
     context = contextvars.copy_context()
@@ -78,9 +93,12 @@ def _await(awaitable: Awaitable[Any]) -> Any:
         except BaseException as error:  # noqa: BLE001 - handed over to the waiting thread
             result.append((False, error))
 
-    thread = threading.Thread(target=run, name="flask-signet-callback")
-    thread.start()
-    thread.join()
+    if pool is not None:
+        pool.apply(run)
+    else:
+        thread = threading.Thread(target=run, name="flask-signet-callback")
+        thread.start()
+        thread.join()
     succeeded, value = result[0]
     if not succeeded:
         raise value
