@@ -1,4 +1,4 @@
-"""The docstrings, which are the API reference: each public name says what it is and what it raises."""
+"""The docstrings, which are the API reference: what each public name is, and what it raises."""
 
 import inspect
 from collections.abc import Iterator

@@ -543,3 +543,30 @@ def test_the_body_is_fjes_nevertheless() -> None:
     assert coded["msg"] == plain["msg"]
     assert isinstance(coded["error"], str)
     json.dumps(coded)
+
+
+# ── what has no effect there ─────────────────────────────────────────────────────────────────
+
+
+def test_csrf_methods_in_lower_case() -> None:
+    """FJE compares them as they are written, so that ["post"] protects nothing; ours protects."""
+    config = {"JWT_TOKEN_LOCATION": ["cookies"], "JWT_CSRF_METHODS": ["post"]}
+    theirs, ours = Both(config).ask_each(
+        "/required", method="POST", cookies={"access_token_cookie": access()}
+    )
+    assert theirs.status == 200
+    assert (ours.status, ours.msg) == (401, "Missing CSRF token")
+
+
+def test_a_header_with_another_algorithm() -> None:
+    """FJE signs with the key's, writes the other and refuses the token; ours makes none."""
+
+    def made(lib: ModuleType) -> Any:
+        return lib.create_access_token("alice", additional_headers={"alg": "HS512"})
+
+    both = Both()
+    theirs, ours = both.run_each(made)
+    assert theirs["<token>"]["header"]["alg"] == "HS512"
+    assert isinstance(ours, Raised)
+    assert "HS256" in ours.text
+    assert both.theirs.ask("/required", headers=bearer(both.token(made))).status == 422
