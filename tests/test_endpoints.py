@@ -13,14 +13,16 @@ from flask_signet import JWTManager, get_jwt_identity, jwt_required, token_bluep
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
 
-def application(authenticate: Any = lambda form: form.get("user"), **options: Any) -> Flask:
+def application(
+    authenticate: Any = lambda form: form.get("user"), label: Any = None, **options: Any
+) -> Flask:
     app = Flask("endpoints")
     app.config.update(
         JWT_SECRET_KEY=SECRET, JWT_SESSION_STORE="memory://", JWT_TOKEN_LOCATION=["cookies"]
     )
     app.config.update(options)
     JWTManager(app)
-    app.register_blueprint(token_blueprint(authenticate, cookies=True))
+    app.register_blueprint(token_blueprint(authenticate, cookies=True, label=label))
 
     @app.get("/me")
     @jwt_required()
@@ -104,6 +106,24 @@ def test_authenticate_may_be_async() -> None:
         application(authenticate).test_client().post("/auth/tokens", data={"user": "a"}).status_code
         == 201
     )
+
+
+def test_a_login_names_its_device() -> None:
+    """`label` gets what `authenticate` got, and only of those who are let in; it may be async."""
+    asked = []
+
+    async def label(form: Any) -> str:
+        asked.append(form["user"])
+        return str(form["device"])
+
+    app = application(lambda form: form["user"] if form["user"] != "eve" else None, label=label)
+    client = app.test_client()
+    refused = client.post("/auth/tokens", json={"user": "eve", "device": "none"})
+    assert refused.status_code == 401
+    client.post("/auth/tokens", json={"user": "ada", "device": "Ada's phone"})
+    [session] = client.get("/auth/sessions").json or []
+    assert session["label"] == "Ada's phone"
+    assert asked == ["ada"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from flask_signet.exceptions import ConfigurationError
 from . import create_app
 from .server import Server, base_url, listen
 from .service import Service
+from .session_store import StoreSettingError
 from .try_it import curl_lines
+
+_WRONG_SETTING = (
+    *(OSError, ValueError, ImportError),
+    *(SQLAlchemyError, ConfigurationError, StoreSettingError),
+)
 
 
 def main() -> None:
@@ -22,7 +28,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     try:
         app = create_app()
-    except (OSError, ValueError, ImportError, SQLAlchemyError, ConfigurationError) as error:
+    except _WRONG_SETTING as error:
         # A setting is wrong, or what it names is not there. The first line says which.
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     service: Service = app.extensions["auth_service"]

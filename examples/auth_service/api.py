@@ -15,6 +15,7 @@ from flask_signet import current_user, jwt_required, token_blueprint
 
 from .accounts import EmailTakenError
 from .database import User
+from .devices import requesting_device
 from .openapi import BEARER, make_blueprint
 from .schemas import CredentialsSchema, ErrorSchema, RegistrationSchema, UserSchema
 from .service import current_service
@@ -51,7 +52,9 @@ class BadFields(UnprocessableEntity):
 
 def tokens() -> Blueprint:
     """Log in, refresh, log out; list one's sessions, and end them (see ``token_docs.py``)."""
-    blueprint = token_blueprint(authenticate, name="tokens", url_prefix=URL_PREFIX)
+    blueprint = token_blueprint(
+        authenticate, name="tokens", url_prefix=URL_PREFIX, label=lambda _: requesting_device()
+    )
     blueprint.before_request(refuse_bad_json)
     return blueprint
 

@@ -22,7 +22,7 @@ from flask_signet import (
 from flask_signet.exceptions import CSRFError, SignetError
 
 from .database import User
-from .devices import device_name
+from .devices import requesting_device
 from .errors import is_api_request
 from .local_path import requested_path
 from .tokens import jwt
@@ -35,7 +35,7 @@ def start_session(user: User, then: str) -> Response:
     them there (session fixation).
     """
     _revoke(_presented_tokens())
-    pair = create_token_pair(user.id, label=device_name(request.headers.get("User-Agent", "")))
+    pair = create_token_pair(user.id, label=requesting_device())
     return _with_cookies(go(then), pair)
 
 

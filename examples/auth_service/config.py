@@ -72,8 +72,14 @@ def instance_folder(config: Mapping[str, Any] | None = None) -> Path:
 
 
 def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The settings that differ between installations: the caller's, else the environment's."""
+    """The settings that differ between installations: the caller's, else the environment's.
+
+    :raises ValueError: if one of them can't be.
+    """
     https = _option("AUTH_SERVICE_HTTPS", config) in {True, "1"}
+    proxies = str(_option("AUTH_SERVICE_PROXIES", config) or 0)
+    if not (proxies.isascii() and proxies.isdigit()):
+        raise ValueError(f"AUTH_SERVICE_PROXIES is a number of proxies, not {proxies!r}")
     return {
         "AUTH_SERVICE_DATABASE": _option("AUTH_SERVICE_DATABASE", config)
         or f"sqlite:///{instance / 'auth_service.sqlite3'}",
@@ -81,6 +87,7 @@ def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[st
         or _option("REDIS_URL", config)
         or f"sqlite:///{instance / 'sessions.sqlite3'}",
         "AUTH_SERVICE_HTTPS": https,
+        "AUTH_SERVICE_PROXIES": int(proxies),
         **(HTTPS_SETTINGS if https else {}),
         # The caller's win over all, but where the lines above have read them already.
         **{key: value for key, value in (config or {}).items() if key not in _ENVIRONMENT},
@@ -91,6 +98,7 @@ _ENVIRONMENT = {
     "AUTH_SERVICE_DATABASE",
     "AUTH_SERVICE_HTTPS",
     "AUTH_SERVICE_INSTANCE",
+    "AUTH_SERVICE_PROXIES",
     "AUTH_SERVICE_STORE",
     "REDIS_URL",
 }

@@ -95,9 +95,9 @@ class Database:
 
         A file of SQLite's is for its owner alone, as are those that SQLite lays beside it.
         """
-        file = self.engine.url.database or ""
-        if self.engine.dialect.name == "sqlite" and file and not file.startswith((":", "file:")):
-            Path(file).touch(mode=0o600)
+        file = sqlite_file(self.engine.url)
+        if file is not None:
+            file.touch(mode=0o600)
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":
                 # Readers and the writer don't wait for each other; the file remembers it.
@@ -110,6 +110,14 @@ class Database:
     def close(self) -> None:
         """Close the connections, so that a forked child doesn't share them."""
         self.engine.dispose()
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file that a URL of SQLite's names; None for any other."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
+        return None
+    return Path(name)
 
 
 def _make_engine(url: URL) -> Engine:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from flask import request
+
 # The first that is named counts: most browsers also name those that they descend from.
 _BROWSERS = {
     "Edg/": "Edge",
@@ -30,6 +32,11 @@ def device_name(user_agent: str) -> str:
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     return " on ".join(filter(None, (browser, system)))
+
+
+def requesting_device() -> str:
+    """The name of the device that sends this request."""
+    return device_name(request.headers.get("User-Agent", ""))
 
 
 def _first(names: dict[str, str], text: str) -> str:

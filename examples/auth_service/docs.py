@@ -33,6 +33,7 @@ class Answer:
     status: str
     description: str
     fields: list[Field]
+    is_list: bool
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,12 @@ def _field(name: str, schema: dict[str, Any], required: bool) -> Field:
 
 def _answer(spec: dict[str, Any], status: str, node: dict[str, Any]) -> Answer:
     answer = _resolve(spec, node)
+    schema = _schema(spec, answer)
     return Answer(
         status=status,
         description=answer.get("description", ""),
-        fields=_fields(spec, _schema(spec, answer)),
+        fields=_fields(spec, _resolve(spec, schema.get("items", schema))),
+        is_list=schema.get("type") == "array",
     )
 
 

@@ -30,6 +30,7 @@ from .accounts import EmailTakenError
 from .api import Credentials
 from .browser_session import end_session as log_browser_out
 from .browser_session import go, renew_session, start_session
+from .devices import device_name, moment
 from .errors import answer
 from .local_path import local_path
 from .schemas import (
@@ -93,6 +94,8 @@ def sessions() -> str:
     return render_template(
         "sessions.html",
         sessions=list_sessions(get_jwt_identity()),
+        device_name=device_name,
+        moment=moment,
         csrf_values=_csrf_values(),
     )
 
@@ -155,9 +158,12 @@ def sign_up() -> Response:
 
 
 @index.get("/renew")
-@jwt_required(refresh=True, locations="cookies")
 def renew() -> Response:
-    """Get the next two tokens with the refresh token, and go back to the page."""
+    """Get the next two tokens with the refresh token, and go back to the page.
+
+    There is no guard: what rotates the token verifies it, and ends the session of a user who may
+    not go on.
+    """
     return renew_session(then=local_path(request.args.get("next"), url_for("index.home")))
 
 

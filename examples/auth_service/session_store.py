@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import urlsplit
+import re
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
 from flask_signet.stores import SessionStore, open_store
+
+from .database import sqlite_file
 
 #: Seconds that a request waits for the store at most.
 TIMEOUT = 2
+
+
+class StoreSettingError(Exception):
+    """The store can't be used, with its place and the reason: one line, no password in it."""
+
+    def __init__(self, url: str, why: object) -> None:
+        # One line, without the connection that redis-py shows, password and all in old versions.
+        reason = re.split(r"\n|<", str(why))[0].strip(" :")
+        super().__init__(
+            f"the session store {place(url)} (AUTH_SERVICE_STORE, else REDIS_URL): {reason}"
+        )
 
 
 def prepared_store(url: str) -> SessionStore:
@@ -16,26 +32,26 @@ def prepared_store(url: str) -> SessionStore:
 
     A file of SQLite's is for its owner alone, as are those that SQLite lays beside it.
 
-    :raises ConfigurationError: if the URL names no store, or its extra is not installed.
-    :raises StoreUnavailableError: if it does not answer.
+    :raises StoreSettingError: if the URL names no store, if its extra is not installed, or if it
+        does not answer.
     """
-    store = open_store(url, timeout=TIMEOUT)
-    file = sqlite_file(url)
-    if file is not None:
-        file.touch(mode=0o600)
-    store.upgrade()
+    if url.startswith("memory:"):
+        raise StoreSettingError(url, "it is one process's own, and the service runs in several")
+    try:
+        store = open_store(url, timeout=TIMEOUT)
+        if url.startswith("sqlite"):
+            file = sqlite_file(make_url(url))
+            if file is not None:
+                file.touch(mode=0o600)
+        store.upgrade()
+    except StoreUnavailableError as error:
+        raise StoreSettingError(url, error.__cause__ or error) from error
+    except (ConfigurationError, ArgumentError, OSError, ValueError) as error:
+        raise StoreSettingError(url, error) from error
     return store
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file that a URL of SQLite's names; None for any other."""
-    parts = urlsplit(url)
-    if parts.scheme.partition("+")[0] != "sqlite" or parts.query:
-        return None
-    return Path(parts.path.removeprefix("/"))
 
 
 def place(url: str) -> str:
     """The URL as it may be shown: no password, no user."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, mark, rest = url.partition("://")
+    return scheme + mark + rest.rpartition("@")[2].partition("?")[0] if mark else "(no URL)"

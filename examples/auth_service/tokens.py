@@ -15,11 +15,14 @@ jwt = JWTManager()
 
 @jwt.user_lookup_loader
 def load_user(jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]) -> User | None:
-    """The user of the token, for ``current_user``; None refuses the token."""
+    """The user of the token, for ``current_user``; None, gone or disabled, refuses the token."""
     return current_service().accounts.get(jwt_payload["sub"])
 
 
 @jwt.user_state_loader
 def may_go_on(identity: int) -> bool:
-    """Asked at each refresh: a user who was deleted or disabled is out, and the session ends."""
+    """Asked again right before each refresh: False ends the session.
+
+    A service with more to ask at a refresh than whether the user is there asks it here.
+    """
     return current_service().accounts.get(identity) is not None

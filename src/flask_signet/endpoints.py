@@ -32,6 +32,9 @@ from .view_decorators import jwt_required
 Authenticate = Callable[[Mapping[str, Any]], Any]
 """What a log-in sends, the members of a JSON object or of a form, to an identity or None."""
 
+Label = Callable[[Mapping[str, Any]], str]
+"""What a log-in sends to a name for its device, empty if there is none."""
+
 
 def token_blueprint(
     authenticate: Authenticate,
@@ -39,6 +42,7 @@ def token_blueprint(
     name: str = "tokens",
     url_prefix: str = "/auth",
     cookies: bool = False,
+    label: Label | None = None,
 ) -> Blueprint:
     """Endpoints for tokens and sessions. They need ``JWT_SESSION_STORE``.
 
@@ -60,6 +64,8 @@ def token_blueprint(
     :param cookies: set the tokens as cookies, not in the body; ``JWT_TOKEN_LOCATION`` must have
         ``cookies`` in it, and each request but GET needs the CSRF value. A log-in from another
         site is refused by its ``Sec-Fetch-Site`` or ``Origin``.
+    :param label: names the device of a log-in, for the list of sessions; it gets what
+        ``authenticate`` got, once that has let somebody in. It may be ``async``.
     """
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
 
@@ -73,12 +79,14 @@ def token_blueprint(
     def log_in() -> Response:
         if cookies:
             _refuse_cross_site_login()
-        identity = call(authenticate, _credentials())
+        sent = _credentials()
+        identity = call(authenticate, sent)
         if identity is None:
             refused = make_response(_message("Wrong user or password"), 401)
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
-        return _answer(create_token_pair(identity), cookies=cookies)
+        device = "" if label is None else call(label, sent)
+        return _answer(create_token_pair(identity, label=device), cookies=cookies)
 
     @blueprint.patch("/tokens")
     def refresh() -> Response:

@@ -8,10 +8,13 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from flask_signet.sessions import SessionInfo
+
 EMAIL = "ada@example.org"
 PASSWORD = "a house on the hill"
 
 MakeApp = Callable[..., Flask]
+SessionsOf = Callable[[int], list[SessionInfo]]
 
 
 def register(client: FlaskClient, email: str = EMAIL, password: str = PASSWORD) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from examples.auth_service import create_app
-from tests.examples.auth_service.accounts import MakeApp
+from flask_signet import list_sessions
+from flask_signet.sessions import SessionInfo
+from tests.examples.auth_service.accounts import MakeApp, SessionsOf
 from tests.examples.auth_service.running import Running, serving
 
 
@@ -28,6 +30,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
                 "AUTH_SERVICE_INSTANCE": tmp_path / "instance",
                 "AUTH_SERVICE_DATABASE": None,
                 "AUTH_SERVICE_PASSWORD_HASHER": PasswordHasher.from_parameters(CHEAPEST),
+                "AUTH_SERVICE_PROXIES": None,
                 "AUTH_SERVICE_STORE": None,
                 "REDIS_URL": None,
                 "PROPAGATE_EXCEPTIONS": True,  # what would be a 500 fails the test
@@ -39,6 +42,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 
     yield make
     for app in apps:
+        app.extensions["flask-signet"][""].close()
         app.extensions["auth_service"].close()
 
 
@@ -50,6 +54,17 @@ def app(make_app: MakeApp) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def sessions_of(app: Flask) -> SessionsOf:
+    """The live sessions of a user, as the store has them."""
+
+    def sessions(user_id: int) -> list[SessionInfo]:
+        with app.app_context():
+            return list_sessions(user_id)
+
+    return sessions
 
 
 @pytest.fixture(scope="session")

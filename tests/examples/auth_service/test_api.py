@@ -9,7 +9,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_signet import create_access_token, decode_token
-from tests.examples.auth_service.accounts import EMAIL, PASSWORD, MakeApp, bearer, log_in, register
+from tests.conftest import Clock
+from tests.examples.auth_service.accounts import (
+    EMAIL,
+    PASSWORD,
+    MakeApp,
+    SessionsOf,
+    bearer,
+    log_in,
+    register,
+)
 
 TOKENS = "/api/v1/auth/tokens"
 SESSIONS = "/api/v1/auth/sessions"
@@ -177,6 +186,39 @@ def test_logging_out_ends_both_tokens(client: FlaskClient, kind: str) -> None:
     assert client.patch(TOKENS, headers=bearer(other["refresh_token"])).status_code == 201
 
 
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_one_can_log_out_with_an_expired_token(
+    ticking: Clock, client: FlaskClient, kind: str
+) -> None:
+    """The session ends by a token that is good for nothing else any more."""
+    register(client)
+    tokens = log_in(client)
+    ticking.tick(7 * 24 * 60 * 60 - 60)  # the refresh token has a minute left
+    newer = client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).get_json()
+    ticking.tick(16 * 60)
+    expired = tokens[kind] if kind == "refresh_token" else newer[kind]
+    assert client.delete(TOKENS, headers=bearer(expired)).status_code == 204
+    refused = client.patch(TOKENS, headers=bearer(newer["refresh_token"]))
+    assert refused.get_json() == {"msg": "Token has been revoked"}
+
+
+def test_a_session_ends_after_7_days_unused_and_after_90_in_any_case(
+    ticking: Clock, client: FlaskClient
+) -> None:
+    """Each refresh puts the end off by 7 days, but none beyond the 90th day."""
+    day = 24 * 60 * 60
+    register(client)
+    left, kept = (log_in(client)["refresh_token"] for _ in range(2))
+    for _ in range(14):
+        ticking.tick(6.4 * day)
+        answer = client.patch(TOKENS, headers=bearer(kept))
+        assert answer.status_code == 201
+        kept = answer.get_json()["refresh_token"]
+    assert client.patch(TOKENS, headers=bearer(left)).status_code == 401
+    ticking.tick(0.4 * day)  # the last refresh was on day 89.6
+    assert client.patch(TOKENS, headers=bearer(kept)).status_code == 401
+
+
 def test_a_used_refresh_token_ends_the_session(client: FlaskClient) -> None:
     """A refresh token two generations old is stolen goods: thief and owner are out."""
     register(client)
@@ -210,6 +252,50 @@ def test_one_sees_and_ends_one_s_sessions(client: FlaskClient) -> None:
     assert client.delete(SESSIONS, headers=bearer(here["access_token"])).status_code == 204
     assert client.get(USERS, headers=bearer(here["access_token"])).status_code == 401
     assert client.get(USERS, headers=bearer(eve["access_token"])).status_code == 200
+
+
+def test_the_refresh_of_a_disabled_user_ends_the_session(
+    app: Flask, client: FlaskClient, sessions_of: SessionsOf
+) -> None:
+    """Also without the command: whoever may not log in may not go on, nor after being enabled."""
+    register(client)
+    tokens = log_in(client)
+    accounts = app.extensions["auth_service"].accounts
+    accounts.disable(EMAIL)
+    assert len(sessions_of(1)) == 1
+    assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
+    assert sessions_of(1) == []
+    accounts.enable(EMAIL)
+    assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
+    assert client.get(USERS, headers=bearer(tokens["access_token"])).status_code == 401
+
+
+def test_the_state_of_a_user_is_asked_at_a_refresh(
+    app: Flask, client: FlaskClient, sessions_of: SessionsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only a refresh asks ends the session as well."""
+    register(client)
+    tokens = log_in(client)
+    asked: list[int] = []
+    monkeypatch.setattr(app.extensions["flask-signet"][""].callbacks, "user_state", asked.append)
+    assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
+    assert asked == [1]
+    assert sessions_of(1) == []
+
+
+def test_a_session_tells_its_device_and_address(make_app: MakeApp) -> None:
+    """The device is named after what its browser says; behind a proxy the address is its own."""
+    firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+    headers = {"User-Agent": firefox, "X-Forwarded-For": "192.0.2.1, 198.51.100.7"}
+    for proxies, address in ((None, "127.0.0.1"), ("1", "198.51.100.7"), ("2", "192.0.2.1")):
+        client = make_app(AUTH_SERVICE_PROXIES=proxies).test_client()
+        email = f"ada{proxies}@example.org"
+        register(client, email)
+        body = {"email": email, "password": PASSWORD}
+        token = client.post(TOKENS, json=body, headers=headers).get_json()["access_token"]
+        [session] = client.get(SESSIONS, headers=bearer(token)).get_json()
+        assert session["label"] == "Firefox on Windows"
+        assert (session["user_agent"], session["address"]) == (firefox, address)
 
 
 def test_a_disabled_user_is_out_until_enabled(app: Flask, client: FlaskClient) -> None:

@@ -87,6 +87,13 @@ def test_every_route_of_the_api_is_documented(app: Flask, spec: dict[str, Any]) 
     }
 
 
+def test_the_page_shows_what_a_list_is_of(page: str) -> None:
+    """The sessions' fields are on it, as those of one element."""
+    caption = "JSON body, a list of"
+    assert page.count(caption) == 1
+    assert "<code>last_seen_at</code>" in page.partition(caption)[2].partition("</table>")[0]
+
+
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
     """It works without a network: every address on it is a path of this service."""
     addresses = []

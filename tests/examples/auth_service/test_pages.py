@@ -12,7 +12,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_signet import create_access_token, create_refresh_token, decode_token
-from tests.examples.auth_service.accounts import EMAIL, PASSWORD, MakeApp, bearer, register
+from tests.examples.auth_service.accounts import (
+    EMAIL,
+    PASSWORD,
+    MakeApp,
+    SessionsOf,
+    bearer,
+    register,
+)
 
 FORM = {"email": EMAIL, "password": PASSWORD}
 ACCESS, REFRESH = "access_token_cookie", "refresh_token_cookie"
@@ -138,6 +145,48 @@ def test_an_expired_access_token_is_renewed(app: Flask, browser: FlaskClient) ->
     answer = browser.get(answer.location or "")
     assert (answer.status_code, answer.location) == (303, "/?a=b")
     assert EMAIL in browser.get("/?a=b").text
+
+
+def test_renewing_replaces_the_refresh_token(browser: FlaskClient) -> None:
+    """The cookies are others afterwards, and the browser goes on with them."""
+    before = {name: value(browser, name) for name in (ACCESS, REFRESH)}
+    answer = browser.get("/renew?next=/sessions")
+    assert (answer.status_code, answer.location) == (303, "/sessions")
+    assert all(value(browser, name) not in {"", before[name]} for name in before)
+    assert EMAIL in browser.get("/").text
+    assert sent_to_login(browser.post("/logout", data=logout_form(browser)), back_to=None)
+
+
+def test_a_stolen_refresh_cookie_ends_the_session(app: Flask, browser: FlaskClient) -> None:
+    """Used after the browser has renewed twice, it costs thief and owner their cookies."""
+    thief = app.test_client()
+    thief.set_cookie(REFRESH, value(browser, REFRESH))
+    for _ in range(2):
+        assert browser.get("/renew").location == "/"
+    assert sent_to_login(thief.get("/renew?next=/sessions"), back_to="/sessions")
+    assert thief.get_cookie(REFRESH) is None
+    assert sent_to_login(browser.get("/"), back_to="/")
+    assert browser.get_cookie(ACCESS) is browser.get_cookie(REFRESH) is None
+
+
+def test_two_tabs_that_renew_at_once_are_no_thief(app: Flask, browser: FlaskClient) -> None:
+    """The second of two that send one refresh cookie gets the same successor."""
+    tab = app.test_client()
+    tab.set_cookie(REFRESH, value(browser, REFRESH))
+    assert browser.get("/renew").location == tab.get("/renew").location == "/"
+    assert value(browser, REFRESH) == value(tab, REFRESH)
+    assert EMAIL in browser.get("/").text
+
+
+def test_renewing_ends_the_session_of_a_disabled_user(
+    app: Flask, browser: FlaskClient, sessions_of: SessionsOf
+) -> None:
+    """The browser is sent to the login page, and its session is gone for good."""
+    app.extensions["auth_service"].accounts.disable(EMAIL)
+    assert len(sessions_of(1)) == 1
+    assert sent_to_login(browser.get("/renew?next=/sessions"), back_to="/sessions")
+    assert sessions_of(1) == []
+    assert browser.get_cookie(REFRESH) is None
 
 
 def test_an_expired_refresh_token_leads_to_the_login_page(app: Flask, browser: FlaskClient) -> None:

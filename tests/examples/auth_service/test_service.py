@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -182,6 +183,10 @@ def test_a_bad_secret_is_said_clearly(tmp_path: Path, secret: str) -> None:
         {"AUTH_SERVICE_STORE": "postgresql://user:word@127.0.0.1:1/sessions"},
         {"AUTH_SERVICE_STORE": "mysql://user:word@127.0.0.1:1/sessions"},
         {"AUTH_SERVICE_STORE": "sqlite:////nowhere/sessions.sqlite3"},
+        {"AUTH_SERVICE_STORE": "redis+sentinel://user:word@127.0.0.1:1/mymaster"},
+        {"AUTH_SERVICE_STORE": "redis://user:word@["},
+        {"AUTH_SERVICE_STORE": "memory://"},
+        {"AUTH_SERVICE_PROXIES": "many"},
     ],
     ids=str,
 )
@@ -192,3 +197,29 @@ def test_a_bad_setting_is_said_clearly(tmp_path: Path, setting: dict[str, str]) 
     assert result.stderr.startswith("Can't start: ")
     assert len(result.stderr.splitlines()) == 1
     assert "word" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "url", "extra"),
+    [
+        ("redis", "redis://127.0.0.1/0", "redis"),
+        ("psycopg", "postgresql://127.0.0.1/sessions", "postgresql"),
+        ("pymysql", "mysql://127.0.0.1/sessions", "mysql"),
+    ],
+)
+def test_a_missing_extra_is_said_clearly(
+    tmp_path: Path, package: str, url: str, extra: str
+) -> None:
+    """A store whose driver is not installed stops the start, and says what to install."""
+    missing = f"raise ModuleNotFoundError('No module named {package}', name='{package}')"
+    (tmp_path / f"{package}.py").write_text(missing)
+    path = service_environment(tmp_path)["PYTHONPATH"]
+    result = run(
+        *(tmp_path / "instance", "--port", "0"),
+        PYTHONPATH=os.pathsep.join([str(tmp_path), path]),
+        AUTH_SERVICE_STORE=url,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Can't start: the session store {url} (AUTH_SERVICE_STORE")
+    assert result.stderr.endswith(f"pip install 'Flask-Signet[{extra}]'\n")
+    assert len(result.stderr.splitlines()) == 1

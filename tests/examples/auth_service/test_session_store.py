@@ -26,10 +26,19 @@ from tests.examples.auth_service.running import serving
 from tests.examples.auth_service.test_service import request
 from tests.stores.databases import own_database
 from tests.stores.proxy import Proxy
+from tests.stores.redis_servers import Server
 
 TOKENS = "/api/v1/auth/tokens"
 USERS = "/api/v1/auth/users"
 SESSIONS = "/api/v1/auth/sessions"
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that nobody else uses: a URL can't tell two services on one apart."""
+    server = Server(tmp_path_factory.mktemp("redis"))
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mysql", "redis"])
@@ -38,38 +47,44 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}"
     elif request.param == "redis":
-        yield request.getfixturevalue("redis_url")
+        yield request.getfixturevalue("own_redis")
     else:
         with own_database(request.getfixturevalue(f"{request.param}_url")) as url:
             yield url
 
 
-def test_the_service_runs_unchanged_on_every_store(make_app: MakeApp, store_url: str) -> None:
-    """One variable names the store; log-in, refresh, log-out and the list work alike."""
-    client = make_app(AUTH_SERVICE_STORE=store_url).test_client()
-    email = f"{uuid.uuid4()}@example.org"
-    register(client, email)
-    first, other = log_in(client, email), log_in(client, email)
-    second = client.patch(TOKENS, headers=bearer(first["refresh_token"])).get_json()
-    assert client.get(USERS, headers=bearer(second["access_token"])).status_code == 200
-    listed = client.get(SESSIONS, headers=bearer(second["access_token"])).get_json()
-    assert [session["current"] for session in listed].count(True) == 1
-    assert client.delete(TOKENS, headers=bearer(second["access_token"])).status_code == 204
-    assert client.get(USERS, headers=bearer(second["access_token"])).status_code == 401
-    assert client.patch(TOKENS, headers=bearer(second["refresh_token"])).status_code == 401
-    assert client.get(USERS, headers=bearer(other["access_token"])).status_code == 200
+def test_the_service_runs_unchanged_on_every_store(tmp_path: Path, store_url: str) -> None:
+    """One variable names the store; both workers list, rotate and refuse alike."""
+    with serving(tmp_path / "instance", AUTH_SERVICE_STORE=store_url) as service:
+        credentials = {"email": f"{uuid.uuid4()}@example.org", "password": PASSWORD}
+        assert request(service, "POST", USERS, credentials)[0] == 201
+        first, other, third = (request(service, "POST", TOKENS, credentials)[1] for _ in range(3))
+        status, second = request(service, "PATCH", TOKENS, token=first["refresh_token"])
+        assert status == 201
+        status, listed = request(service, "GET", SESSIONS, token=second["access_token"])
+        assert (status, [session["current"] for session in listed]) == (200, [False, False, True])
+        here = f"{SESSIONS}/{listed[0]['sid']}"
+        assert request(service, "DELETE", here, token=second["access_token"])[0] == 204
+        assert request(service, "DELETE", TOKENS, token=second["access_token"])[0] == 204
+        for _ in range(10):  # each of these may be answered by either worker
+            for ended in (first, second, third):
+                assert request(service, "GET", USERS, token=ended["access_token"])[0] == 401
+            assert request(service, "GET", USERS, token=other["access_token"])[0] == 200
+        for ended in (second, third):
+            assert request(service, "PATCH", TOKENS, token=ended["refresh_token"])[0] == 401
+        assert request(service, "PATCH", TOKENS, token=other["refresh_token"])[0] == 201
 
 
 @pytest.mark.parametrize("variable", ["AUTH_SERVICE_STORE", "REDIS_URL"])
 def test_two_services_on_one_redis_know_of_each_other_at_the_next_check(
-    tmp_path: Path, redis_url: str, variable: str
+    tmp_path: Path, own_redis: str, variable: str
 ) -> None:
     """What is revoked through one process is refused by the other, and the other way round."""
     instance = tmp_path / "instance"  # of one secret and one table of users
     credentials = {"email": f"{uuid.uuid4()}@example.org", "password": PASSWORD}
     with (
-        serving(instance, "--dev", **{variable: redis_url}) as here,
-        serving(instance, "--dev", **{variable: redis_url}) as there,
+        serving(instance, "--dev", **{variable: own_redis}) as here,
+        serving(instance, "--dev", **{variable: own_redis}) as there,
     ):
         assert request(here, "POST", USERS, credentials)[0] == 201
         for one, another in ((here, there), (there, here)):
@@ -89,6 +104,21 @@ def test_the_default_store_is_a_file_of_the_owner_s(app: Flask, client: FlaskCli
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("name", ["sessions.sqlite3?timeout=5", "our%20sessions.sqlite3"])
+def test_a_file_named_in_a_url_is_the_owner_s_too(
+    make_app: MakeApp, tmp_path: Path, name: str
+) -> None:
+    """However the URL spells it, the file that holds the sessions has mode 600, and no other."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    register(make_app(AUTH_SERVICE_STORE=f"sqlite:///{folder}/{name}").test_client())
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert modes == {0o600}
+    assert (
+        len({file.name.removesuffix("-wal").removesuffix("-shm") for file in folder.iterdir()}) == 1
+    )
+
+
 def test_a_locked_store_is_a_503_for_what_must_be_written(app: Flask, client: FlaskClient) -> None:
     """A log-out that could not be written is none; what is only read is answered."""
     register(client)
@@ -106,10 +136,10 @@ def test_a_locked_store_is_a_503_for_what_must_be_written(app: Flask, client: Fl
 
 @pytest.mark.parametrize("way", ["stop", "stall"])
 def test_without_the_store_nobody_gets_in_and_nobody_waits_long(
-    make_app: MakeApp, redis_url: str, way: str
+    make_app: MakeApp, own_redis: str, way: str
 ) -> None:
     """Down or hanging: 503 with Retry-After, as JSON for a program, as a page for a browser."""
-    parts = urlsplit(redis_url)
+    parts = urlsplit(own_redis)
     proxy = Proxy(str(parts.hostname), parts.port or 6379)
     app = make_app(AUTH_SERVICE_STORE=f"redis://127.0.0.1:{proxy.port}{parts.path}")
     client = app.test_client()
@@ -138,4 +168,6 @@ def test_without_the_store_nobody_gets_in_and_nobody_waits_long(
 def test_the_place_of_a_store_has_no_password_in_it() -> None:
     """What a message shows of the URL is where, not who."""
     assert place("redis://me:word@host:6379/0") == "redis://host:6379/0"
+    assert place("redis://me:w/o@rd@host/0?password=word") == "redis://host/0"
+    assert place("redis//me:word@host") == "(no URL)"
     assert EMAIL not in place(f"postgresql://{EMAIL}:word@host/sessions")
