@@ -364,6 +364,21 @@ def test_what_is_no_identity(options: dict[str, Any], identity: Any) -> None:
     assert "user_identity_loader" in str(caught.value)
 
 
+class Account:
+    """An application's object, whose text says nothing."""
+
+
+@pytest.mark.parametrize("identity", ["alice", "", b"7", Account()], ids=repr)
+def test_an_identity_that_its_type_does_not_read(identity: Any) -> None:
+    """With JWT_IDENTITY_TYPE, an identity of another type is refused with the option's name."""
+    with running(IDENTITY_TYPE=int), pytest.raises(TypeError) as caught:
+        create_access_token(identity)
+    assert str(caught.value) == (
+        f"the identity is of type {type(identity).__name__}, and JWT_IDENTITY_TYPE can't read it "
+        "back from its text: give one of that type, or return one from a user_identity_loader"
+    )
+
+
 @pytest.mark.parametrize("options", [{"VERIFY_SUB": True}, {"PROFILE": "strict"}])
 def test_an_int_where_a_string_is_asked_for(options: dict[str, Any]) -> None:
     """An int in the strict profile is an error that names the option to set."""

@@ -219,13 +219,14 @@ def make_wire_identity(state: AppState, settings: Settings, identity: Any) -> An
     identity_type = settings.identity_type
     if identity_type is None:
         return _plain(state, identity)
+    kind = type(identity).__name__
+    if identity is None or isinstance(identity, bool | float | dict | list | tuple):
+        raise TypeError(_NO_IDENTITY.format(kind, state.prefix))
     try:
-        if identity is None or isinstance(identity, bool | float | dict | list | tuple):
-            raise TypeError
         text = str(_plain(state, identity))
         identity_type(text)
     except Exception:  # noqa: BLE001 - whatever the application's type raises
-        raise TypeError(_NO_IDENTITY.format(type(identity).__name__, state.prefix)) from None
+        raise TypeError(_OTHER_IDENTITY.format(kind, state.prefix)) from None
     return text
 
 
@@ -249,6 +250,11 @@ def _plain(state: AppState, identity: Any) -> Any:
 _NO_IDENTITY: Final = (
     "the identity is of type {0}, which is no subject of a token: return a string from a "
     "user_identity_loader (or set {1}VERIFY_SUB = False, against RFC 7519 section 4.1.2)"
+)
+
+_OTHER_IDENTITY: Final = (
+    "the identity is of type {0}, and {1}IDENTITY_TYPE can't read it back from its text: give one "
+    "of that type, or return one from a user_identity_loader"
 )
 
 
@@ -319,7 +325,7 @@ def decode_token(
     token = check_token(
         current_state(), encoded_token, csrf_value=csrf_value, allow_expired=allow_expired
     )
-    return dict(token.claims)
+    return token.claims.copy()
 
 
 def get_jti(encoded_token: str) -> str | None:
