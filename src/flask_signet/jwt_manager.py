@@ -129,7 +129,8 @@ class JWTManager:
             strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
             check_names(app.config, self.config_prefix, strict=strict, unset=added)
             state = AppState(app, self, self.config_prefix)
-            state.check_keys()
+            if not _is_our_command():
+                state.check_keys()
             self._check_issuers(state)
             if not _is_our_command():
                 state.check_store()

@@ -38,6 +38,9 @@ from .tokens.store import KeyStore
 log: logging.Logger = logging.getLogger("flask_signet")
 
 
+_CHANGED: Final = "somebody else has just changed the keys: look, and try again"
+
+
 # ── from a value to keys ─────────────────────────────────────────────────────────────────
 
 
@@ -128,6 +131,11 @@ class KeySource(ABC):
             "the session store"
         )
 
+    def _refuse_if_changed(self, before: KeySchedule) -> None:
+        """Refuse to write over what somebody else has just written."""
+        if not self.load().same_as(before):
+            raise InvalidKeyError(_CHANGED)
+
     @property
     @abstractmethod
     def where(self) -> str:
@@ -198,6 +206,8 @@ class FileKeys(KeySource):
         self.path = path
 
     def load(self) -> KeySchedule:
+        if not self.path.exists():
+            return KeySchedule()  # before the first key was made
         text = key_files.read_text(self.path)
         if "-----BEGIN" in text:
             return KeySchedule(timed_keys([text], self.settings))
@@ -205,6 +215,7 @@ class FileKeys(KeySource):
 
     def save(self, schedule: KeySchedule, before: KeySchedule) -> None:
         text = key_files.jwks_text([each.to_jwk() for each in schedule])
+        self._refuse_if_changed(before)
         try:
             key_files.write_private(self.path, text)
         except OSError as error:
@@ -238,6 +249,7 @@ class FolderKeys(KeySource):
         return found
 
     def save(self, schedule: KeySchedule, before: KeySchedule) -> None:
+        self._refuse_if_changed(before)
         files = {each.key.kid: path for path, each in self._files()}
         try:
             # First what is new, then what has changed, last what goes: whoever reads in between,
@@ -289,7 +301,7 @@ class StoredKeys(KeySource):
     def save(self, schedule: KeySchedule, before: KeySchedule) -> None:
         text = key_files.jwks_text([each.to_jwk() for each in schedule])
         if not self._store().save_keys(text, after=self._version):
-            raise InvalidKeyError("somebody else has just changed the keys: look, and try again")
+            raise InvalidKeyError(_CHANGED)
 
     @property
     def where(self) -> str:

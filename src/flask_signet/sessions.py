@@ -458,7 +458,7 @@ def end_all(
     """:func:`end_sessions` for any manager."""
     subject = named_by(issuer, str(subject))
     store, moment = required_store(state), now()
-    until = _longest_life(state, moment)
+    until = longest_life(state, moment)
     ask(
         state,
         lambda: store.end_sessions(
@@ -516,7 +516,7 @@ def revoke(state: AppState, token_or_jti: str, issuer: str | None = None) -> Non
     """:func:`revoke_token` for any manager."""
     if issuer is not None or token_or_jti.count(".") != 2:
         # Of a bare jti nothing else is known: it is refused for as long as any token could live.
-        _refuse(state, named_by(issuer, token_or_jti), _longest_life(state, now()))
+        _refuse(state, named_by(issuer, token_or_jti), longest_life(state, now()))
         return
     token = check_token(state, token_or_jti, allow_expired=True, foreign=True)
     if token.issuer is None:
@@ -595,7 +595,7 @@ def _refuse(state: AppState, jti: str, expires_at: float, subject: str = "") -> 
     signals.token_revoked.send(state.app, kind="jti", value=jti)
 
 
-def _longest_life(state: AppState, moment: float) -> float:
+def longest_life(state: AppState, moment: float) -> float:
     """When the last token that was issued until now, by the options of now, has expired."""
     settings = state.settings
     lifetimes = (settings.access_expires, settings.refresh_expires, settings.refresh_idle_expires)

@@ -205,7 +205,7 @@ _PRUNE_ENDED = sessions_table.delete().where(
 
 _NO_OPS = [
     statement
-    for table in (sessions_table, revocations_table)
+    for table in (sessions_table, revocations_table, keys_table)
     for statement in (
         insert(table).from_select(list(table.c), select(table).where(false())),
         update(table).values({next(iter(table.c)): next(iter(table.c))}).where(false()),

@@ -95,6 +95,19 @@ class KeySchedule:
     def __repr__(self) -> str:
         return f"<KeySchedule of {len(self.keys)} keys>"
 
+    def same_as(self, other: KeySchedule) -> bool:
+        """Whether both have the same keys with the same moments, in whatever order."""
+        return self._fingerprint() == other._fingerprint()
+
+    def _fingerprint(self) -> set[tuple[str, str | None, str, float, float, bool]]:
+        return {
+            (
+                *(each.key.algorithm, each.key.kid, each.key.thumbprint()),
+                *(each.signs_from, each.verifies_until, each.key.can_sign),
+            )
+            for each in self.keys
+        }
+
     # ── what the clock says ──────────────────────────────────────────────────────────────
 
     def active(self, now: float) -> TimedKey | None:
@@ -104,8 +117,9 @@ class KeySchedule:
             for each in self.keys
             if each.key.can_sign and each.signs_from <= now < each.verifies_until
         ]
-        # Of several of one moment the first.
-        return max(able, key=lambda each: each.signs_from, default=None)
+        # Of several of one moment the one that lives longest: the others were rotated away. Of
+        # several that are alike in that too, the first.
+        return max(able, key=lambda each: (each.signs_from, each.verifies_until), default=None)
 
     def states(self, now: float) -> list[tuple[TimedKey, KeyState]]:
         """Each key with its state."""
