@@ -171,12 +171,7 @@ def find_token(settings: Settings, locations: Any, *, refresh: bool) -> Found:
     :raises NoAuthorizationError: if it is nowhere; the message says what was missing.
     :raises RuntimeError: if a location's name is wrong.
     """
-    if isinstance(locations, str):
-        locations = (locations,)
-    names: Sequence[str] = tuple(locations) if locations else settings.token_location
-    for name in names:
-        if name not in EXTRACTORS:
-            raise RuntimeError(f"'{name}' is not a valid location")
+    names = _named(locations) if locations else settings.token_location
     if settings.refuse_several_tokens:
         return _only_token(settings, names, refresh)
     errors = []
@@ -186,6 +181,14 @@ def find_token(settings: Settings, locations: Any, *, refresh: bool) -> Found:
         except NoAuthorizationError as error:
             errors.append(error)
     raise _nowhere(names, errors)
+
+
+def _named(locations: str | Sequence[str]) -> Sequence[str]:
+    names = (locations,) if isinstance(locations, str) else tuple(locations)
+    for name in names:
+        if name not in EXTRACTORS:
+            raise RuntimeError(f"'{name}' is not a valid location")
+    return names
 
 
 def _only_token(settings: Settings, names: Sequence[str], refresh: bool) -> Found:

@@ -174,8 +174,14 @@ def guard(
             current_token.remember(state, carrier, current_token.absent())
             return None
         current = _checked(
-            *(state, configured, found, fresh, refresh),
-            *(verify_type, skip_revocation_check, ask_store),
+            state,
+            configured,
+            found,
+            fresh,
+            refresh,
+            verify_type,
+            skip_revocation_check,
+            ask_store,
         )
         current.user = _user_of(state, current)
     except SignetError as error:
@@ -213,7 +219,7 @@ def _checked(
 ) -> CurrentToken:
     settings = configured.settings
     token = check_token(state, found.text, configured, csrf_value=found.csrf_value, foreign=True)
-    header, payload = dict(token.header), dict(token.claims)
+    header, payload = token.header.copy(), token.claims.copy()
     issuer = None if token.issuer is None else state.manager.issuers[token.issuer]
     if issuer is not None:
         # Good for access alone, whatever it says of itself; nothing of ours reads it otherwise.

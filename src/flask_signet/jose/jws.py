@@ -44,7 +44,7 @@ member is ignored, as RFC 7515 section 4 says.
 class UnverifiedJWS(NamedTuple):
     """A token taken apart. Nothing in it has been verified."""
 
-    header: Mapping[str, Any]
+    header: MappingProxyType[str, Any]
     payload: bytes
     signing_input: bytes
     signature: bytes
@@ -57,7 +57,7 @@ class UnverifiedJWS(NamedTuple):
 # Parsed headers of tokens whose signature held, by their segment. There are a handful in
 # practice (one per key and kind of token); the bound is for an issuer that varies them.
 _MAX_KNOWN_HEADERS: Final = 64
-_known_headers: dict[bytes, Mapping[str, Any]] = {}
+_known_headers: dict[bytes, MappingProxyType[str, Any]] = {}
 
 
 def sign(header: Mapping[str, Any], payload: bytes, key: Key) -> str:
@@ -129,7 +129,7 @@ def _segment(segment: bytes, name: str, allow_padding: bool) -> bytes:
         raise DecodeError(f"Invalid {name} padding") from None
 
 
-def _parse_header(data: bytes) -> Mapping[str, Any]:
+def _parse_header(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_HEADER_BYTES:
         raise DecodeError(f"Invalid header string: longer than {MAX_HEADER_BYTES} bytes")
     try:

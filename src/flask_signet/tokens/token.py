@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ class Token:
 
     __slots__ = ("claims", "header", "issuer")
 
-    header: Mapping[str, Any]
-    claims: Mapping[str, Any]
+    header: MappingProxyType[str, Any]
+    claims: MappingProxyType[str, Any]
     issuer: str | None
 
     def __init__(self) -> None:
@@ -43,7 +42,9 @@ _set_claims = Token.__dict__["claims"].__set__
 _set_issuer = Token.__dict__["issuer"].__set__
 
 
-def _checked(header: Mapping[str, Any], claims: dict[str, Any], issuer: str | None = None) -> Token:
+def _checked(
+    header: MappingProxyType[str, Any], claims: dict[str, Any], issuer: str | None = None
+) -> Token:
     """For :mod:`.verify` alone: the Token of what it has just verified."""
     token = object.__new__(Token)
     _set_header(token, header)
