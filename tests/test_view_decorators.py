@@ -1,9 +1,11 @@
 """The guards: which token opens which door, and what the application's own functions decide."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial, wraps
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -11,13 +13,14 @@ from flask import Blueprint, Flask, Response, g, jsonify
 from flask.views import MethodView, View
 
 import flask_signet
-from flask_signet import JWTManager, jwt_required, verify_jwt_in_request
+from flask_signet import JWTManager, Key, jwt_required, verify_jwt_in_request
 from flask_signet.exceptions import (
     JWTExtendedException,
     NoAuthorizationError,
     RevokedTokenError,
     SignetError,
 )
+from flask_signet.jose import jws
 from tests.application import (
     NOW,
     OTHER_SECRET,
@@ -778,3 +781,74 @@ def test_no_manager() -> None:
     app.add_url_rule("/x", view_func=jwt_required()(lambda: "in"))
     with pytest.raises(RuntimeError, match="You must initialize a JWTManager"):
         app.test_client().get("/x", headers=bearer(mint()))
+
+
+# ── what a request costs ─────────────────────────────────────────────────────────────────
+
+
+def count_calls(action: Callable[[], Any], functions: tuple[Any, ...]) -> list[int]:
+    """How often each of some functions is called meanwhile, under whatever name."""
+    counts = {function.__code__: 0 for function in functions}
+
+    def count(frame: FrameType, event: str, _argument: Any) -> None:
+        if event == "call" and frame.f_code in counts:
+            counts[frame.f_code] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return list(counts.values())
+
+
+SENT: dict[str, Callable[[str], dict[str, Any]]] = {
+    "headers": lambda token: {"headers": bearer(token)},
+    "cookies": lambda token: {
+        "headers": {"Cookie": f"access_token_cookie={token}", "X-CSRF-TOKEN": "c"}
+    },
+    "query_string": lambda token: {"query_string": {"jwt": token}},
+    "json": lambda token: {"json": {"access_token": token}},
+}
+
+
+@pytest.mark.parametrize("location", SENT)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_token_is_taken_apart_and_verified_once(profile: str, location: str) -> None:
+    """Through guard, callbacks and getters: one parse, one signature, one reading of its claims."""
+    app = application(
+        profile, JWT_TOKEN_LOCATION=list(SENT), JWT_ACCESS_COOKIE_NAME="access_token_cookie"
+    )
+    jwt = manager(app)
+    jwt.user_lookup_loader(lambda _header, data: data["sub"])
+    jwt.token_in_blocklist_loader(lambda _header, data: data["jti"] == "revoked")
+    jwt.token_verification_loader(lambda _header, data: data["type"] == "access")
+
+    @app.post("/all")
+    @jwt_required()
+    def view() -> list[Any]:
+        return [
+            flask_signet.get_jwt()["sub"],
+            flask_signet.get_jwt_identity(),
+            flask_signet.get_jwt_header()["alg"],
+            flask_signet.get_current_user(),
+            str(flask_signet.current_user),
+        ]
+
+    client, sent = app.test_client(use_cookies=False), SENT[location](mint(csrf="c"))
+    answers: list[Any] = []
+    counts = count_calls(
+        lambda: answers.append(client.post("/all", **sent)),
+        (jws.parse, Key.verify, jws.parse_payload),
+    )
+    assert (answers[0].status_code, answers[0].json[0]) == (200, "alice")
+    assert counts == [1, 1, 1]
+
+
+def test_a_refused_token_is_not_verified_twice_either() -> None:
+    """A bad signature ends it: no second look, and its claims are not read."""
+    app = application("compatible")
+    token = mint(secret=OTHER_SECRET)
+    functions = (jws.parse, Key.verify, jws.parse_payload)
+    assert count_calls(lambda: ask(app, "/required", token), functions) == [1, 1, 0]

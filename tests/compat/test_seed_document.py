@@ -238,6 +238,26 @@ EXAMPLE = {
 }
 
 
+# As it is printed there. Its secret is not known.
+PRINTED = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+    "eyJmcmVzaCI6ZmFsc2UsImlhdCI6MTcwMjgxNDg0OCwianRpIjoiMGQyNWExODQtODZiNS00OWVjLWJiYzQtN2Q4"
+    "NDI5NmQwYmEyIiwidHlwZSI6ImFjY2VzcyIsInN1YiI6MSwibmJmIjoxNzAyODE0ODQ4LCJleHAiOjE3MDM0MTk2NDh9."
+    "BLNnCYtZvKhZICNb4fNixt9LAfMyTe4lV3Cx-S0KJVQ"
+)
+
+
+def test_the_printed_token_is_read(client: FlaskClient) -> None:
+    """The tutorial's own token has the header and claims above, and is not of this secret."""
+    assert payload_of(PRINTED) == EXAMPLE
+    assert SUBJECT.get_unverified_jwt_headers(PRINTED) == EXAMPLE_HEADER
+    answer = client.get(URL, headers=bearer(PRINTED))
+    assert (answer.status_code, answer.get_json()) == (
+        422,
+        {"msg": "Signature verification failed"},
+    )
+
+
 @INT_IDENTITY
 def test_a_token_of_the_examples_shape_is_accepted(ours: FlaskClient) -> None:
     """Tokens issued back then, by FJE with an older PyJWT, are good here as long as they live."""
