@@ -19,13 +19,13 @@ from benchmarks.side_by_side import show
 
 ACCESS_SECONDS = 15 * 60  # life of an access token, and of a revocation
 ENTRY_BYTES = 13.4  # in a process, bench_revocations.py
-SESSION_BYTES = {"Redis": 620, "PostgreSQL": 560}
-MESSAGE_MICROSECONDS = 2.0  # to send one announcement to one subscriber
+SESSION_BYTES = {"Redis": 510, "PostgreSQL": 330}
+ANNOUNCEMENT_MICROSECONDS = {"Redis": 1.5, "PostgreSQL": 46.0}  # to one process
 FOLLOW_SECONDS = 1.0  # a process asks what is new: half of JWT_REVOCATION_MAX_STALENESS
 OPERATION_MICROSECONDS = {
     # of the server's processor: refresh, log-in or log-out, one "what is new"
-    "Redis": (35.0, 45.0, 75.0),
-    "PostgreSQL": (150.0, 500.0, 60.0),
+    "Redis": (56.0, 78.0, 76.0),
+    "PostgreSQL": (92.0, 306.0, 184.0),
 }
 
 
@@ -85,10 +85,11 @@ def load(deployment: Deployment, peak: Peak, store: str) -> float:
     refresh, session, follow = OPERATION_MICROSECONDS[store]
     microseconds = peak.refreshes * refresh + (peak.logins + peak.revocations) * session
     microseconds += deployment.processes / FOLLOW_SECONDS * follow
-    microseconds += peak.revocations * deployment.processes * MESSAGE_MICROSECONDS
+    announcements = peak.revocations * deployment.processes
+    microseconds += announcements * ANNOUNCEMENT_MICROSECONDS[store]
     if store == "PostgreSQL":
         # Each announcement has each process read what is new.
-        microseconds += peak.revocations * deployment.processes * follow
+        microseconds += announcements * follow
     return microseconds / 1e6
 
 
