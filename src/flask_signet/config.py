@@ -376,8 +376,8 @@ class Settings:
         "ENCODE_KID",
         False,
         _flag,
-        "Name every signing key in the header (`kid`), by its thumbprint if it came without a "
-        "name; one that was given a name is always named.",
+        "Name the signing key in the header (`kid`), by its thumbprint if it came without a name; "
+        "a secret has no name then. One that was given a name is always named.",
         strict=True,
         new=True,
     )
