@@ -461,9 +461,11 @@ class StoreUnavailableError(_UnavailableError):
     What the store's driver said is ``__cause__``, for the log alone.
 
     :param retry_after: whole seconds after which a client may try again.
+    :ivar is_partial: whether other questions may find an answer: one node of several failed.
     """
 
     error_code = "store_unavailable"
+    is_partial: bool = False
 
     def __init__(
         self, message: str = "The session store is not available", retry_after: int = 1

@@ -108,12 +108,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[list[Server]]:
+def cluster(folder: Path, *settings: str) -> Iterator[list[Server]]:
     """Three masters."""
     with contextlib.ExitStack() as stack:
         servers = []
         for _ in range(3):
-            server = Server(folder, "cluster-enabled", "yes", "cluster-node-timeout", "2000")
+            basics = ("cluster-enabled", "yes", "cluster-node-timeout", "2000")
+            server = Server(folder, *basics, *settings)
             stack.callback(server.stop)
             servers.append(server)
         bounds = [0, 5461, 10923, 16384]

@@ -212,6 +212,27 @@ def test_a_store_that_fails_is_left_alone_for_a_while(view, store, monotonic):
     assert not view.refuses(now=NOW, jti="jti")
 
 
+def test_one_of_several_nodes_that_fails_does_not_stop_the_others(view, store, monotonic):
+    """Of a Cluster one node is gone: what it knows can't be asked, and the list not be read."""
+    partly = StoreUnavailableError()
+    partly.is_partial = True
+
+    def answer(question):
+        store.asked.append(question)
+        if question == "sync" or store.down:
+            raise partly
+
+    store.answer = answer
+    monotonic.tick(2.5)
+    assert not view.refuses(now=NOW, jti="of a node that answers")
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(now=NOW, jti="of the node that is gone")
+    store.down = False
+    assert not view.refuses(now=NOW, jti="of a node that answers")
+    assert store.asked == ["sync", "is_revoked", "is_revoked", "is_revoked"]
+
+
 def test_no_request_waits_twice_for_a_store_that_hangs(view, store, monotonic):
     store.down = True
     monotonic.tick(10)

@@ -33,12 +33,17 @@ from redis.cluster import ClusterNode
 from redis.connection import SSLConnection, parse_url
 from redis.exceptions import (
     AuthenticationError,
+    MovedError,
     NoPermissionError,
+    NoScriptError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
+    SlotNotCoveredError,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -104,7 +109,7 @@ class RedisStore:
         self._client: Any = None if is_cluster else _checked(self._make())
         # What is published is heard in all databases of a server.
         self.channel: str = f"{prefix}.{_database(self._client)}.revocations"
-        self._scripts: dict[str, Any] = {}
+        self._digests: dict[str, str] = {}
 
     @property
     def client(self) -> Any:
@@ -130,7 +135,9 @@ class RedisStore:
                 raise StoreUnavailableError(NOT_SET_UP) from error
             if isinstance(error, NoPermissionError | AuthenticationError):
                 raise StoreUnavailableError(NO_RIGHTS) from error
-            raise StoreUnavailableError from error
+            unavailable = StoreUnavailableError()
+            unavailable.is_partial = isinstance(self._client, RedisCluster)
+            raise unavailable from error
 
     def _hang_up(self) -> None:
         """Let the connections go that nobody uses right now."""
@@ -138,6 +145,12 @@ class RedisStore:
         if pool is not None:
             with contextlib.suppress(Exception):
                 pool.disconnect(inuse_connections=False)
+
+    def pipeline(self) -> Any:
+        """Questions to be asked together. The key comes first in each."""
+        if isinstance(self.client, RedisCluster):
+            return _ClusterPipeline(self.client)
+        return self.client.pipeline(transaction=False)
 
     def primary_answers(self, pipeline: Any, part: str) -> list[Any]:
         """What the pipeline's questions are answered: one round trip, or one to each server.
@@ -160,16 +173,25 @@ class RedisStore:
         return f"{{{self.prefix}.{part}}}:{name}"
 
     def _run(self, source: str, part: str, now: float, *arguments: Any, row: str = "") -> Any:
-        script = self._scripts.get(source)
-        if script is None:
-            script = self._scripts[source] = self.client.register_script(source)
         names = ["meta", "revoked", "subjects", "log"]
         if row:
             names.append(f"session:{row}")
         keys = [self.key(part, name) for name in names]
         tag = self.key(part, "")
         with self.failing():
-            return script(keys, [microseconds(now), tag, self.channel, part, *arguments])
+            begin = (microseconds(now), tag, self.channel, part)
+            return self._evaluate(source, keys, *begin, *arguments)
+
+    def _evaluate(self, source: str, keys: list[str], *arguments: Any) -> Any:
+        # redis-py's own would load what one node of a Cluster lacks into all of them, the dead too.
+        digest = self._digests.get(source)
+        if digest is None:
+            digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+            self._digests[source] = digest
+        try:
+            return self.client.evalsha(digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return self.client.eval(source, len(keys), *keys, *arguments)
 
     # ── the life of a session ────────────────────────────────────────────────────────────
 
@@ -351,7 +373,7 @@ class RedisStore:
         """The expiry of each member, and the subject's entry: one round trip."""
         parts = sorted({part for part, _ in scores})
         with self.failing():
-            pipeline = self.client.pipeline(transaction=False)
+            pipeline = self.pipeline()
             for part in parts:
                 pipeline.exists(*self.memory_of(part))
             for part, member in scores:
@@ -419,7 +441,7 @@ class RedisStore:
 
     def _versions(self) -> set[str | None]:
         """The version of each partition; None for one that is not set up, or lost its memory."""
-        pipeline = self.client.pipeline(transaction=False)
+        pipeline = self.pipeline()
         for part in PARTITIONS:
             pipeline.hget(self.key(part, "meta"), "version")
             pipeline.exists(*self.memory_of(part))
@@ -433,25 +455,22 @@ class RedisStore:
         A partition without an epoch gets a new one; the others are left alone.
         """
         with self.failing():
-            upgrade = self.client.register_script(scripts.UPGRADE)
-            versions = [
-                int(
-                    upgrade(
-                        [*self.memory_of(part), self.key(part, "log")],
-                        [secrets.token_urlsafe(16), VERSION, scripts.MARK],
-                    )
-                )
-                for part in PARTITIONS
-            ]
+            versions = [int(self._upgrade(part)) for part in PARTITIONS]
         before = 0 if 0 in versions else max(versions)
         return Upgraded(before, before or VERSION)
+
+    def _upgrade(self, part: str) -> str:
+        keys = [*self.memory_of(part), self.key(part, "log")]
+        epoch = secrets.token_urlsafe(16)
+        answer: str = self._evaluate(scripts.UPGRADE, keys, epoch, VERSION, scripts.MARK)
+        return answer
 
     # ── the application's keys ───────────────────────────────────────────────────────────
 
     def load_keys(self) -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
         with self.failing():
-            pipeline = self.client.pipeline(transaction=False)
+            pipeline = self.pipeline()
             pipeline.hmget(self._document, "document", "version")
             [(text, version)] = self.primary_answers(pipeline, PARTITIONS[0])
         return text or "", int(version or 0)
@@ -459,8 +478,7 @@ class RedisStore:
     def save_keys(self, text: str, *, after: int) -> bool:
         """See :meth:`.KeyStore.save_keys`."""
         with self.failing():
-            save = self.client.register_script(scripts.SAVE_KEYS)
-            return bool(save([self._document], [text, after]))
+            return bool(self._evaluate(scripts.SAVE_KEYS, [self._document], text, after))
 
     @property
     def _document(self) -> str:
@@ -479,6 +497,56 @@ class RedisStore:
 
     def __repr__(self) -> str:
         return f"<RedisStore {self.prefix}>"
+
+
+class _ClusterPipeline:
+    """A pipeline to each node that is concerned.
+
+    Where a node hangs, redis-py's own asks it again for each command, one after the other: so many
+    times the timeout.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._calls: list[tuple[str, str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, command: str) -> Callable[..., None]:
+        return lambda key, *args, **options: self._calls.append((command, key, args, options))
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """The answers, in the order of the questions."""
+        answers = self._ask()
+        if any(isinstance(answer, MovedError) for answer in answers):
+            self._cluster.nodes_manager.initialize()
+            answers = self._ask()
+        for answer in answers if raise_on_error else ():
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _ask(self) -> list[Any]:
+        of_node: dict[Any, list[int]] = {}
+        for index, (_, key, _, _) in enumerate(self._calls):
+            node = self._cluster.get_node_from_key(key)
+            if node is None:
+                raise SlotNotCoveredError(key)
+            of_node.setdefault(node, []).append(index)
+        answers: list[Any] = [None] * len(self._calls)
+        for node, indices in of_node.items():
+            client = self._cluster.get_redis_connection(node)
+            pipeline = client.pipeline(transaction=False)
+            for index in indices:
+                command, key, args, options = self._calls[index]
+                getattr(pipeline, command)(key, *args, **options)
+            try:
+                found = pipeline.execute(raise_on_error=False)
+            except (RedisConnectionError, RedisTimeoutError):
+                # Its slots may be another's by now. Which, it is itself the last to be asked.
+                self._cluster.nodes_manager.initialize(last_failed_node_name=node.name)
+                raise
+            for index, answer in zip(indices, found, strict=True):
+                answers[index] = answer
+        return answers
 
 
 _End = tuple[int, str]
@@ -578,7 +646,7 @@ class RedisFollower:
 
     def _heads(self) -> dict[str, _End]:
         """The number of each partition's newest entry, and the end of its chain."""
-        pipeline = self._store.client.pipeline(transaction=False)
+        pipeline = self._store.pipeline()
         for part in PARTITIONS:
             pipeline.hmget(self._store.key(part, "meta"), "epoch", "number", "chain")
         answers = self._store.primary_answers(pipeline, PARTITIONS[0])
@@ -606,7 +674,7 @@ class RedisFollower:
         if not behind:
             return []
         page = max(1, limit // len(behind))
-        pipeline = self._store.client.pipeline(transaction=False)
+        pipeline = self._store.pipeline()
         for part in behind:
             if part in self._scans:
                 pipeline.exists(*self._store.memory_of(part))

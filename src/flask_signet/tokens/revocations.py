@@ -177,7 +177,7 @@ class RevocationView:
             return True
         if self._monotonic() - self._synced_at <= self._max_staleness:
             return False
-        if failure is not None:
+        if failure is not None and not failure.is_partial:
             raise failure  # one wait for a store that hangs is enough for one request
         return self._ask(
             lambda: self._store.is_revoked(
@@ -316,8 +316,9 @@ class RevocationView:
             raise StoreUnavailableError
         try:
             answer = question()
-        except StoreUnavailableError:
-            self._ask_failed_at = self._monotonic()
+        except StoreUnavailableError as error:
+            if not error.is_partial:
+                self._ask_failed_at = self._monotonic()
             self.is_failing = True
             raise
         self.is_failing = False
