@@ -74,7 +74,12 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    url: str, *options: str, workers: int, worker_class: str, **environment: str
+    url: str,
+    *options: str,
+    workers: int,
+    worker_class: str,
+    module: str = "tests.scenarios.served",
+    **environment: str,
 ) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = listener.getsockname()[1]
@@ -84,7 +89,7 @@ def serving(
                 *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"),
                 *("--workers", str(workers), "--worker-class", worker_class),
                 *("--log-level", "warning", "--no-control-socket", *options),
-                "tests.scenarios.served:app",
+                f"{module}:app",
             ],
             cwd=ROOT,
             env={**os.environ, "STORE_URL": url, **environment},
