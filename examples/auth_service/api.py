@@ -83,6 +83,7 @@ class Users(MethodView):
     @users.doc(security=BEARER)
     @users.response(200, UserSchema, description="The user whose token it is")
     @users.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
+    @users.alt_response(422, schema=ErrorSchema, description="Not an access token of this service")
     def get(self) -> User:
         """See who one is.
 

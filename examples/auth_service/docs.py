@@ -130,9 +130,9 @@ def _fields(spec: dict[str, Any], schema: dict[str, Any]) -> list[Field]:
 def _parameter(spec: dict[str, Any], node: dict[str, Any]) -> Field:
     parameter = _resolve(spec, node)
     schema = _resolve(spec, parameter.get("schema", {}))
-    return _field(
-        f"{parameter['name']} ({parameter['in']})", schema, parameter.get("required", False)
-    )
+    described = {key: parameter[key] for key in ("description",) if key in parameter}
+    name = f"{parameter['name']} ({parameter['in']})"
+    return _field(name, schema | described, parameter.get("required", False))
 
 
 def _field(name: str, schema: dict[str, Any], required: bool) -> Field:
@@ -141,6 +141,7 @@ def _field(name: str, schema: dict[str, Any], required: bool) -> Field:
         kind = f"array of {schema.get('items', {}).get('type', 'any')}s"
     limits = {
         "format": schema.get("format"),
+        "one of": ", ".join(schema.get("enum", [])) or None,
         "characters, at least": schema.get("minLength"),
         "characters, at most": schema.get("maxLength"),
     }

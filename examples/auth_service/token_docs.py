@@ -42,6 +42,7 @@ def _operation(
 
 _PAIR = _answer("Both tokens", TokenPairSchema)
 _NO_TOKEN = _answer("No token, or no good one", ErrorSchema)
+_NO_JWT = _answer("Not a token of this service, or not of the right kind", ErrorSchema)
 _DOWN = _answer("The session store does not answer; Retry-After says when to try", ErrorSchema)
 
 _PATHS: dict[str, dict[str, Any]] = {
@@ -52,6 +53,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             "refresh token gets the next pair, once.",
             {
                 "201": _PAIR,
+                "400": _answer("The body is no JSON", ErrorSchema),
                 "401": _answer("Wrong address or password", ErrorSchema),
                 "422": _answer("The fields do not fit", ErrorSchema),
                 "503": _DOWN,
@@ -62,13 +64,13 @@ _PATHS: dict[str, dict[str, Any]] = {
             "Refresh.",
             "Send the refresh token. It is good once, and for 10 seconds more: keep the new one. "
             "An older one ends the session, for somebody has stolen it.",
-            {"201": _PAIR, "401": _NO_TOKEN, "503": _DOWN},
+            {"201": _PAIR, "401": _NO_TOKEN, "422": _NO_JWT, "503": _DOWN},
             security=BEARER,
         ),
         "delete": _operation(
             "Log out.",
             "Send either token, which may have expired. Neither is good any more.",
-            {"204": _answer("Logged out"), "401": _NO_TOKEN, "503": _DOWN},
+            {"204": _answer("Logged out"), "401": _NO_TOKEN, "422": _NO_JWT, "503": _DOWN},
             security=BEARER,
         ),
     },
@@ -79,6 +81,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             {
                 "200": {"description": "The sessions", "content": _body(SessionSchema, many=True)},
                 "401": _NO_TOKEN,
+                "422": _NO_JWT,
                 "503": _DOWN,
             },
             security=BEARER,
@@ -86,14 +89,14 @@ _PATHS: dict[str, dict[str, Any]] = {
         "delete": _operation(
             "Log out everywhere.",
             "Send the access token.",
-            {"204": _answer("Logged out"), "401": _NO_TOKEN, "503": _DOWN},
+            {"204": _answer("Logged out"), "401": _NO_TOKEN, "422": _NO_JWT, "503": _DOWN},
             security=BEARER,
             parameters=[
                 {
                     "in": "query",
                     "name": "others",
                     "schema": {"type": "string", "enum": ["true"]},
-                    "description": "Everywhere else",
+                    "description": "all but the session that asks",
                 }
             ],
         ),
@@ -106,6 +109,7 @@ _PATHS: dict[str, dict[str, Any]] = {
                 "204": _answer("Ended"),
                 "401": _NO_TOKEN,
                 "404": _answer("No such session", ErrorSchema),
+                "422": _NO_JWT,
                 "503": _DOWN,
             },
             security=BEARER,

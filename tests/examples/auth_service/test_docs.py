@@ -94,6 +94,12 @@ def test_the_page_shows_what_a_list_is_of(page: str) -> None:
     assert "<code>last_seen_at</code>" in page.partition(caption)[2].partition("</table>")[0]
 
 
+def test_the_page_shows_what_a_parameter_means(page: str) -> None:
+    """Its values and its description stand beside its name."""
+    row = page.partition("<code>others (query)</code>")[2].partition("</tr>")[0]
+    assert "one of: true, all but the session that asks" in row
+
+
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
     """It works without a network: every address on it is a path of this service."""
     addresses = []

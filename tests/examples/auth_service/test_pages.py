@@ -467,11 +467,14 @@ def test_the_sessions_page_shows_where_one_is_logged_in(app: Flask, browser: Fla
     """Each session with its device, address and times; this one marked, and no way to end it."""
     firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
     app.test_client().post("/login", data=FORM, headers={"User-Agent": firefox})
+    app.test_client().post("/login", data=FORM, headers={"User-Agent": "<b>Toaster</b>"})
     page = browser.get("/sessions").text
     assert "Firefox on Windows" in page
-    assert page.count("127.0.0.1") == 2
+    assert "An unknown device" in page
+    assert "&lt;b&gt;Toaster" in page
+    assert page.count("127.0.0.1") == 3
     assert page.count("this one") == 1
-    assert len(re.findall(r'action="/sessions/[^"]+/end"', page)) == 1
+    assert len(re.findall(r'action="/sessions/[^"]+/end"', page)) == 2
 
 
 def test_one_ends_a_session_elsewhere(app: Flask, browser: FlaskClient) -> None:
