@@ -129,6 +129,23 @@ def test_a_long_list_is_read_in_pages(stores):
     follower.close()
 
 
+# ── PostgreSQL ───────────────────────────────────────────────────────────────────────────
+
+
+def test_an_announcement_that_comes_with_the_rows_of_a_query_is_heard(postgresql_store_url):
+    """What a query saw was there before it began, so the announcement is of something newer."""
+    here, there = Address(postgresql_store_url).open(), Address(postgresql_store_url).open()
+    follower, jti = there.follow(), new()
+    follower.sync()
+    here.revoke_token(jti, now=NOW, expires_at=UNTIL)
+    follower._connection.exec_driver_sql("SELECT 1")  # a query that saw nothing of it
+    assert [entry.value for entry in follower.poll()] == [jti]
+    assert not follower.poll()
+    follower.close()
+    here.close()
+    there.close()
+
+
 # ── Redis ────────────────────────────────────────────────────────────────────────────────
 
 

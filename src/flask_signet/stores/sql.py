@@ -724,6 +724,7 @@ class SqlFollower:
         self._read = 0
         self._epoch = ""
         self._seen_version: object = None
+        self._has_heard = False
 
     def poll(self) -> Sequence[Revocation]:
         """See :meth:`.Follower.poll`."""
@@ -746,11 +747,15 @@ class SqlFollower:
             return changed
         if name == "postgresql" and connection.dialect.driver == "psycopg":
             driver.pgconn.consume_input()
-            news = False
+            # `_hear` has those that came along with a query's rows: after what the query saw.
+            news, self._has_heard = self._has_heard, False
             while driver.pgconn.notifies() is not None:
                 news = True
             return news
         return False
+
+    def _hear(self, announcement: object) -> None:
+        self._has_heard = True
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """See :meth:`.Follower.sync`."""
@@ -798,6 +803,8 @@ class SqlFollower:
         connection.detach()  # its place in the pool is for others
         self._connection = connection  # from here on `_give_up` closes it, whatever happens
         if connection.dialect.name == "postgresql":
+            if connection.dialect.driver == "psycopg":
+                self._driver.add_notify_handler(self._hear)
             connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         return connection
 
