@@ -110,6 +110,16 @@ def unsafe_faults(source: str, module: str, *, is_package: bool = False) -> Iter
         reason = UNSAFE_MODULES.get(name.partition(".")[0])
         if reason:
             yield f"{module}:{line} imports {name}, which {reason}"
+    # A hash that only names something may be broken: it says so itself.
+    names = {
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and any(
+            word.arg == "usedforsecurity" and ast.unparse(word.value) == "False"
+            for word in node.keywords
+        )
+    }
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             if called(node) in UNSAFE_CALLS:
@@ -119,7 +129,9 @@ def unsafe_faults(source: str, module: str, *, is_package: bool = False) -> Iter
             ):
                 yield f"{module}:{node.lineno} calls {called(node)} with a shell"
         for word in (getattr(node, field, None) for field in ("id", "attr", "name", "value")):
-            if isinstance(word, str) and word.lower().replace("-", "") in BROKEN_HASHES:
+            if not isinstance(word, str) or node.lineno in names:
+                continue
+            if word.lower().replace("-", "") in BROKEN_HASHES:
                 yield f"{module}:{node.lineno} names {word}, a broken hash"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import jsonify
+from sqlalchemy import select
 
 from flask_signet import (
     create_access_token,
@@ -19,8 +21,11 @@ from flask_signet import (
     rotate_refresh_token,
 )
 from flask_signet.signals import token_revoked
+from flask_signet.stores.memory import MemoryStore
+from flask_signet.stores.redis import RedisStore
+from flask_signet.stores.sql import metadata
 from tests.conftest import Clock
-from tests.scenarios.service import Scenario, bearer
+from tests.scenarios.service import SECRET, Scenario, bearer
 
 DAY = 86_400
 
@@ -219,6 +224,42 @@ def test_rot_15_a_lost_answer_is_recovered_inside_the_grace(make: Make, ticking:
     with scenario.listening() as events:
         assert scenario.refresh(second).status_code == 401
     assert "token_reused" in events
+
+
+def dump(store: Any) -> str:
+    """All that a store keeps, as text."""
+    if isinstance(store, MemoryStore):
+        return str([vars(store), list(map(asdict, store._sessions.values()))])
+    if isinstance(store, RedisStore):
+        readers = {
+            "hash": store.client.hgetall,
+            "zset": lambda key: store.client.zrange(key, 0, -1, withscores=True),
+            "stream": store.client.xrange,
+        }
+        keys = list(store.client.scan_iter(match=f"*{store.prefix}*", count=1000))
+        return str([(key, readers[store.client.type(key)](key)) for key in keys])
+    with store.engine.connect() as connection:
+        tables = metadata.sorted_tables
+        return str([connection.execute(select(table)).all() for table in tables])
+
+
+def test_rot_16_a_dump_of_the_store_holds_no_token(make: Make, store: object) -> None:
+    """Who can read the store has ids, and nothing that is good as a token."""
+    scenario = make()
+    pairs = [scenario.login()]
+    pairs.append(scenario.next(pairs[-1]))
+    ended = scenario.login()
+    access = bearer(ended["access_token"])
+    assert scenario.client.delete("/auth/tokens", headers=access).status_code == 204
+    kept = dump(store)
+    assert scenario.user in kept
+    for pair in (*pairs, ended):
+        for token in (pair["access_token"], pair["refresh_token"]):
+            assert claims(scenario, pair["refresh_token"])["sid"] in kept
+            _, payload, signature = token.split(".")
+            assert payload not in kept
+            assert signature not in kept
+    assert SECRET not in kept
 
 
 def test_rot_17_logout_ends_both_tokens(make: Make) -> None:

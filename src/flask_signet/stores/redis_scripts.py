@@ -151,7 +151,8 @@ local meta, revoked, subjects, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, version, mark = ARGV[1], ARGV[2], ARGV[3]
 local before = redis.call('HGET', meta, 'version')
 if before and tonumber(before) > tonumber(version) then return before end
-if before and redis.call('EXISTS', revoked, subjects) == 2 then return before end
+local whole = redis.call('EXISTS', revoked, subjects) == 2
+if before and whole and redis.call('HEXISTS', meta, 'chain') == 1 then return before end
 -- The numbers begin again, and those in the log may not go down.
 redis.call('DEL', meta, log)
 redis.call('ZADD', revoked, '+inf', mark)
