@@ -99,6 +99,17 @@ def test_strict_takes_the_exact_type_only(kind: Any) -> None:
     assert ask(app, "/refresh", mint("refresh", type=kind)) == (401, NOT_REFRESH)
 
 
+@pytest.mark.parametrize("kind", ["Access", "id", "reset", "", None, 1, True, [], {}])
+def test_any_type_is_one_of_ours_where_the_type_is_required(kind: Any) -> None:
+    """A guard that takes either type takes no third one, with nothing but the option set (D7)."""
+    app = application(JWT_REQUIRE_TYPE=True)
+    assert ask(app, "/any-type", mint(type=kind)) == (422, NEITHER)
+    for known in ("access", "refresh"):
+        assert ask(app, "/any-type", mint(known)) == (200, "alice")
+    assert ask(application(), "/any-type", mint(type=kind)) == (200, "alice")
+
+
+NEITHER = "Only access and refresh tokens are allowed"
 NO_TYPE = 'Token is missing the "type" claim'
 
 

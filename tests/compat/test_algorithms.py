@@ -4,6 +4,11 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from tests.compat.harness import Both, Raised
 from tests.compat.minting import (
@@ -48,6 +53,18 @@ def test_a_flipped_signature_is_refused(algorithm: str) -> None:
     mixed = ".".join([*other.split(".")[:2], first.split(".")[2]])
     answer = Both(key_options(algorithm)).ask("/required", headers=bearer(mixed))
     assert answer.msg == "Signature verification failed"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"])
+@pytest.mark.parametrize("dress", ["{}", "{} somebody@example.com\n"])
+def test_a_public_key_as_ssh_writes_it(algorithm: str, dress: str) -> None:
+    """JWT_PUBLIC_KEY may be the one line of a .pub file."""
+    options = key_options(algorithm)
+    public = load_pem_public_key(options["JWT_PUBLIC_KEY"].encode())
+    line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    both = Both({**options, "JWT_PUBLIC_KEY": dress.format(line)})
+    token = mint(claims(), signing_key(algorithm), algorithm)
+    assert both.ask("/required", headers=bearer(token)).status == 200
 
 
 DECODE_LISTS: list[Any] = [None, [], ["HS256"], ["HS512"], ["HS512", "HS256"], ("HS256", "HS384")]

@@ -537,6 +537,15 @@ def test_c2_c3_c4_c7_not_three_segments(token: str) -> None:
     refused(token)
 
 
+def test_c2_a_signed_header_is_no_token() -> None:
+    """Two segments are too few, even where the signature of the first one holds."""
+    key = keys.key("HS256")
+    header = base64url.encode(b'{"alg":"HS256"}')
+    text = f"{header}.{base64url.encode(key.sign(header.encode()))}"
+    with pytest.raises(DecodeError, match="Not enough segments"):
+        jws.parse(text)
+
+
 @pytest.mark.parametrize("character", [".", "A", "=", "\0", "\u00e9", "\U0001f511", "\ud800", "{"])
 @pytest.mark.parametrize("size", [16_385, 100_000, 1_000_000])
 def test_c2_c6_long_text(character: str, size: int) -> None:

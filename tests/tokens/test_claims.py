@@ -3,6 +3,7 @@
 Tests named test_d… are rows of the security table: bad claims under a good signature.
 """
 
+import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import inf, nan, nextafter
@@ -460,6 +461,21 @@ def test_csrf_different(claim: Any) -> None:
     for value in ("value", "é", "\ud800"):
         with pytest.raises(CSRFError, match="CSRF double submit tokens do not match"):
             check_csrf({"csrf": claim}, value)
+
+
+def test_e6_csrf_compares_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value is compared by hmac.compare_digest, on two byte strings."""
+    seen: list[tuple[bytes, bytes]] = []
+
+    def spy(ours: bytes, theirs: bytes) -> bool:
+        seen.append((ours, theirs))
+        return hmac.compare_digest(ours, theirs)
+
+    monkeypatch.setattr("flask_signet.tokens.claims.compare_digest", spy)
+    check_csrf({"csrf": "\u00e9"}, "\u00e9")
+    with pytest.raises(CSRFError):
+        check_csrf({"csrf": "\u00e9"}, "e")
+    assert seen == [(b"\xc3\xa9", b"\xc3\xa9"), (b"\xc3\xa9", b"e")]
 
 
 def test_csrf_missing() -> None:
