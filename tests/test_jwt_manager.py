@@ -406,7 +406,8 @@ FUNCTIONS = [
     name
     for name in flask_signet.__all__
     if inspect.isfunction(getattr(flask_signet, name))
-    and name not in {"get_unverified_jwt_headers", "token_blueprint"}  # these need no manager
+    and name != "get_unverified_jwt_headers"  # it needs no manager
+    and not name.endswith("_blueprint")  # these are the unnamed one's
 ]
 
 

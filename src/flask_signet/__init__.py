@@ -32,6 +32,7 @@ from .encoded_tokens import (
 from .endpoints import token_blueprint
 from .jose.jwk import Key
 from .jwt_manager import JWTManager
+from .oauth import oauth_blueprint
 from .sessions import (
     SessionInfo,
     create_token_pair,
@@ -45,6 +46,7 @@ from .sessions import (
 from .tokens.keyring import KeyRing
 from .tokens.token import TokenPair
 from .view_decorators import jwt_required, verify_jwt_in_request
+from .well_known import key_blueprint
 
 __version__ = "0.1.0"
 
@@ -70,8 +72,10 @@ __all__ = [
     "get_jwt_request_location",
     "get_unverified_jwt_headers",
     "jwt_required",
+    "key_blueprint",
     "list_sessions",
     "logout",
+    "oauth_blueprint",
     "revoke_token",
     "rotate_refresh_token",
     "set_access_cookies",

@@ -520,7 +520,7 @@ def revoke(state: AppState, token_or_jti: str, issuer: str | None = None) -> Non
         return
     token = check_token(state, token_or_jti, allow_expired=True, foreign=True)
     if token.issuer is None:
-        _revoke(state, token.claims)
+        revoke_ours(state, token.claims)
         return
     jti = token.claims["jti"]
     if not jti:
@@ -560,7 +560,7 @@ def log_out(state: AppState) -> bool:
     ended: set[str] = set()
     for claims in found.values():
         if not (session_store.is_of_session(claims) and claims["sid"] in ended):
-            _revoke(state, claims)
+            revoke_ours(state, claims)
         ended.add(str(claims.get("sid")))
     forget_cookies(state)
     return bool(found)
@@ -569,7 +569,8 @@ def log_out(state: AppState) -> bool:
 _CLIENT_ERRORS = ("csrf_failed", "invalid_request")
 
 
-def _revoke(state: AppState, claims: Claims) -> None:
+def revoke_ours(state: AppState, claims: Claims) -> None:
+    """Refuse a token of ours with these claims, and end its session if it has one."""
     _end_of(state, claims)
     jti = claims.get("jti")
     # A pair from before there was a store names a session that no store knows.
