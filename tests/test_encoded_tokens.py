@@ -412,6 +412,32 @@ def test_which_subjects_are_read(verify_sub: bool | None, takes: set[Any]) -> No
                     decode_token(token)
 
 
+@pytest.mark.parametrize("size", [0, 1, 64, 65])
+def test_bounded_jti_at_creation(size: int) -> None:
+    """With bounded ids a jti of one's own has 1 to 64 characters, when the token is made."""
+    claims = {"jti": "j" * size}
+    with running(BOUNDED_IDS=True):
+        if 0 < size <= 64:
+            assert get_jti(create_access_token("alice", additional_claims=claims)) == "j" * size
+        else:
+            with pytest.raises(ValueError, match=f"jti has {size} characters; JWT_BOUNDED_IDS"):
+                create_access_token("alice", additional_claims=claims)
+
+
+@pytest.mark.parametrize("fresh", [timedelta(hours=1), 1e11])
+def test_freshness_ends_with_the_token(fresh: Any) -> None:
+    """With bounded ids a token is fresh until it expires at the latest, else it is refused."""
+    with running(BOUNDED_IDS=True):
+        claims = decode_token(create_access_token("alice", fresh, timedelta(minutes=15)))
+        assert claims["fresh"] == claims["exp"]
+        for flag in (True, False):
+            assert decode_token(create_access_token("alice", flag))["fresh"] is flag
+        short = decode_token(create_access_token("alice", timedelta(minutes=5)))
+        assert short["fresh"] == short["exp"] - 600
+        forever = decode_token(create_access_token("alice", fresh, expires_delta=False))
+        assert forever["fresh"] > claims["exp"]
+
+
 @pytest.mark.parametrize("size", [0, 1, 255, 256])
 def test_bounded_ids_at_creation(size: int) -> None:
     """With bounded ids an identity has 1 to 255 characters, when the token is made."""

@@ -147,10 +147,9 @@ def create_token(
     if key.kid is not None and header.get("kid") is None:
         header["kid"] = key.kid
 
-    if isinstance(fresh, timedelta):
-        fresh = moment + fresh.total_seconds()
+    expires = _expiry(settings, state.prefix, kind, expires_delta, moment)
     payload: dict[str, Any] = {
-        "fresh": fresh,
+        "fresh": _freshness(fresh, moment, expires if settings.bounded_ids else None),
         "iat": int(moment),
         "jti": new_id(as_uuid=not strict),
         "type": kind,
@@ -164,7 +163,6 @@ def create_token(
         payload["aud"] = settings.encode_audience
     if settings.encode_issuer:
         payload["iss"] = settings.encode_issuer
-    expires = _expiry(settings, state.prefix, kind, expires_delta, moment)
     if expires is not None:
         payload["exp"] = expires
     payload.update(more_claims)
@@ -260,6 +258,11 @@ _OTHER_IDENTITY: Final = (
 
 def _check_identity(settings: Settings, prefix: str, payload: Mapping[str, Any]) -> None:
     """Refuse to make a token that we would refuse to take."""
+    jti = payload["jti"]
+    if settings.bounded_ids and isinstance(jti, str) and not 0 < len(jti) <= 64:
+        raise ValueError(
+            f"the claim jti has {len(jti)} characters; {prefix}BOUNDED_IDS asks for 1 to 64"
+        )
     if "sub" not in payload:
         return
     subject, rules = payload["sub"], settings.rules
@@ -299,6 +302,15 @@ def _expiry(
             "or False for a token that never expires"
         )
     return expiry(moment, seconds)
+
+
+def _freshness(fresh: Fresh, moment: float, latest: int | None) -> bool | float:
+    """The ``fresh`` claim; a time is not after ``latest``, when the token is good for nothing."""
+    if isinstance(fresh, timedelta):
+        fresh = moment + fresh.total_seconds()
+    if latest is not None and type(fresh) in (int, float):
+        return min(fresh, latest)
+    return fresh
 
 
 def _json_default(state: AppState) -> Callable[[Any], Any]:
