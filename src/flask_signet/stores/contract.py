@@ -593,6 +593,21 @@ class SessionStoreContract:
         assert self.logout(store, session.sid) == session
         assert self.logout(store, session.sid) is None
 
+    @pytest.mark.parametrize("how", ["end_session", "reuse", "max_sessions"])
+    def test_what_a_clock_that_runs_ahead_gave_out_is_refused_as_much_longer(
+        self, store: SessionStore, subject: str, how: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        assert self.rotate(store, session.sid, "first", "second", NOW + HOUR).verdict == "rotated"
+        if how == "end_session":
+            self.logout(store, session.sid)
+        elif how == "reuse":
+            assert self.rotate(store, session.sid, "other", "third").verdict == "reused"
+        else:
+            self.login(store, subject, max_sessions=1)
+        last = live_until(NOW + HOUR) - TICK
+        assert store.is_revoked(now=last, sid=session.sid)
+
     def test_access_tokens_of_a_session_that_is_gone_are_refused_too(
         self, store: SessionStore, subject: str
     ) -> None:

@@ -61,7 +61,7 @@ class MemoryStore:
             live = self.list_sessions(session.subject, now=now)
             surplus = live[max_sessions:] if max_sessions else []
             for each in reversed(surplus):
-                self._end(each, refuse_until)
+                self._end(each, each.refused_until(refuse_until, now))
         return Opened(session, tuple(reversed(surplus)))
 
     def rotate(
@@ -133,7 +133,7 @@ class MemoryStore:
             if kept is None:
                 self._revoke(Revocation("sid", sid, refuse_until))
             else:
-                self._end(kept, refuse_until)
+                self._end(kept, kept.refused_until(refuse_until, now))
             return live
 
     def end_sessions(
@@ -203,7 +203,7 @@ class MemoryStore:
     ) -> Rotation:
         if is_grace_replay(session, jti, now, grace):
             return Rotation("replayed", session)
-        self._end(session, refuse_until)
+        self._end(session, session.refused_until(refuse_until, now))
         return Rotation("reused", session)
 
     def _end(self, session: Session, refuse_until: float) -> None:

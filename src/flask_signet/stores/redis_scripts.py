@@ -109,7 +109,12 @@ local function drop(key, sid, subject)
   return redis.call('DEL', key)
 end
 
-local function revoke_session(sid, until_then) revoke('sid', sid, until_then, '0', '') end
+-- Later by as much as the clock that gave out its last access tokens was ahead.
+local function revoke_session(sid, refuse_until, rotated_at)
+  local ahead = math.max(0, tonumber(rotated_at) - now)
+  if tonumber(refuse_until) < NEVER then refuse_until = whole(tonumber(refuse_until) + ahead) end
+  revoke('sid', sid, refuse_until, '0', '')
+end
 
 -- When the subject last logged in, or was logged out everywhere.
 local function last_moment(subject)
@@ -141,7 +146,7 @@ local function refuse(session, handed_in, grace, refuse_until)
     return told({'replayed', session.flat})
   end
   drop(row, session.sid, session.subject)
-  revoke_session(session.sid, refuse_until)
+  revoke_session(session.sid, refuse_until, session.rotated_at)
   return {'reused', session.flat}
 end
 """
@@ -182,7 +187,7 @@ for _, sid in ipairs(sids) do
     count = count + 1
     if max_sessions > 0 and count > max_sessions then
       drop(key, sid, session.subject)
-      revoke_session(sid, refuse_until)
+      revoke_session(sid, refuse_until, sibling.rotated_at)
       table.insert(ended, 1, sibling.flat)
     end
   end
@@ -234,10 +239,11 @@ END: Final = (
     + """
 local sid, refuse_until, subject = ARGV[5], ARGV[6], ARGV[7]
 local owner = redis.call('HGET', row, 'subject')
+local rotated_at = redis.call('HGET', row, 'rotated_at')
 if subject ~= '' and owner ~= subject then return told(false) end
 local session = live(row)
 if owner then drop(row, sid, owner) end
-revoke_session(sid, refuse_until)
+revoke_session(sid, refuse_until, rotated_at or '0')
 return session and session.flat
 """
 )

@@ -365,7 +365,11 @@ class SqlStore:
         with self._transaction(connection):
             surplus = [_to_session(row) for row in reversed(rows)]
             ended = [each for each in surplus if _end(connection, each.sid)]
-            self._revoke(connection, *(_of_session(each.sid, refuse_until) for each in ended))
+            now = opened.last_seen_at
+            entries = (
+                _of_session(each.sid, each.refused_until(refuse_until, now)) for each in ended
+            )
+            self._revoke(connection, *entries)
         return ended
 
     def rotate(
@@ -416,7 +420,8 @@ class SqlStore:
         with self._transaction(connection):
             ended = _end(connection, session.sid)
             if ended:
-                self._revoke(connection, _of_session(session.sid, refuse_until))
+                until = session.refused_until(refuse_until, now)
+                self._revoke(connection, _of_session(session.sid, until))
         return Rotation("reused", session) if ended else Rotation("gone")
 
     def adopt(
@@ -460,10 +465,11 @@ class SqlStore:
 
         def work(connection: Connection) -> Session | None:
             session = _find(connection, sid, now)
+            until = session.refused_until(refuse_until, now) if session else refuse_until
             with self._transaction(connection):
                 ended = _end(connection, sid, subject)
                 if ended or not subject:
-                    self._revoke(connection, _of_session(sid, refuse_until))
+                    self._revoke(connection, _of_session(sid, until))
             return session if ended else None
 
         return self._run(work)

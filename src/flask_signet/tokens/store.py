@@ -207,6 +207,13 @@ class Session:
             ),
         )
 
+    def refused_until(self, refuse_until: float, now: float) -> float:
+        """When the last access token has expired, if the session ends ``now``.
+
+        As told, or later by as much as the clock that gave out the last ones was ahead.
+        """
+        return refuse_until + max(0.0, self.rotated_at - now)
+
     def opened_after(self, moment: float) -> Session:
         """The session, with a ``created_at`` after that moment.
 
@@ -428,7 +435,7 @@ class SessionStore(Protocol):
 
     ``refuse_until``, where it is asked for, is the moment at which the last access token of a
     session that ends now has expired by itself, leeway included: the session's ``sid`` is
-    revoked until then, in the same atomic write that ends it.
+    revoked until then (:meth:`Session.refused_until`), in the same atomic write that ends it.
     """
 
     # ── the life of a session ────────────────────────────────────────────────────────────
