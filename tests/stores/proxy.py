@@ -17,10 +17,12 @@ class Proxy:
     """Passes bytes on, a thread for each direction of each connection.
 
     :ivar turns: how often the client spoke after the server did: round trips.
+    :ivar connections: how many there have been.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.turns = 0
+        self.connections = 0
         self.port = 0
         self._server = (host, port)
         self._flowing = threading.Event()
@@ -69,6 +71,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                self.connections += 1
                 server = socket.create_connection(self._server)
                 self._sockets += [client, server]
                 state = {"spoke": "server"}

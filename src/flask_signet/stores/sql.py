@@ -56,7 +56,7 @@ from ..tokens.store import (
     seconds,
     stored_id,
 )
-from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble
+from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
 from .sql_schema import (
     STEPS,
     keys_table,
@@ -290,7 +290,8 @@ class SqlStore:
         Everything that is run here may be repeated, see :mod:`flask_signet.tokens.store`.
         """
         engine, kind = self.engine, self._kind
-        kind.deadline.at = end = time.monotonic() + self.timeout
+        end = time.monotonic() + self.timeout
+        deadline.set(end)
         reconnected = False
         for attempt in itertools.count(1):
             try:
@@ -299,16 +300,15 @@ class SqlStore:
             except PoolTimeoutError as error:
                 raise StoreUnavailableError from error
             except DBAPIError as error:
-                # A connection that was idle while the server restarted fails at its first use.
-                lost = error.connection_invalidated and not reconnected
+                # A connection that was idle while the server restarted fails at its first use. One
+                # that could not be made (no statement) tells of the server as it is now.
+                lost = error.connection_invalidated and bool(error.statement) and not reconnected
                 again = lost or kind.is_transient(error)
                 if not again or time.monotonic() >= end:
                     raise self._unavailable(error) from error
                 reconnected = reconnected or error.connection_invalidated
                 # Of those that were in each other's way one at least went on.
                 time.sleep(0 if lost else min(0.002 * attempt, 0.02))
-            finally:
-                kind.deadline.at = end
         raise AssertionError("unreachable")
 
     def _unavailable(self, error: DBAPIError) -> StoreUnavailableError:
@@ -765,7 +765,8 @@ class SqlFollower:
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """See :meth:`.Follower.sync`."""
-        self._store._kind.deadline.at = end = time.monotonic() + self._store.timeout
+        end = time.monotonic() + self._store.timeout
+        deadline.set(end)
         rows: Sequence[Any] = ()
         # A line that broke while nobody spoke, in a restart say, is worth another try. If the
         # pool's next connection broke then as well, the one after it comes from a pool made anew.

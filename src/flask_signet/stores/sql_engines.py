@@ -7,9 +7,11 @@ are worth another attempt, and looks for what is wrong with a server's set-up.
 from __future__ import annotations
 
 import contextlib
-import threading
+import select
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Final, Literal
@@ -43,10 +45,12 @@ Trouble = Literal["", "not_set_up", "corrupt", "read_only", "no_rights"]
 """What an operator has to mend, in the words of a finding's ``code``; empty for anything else."""
 
 
-class Deadline(threading.local):
-    """When the operation of this thread must be over, by the monotonic clock."""
+deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+"""When the operation that is under way must be over, by the monotonic clock.
 
-    at: float | None = None
+Of a thread, and of a greenlet: what is local to a thread is shared by all of gevent's requests, if
+the application was imported before gevent took the threads' place (a server that preloads).
+"""
 
 
 class EngineKind(ABC):
@@ -63,7 +67,6 @@ class EngineKind(ABC):
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        self.deadline: Deadline = Deadline()
 
     def create(self, url: URL) -> Engine:
         """An engine of our own, every wait of which is bounded.
@@ -339,7 +342,7 @@ class PostgreSQL(EngineKind):
     def prepare(self, engine: Engine) -> None:
         if engine.dialect.driver != "psycopg":
             return
-        bounded = _bounded_connection(engine.dialect.dbapi, self.deadline, self.timeout)
+        bounded = _bounded_connection(engine.dialect.dbapi, self.timeout)
         _leave_replicas(engine, self)
 
         @event.listens_for(engine, "do_connect")
@@ -416,16 +419,23 @@ _PATIENCE: Final = 10  # seconds that an upgrade waits for a lock
 _UPGRADES: Final = 0x5167_6E65_74  # the advisory lock's number: "Signet"
 
 
-def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
+def _bounded_connection(dbapi: Any, timeout: float) -> Any:
     """Psycopg's connection class, with an end to every wait."""
 
-    def until_deadline(steps: Generator[Any, int, Any]) -> Generator[Any, int, Any]:
+    def until_deadline(
+        steps: Generator[Any, int, Any], descriptor: int = -1
+    ) -> Generator[Any, int, Any]:
         """The same steps; psycopg asks in between whenever nothing arrives for 0.1 s."""
-        end = deadline.at if deadline.at is not None else monotonic() + timeout
+        given = deadline.get()
+        end = given if given is not None else monotonic() + timeout
+        is_shared = _requests_share_the_thread()
         try:
             waits_for = next(steps)
             while True:
-                ready = yield waits_for
+                if is_shared:
+                    ready = _poll(waits_for, descriptor)
+                else:
+                    ready = yield waits_for
                 if not ready and monotonic() >= end:
                     raise dbapi.OperationalError("the server did not answer in time")
                 waits_for = steps.send(ready)
@@ -434,7 +444,7 @@ def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
 
     class BoundedConnection(dbapi.Connection):  # type: ignore[misc]  # psycopg comes from the dialect
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-            waiting = until_deadline(gen)
+            waiting = until_deadline(gen, self.pgconn.socket)
             try:
                 return super().wait(waiting, *args, **kwargs)
             except dbapi.OperationalError:
@@ -450,6 +460,35 @@ def _bounded_connection(dbapi: Any, deadline: Deadline, timeout: float) -> Any:
 
 
 _ACTIVE = 1  # libpq's PQTRANS_ACTIVE: a command is under way
+
+
+def _requests_share_the_thread() -> bool:
+    """Whether gevent has made Python's waiting its own.
+
+    Psycopg looks for that when it is imported, which a server that preloads does before gevent is
+    at work: then each request that waits would make all the others wait.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("select")
+
+
+def _poll(waits_for: Any, descriptor: int) -> int:
+    """What psycopg's own waiting would find out within 0.1 s, by the poll that gevent replaced."""
+    if isinstance(waits_for, tuple):  # of a connection that is being made
+        descriptor, waits_for = waits_for
+    wanted = select.POLLIN if waits_for & _READABLE else 0
+    wanted |= select.POLLOUT if waits_for & _WRITABLE else 0
+    poll = select.poll()
+    poll.register(descriptor, wanted)
+    found = [events for _, events in poll.poll(100)]
+    if not found:
+        return 0
+    ready = _READABLE if found[0] & select.POLLIN else 0
+    ready |= _WRITABLE if found[0] & select.POLLOUT else 0
+    return ready or waits_for  # a line that broke: libpq finds out how
+
+
+_READABLE, _WRITABLE = 1, 2  # psycopg.waiting's Wait and Ready
 
 
 # ── MariaDB and MySQL ────────────────────────────────────────────────────────────────────
