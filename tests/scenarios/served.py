@@ -2,20 +2,26 @@
 
 ``STORE_URL`` names the store. With ``USE_BEFORE_FORK=1`` the application is used as soon as it is
 imported: a server that preloads it forks a process with connections, a view, and a line to the
-store.
+store. The header ``X-Grace`` of a request is the grace of this process from then on.
 """
 
 import os
 from typing import Any
 
+from flask import request
+
 from tests.scenarios.service import Scenario
 
 scenario = Scenario(
-    os.environ["STORE_URL"],
-    refresh_reuse_grace=float(os.environ.get("GRACE", "10")),
-    store_timeout=float(os.environ.get("STORE_TIMEOUT", "2")),
+    os.environ["STORE_URL"], store_timeout=float(os.environ.get("STORE_TIMEOUT", "2"))
 )
 app = scenario.app
+
+
+@app.before_request
+def take_the_grace() -> None:
+    if "X-Grace" in request.headers:
+        app.config["JWT_REFRESH_REUSE_GRACE"] = float(request.headers["X-Grace"])
 
 
 @app.after_request

@@ -34,9 +34,13 @@ class Server:
         self.port = port
         self.process = process
 
-    def ask(self, method: str, path: str, *, token: str = "", body: Any = None) -> Answer:
+    def ask(
+        self, method: str, path: str, *, token: str = "", body: Any = None, grace: str = ""
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         headers = {"Connection": "close", **(bearer(token) if token else {})}
+        if grace:
+            headers["X-Grace"] = grace
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -55,8 +59,8 @@ class Server:
         assert answer.status == 201, answer
         return answer.body  # type: ignore[no-any-return]  # an object
 
-    def refresh(self, token: str) -> Answer:
-        return self.ask("PATCH", "/auth/tokens", token=token)
+    def refresh(self, token: str, grace: str = "") -> Answer:
+        return self.ask("PATCH", "/auth/tokens", token=token, grace=grace)
 
     def get(self, token: str) -> Answer:
         return self.ask("GET", "/protected", token=token)

@@ -17,8 +17,8 @@ from flask_signet.tokens.store import SessionStore
 
 CLIENTS = 50
 PROCESSES = 4
-ROUNDS = int(os.environ.get("SIGNET_RACE_ROUNDS", "50"))
-"""Of each store, over all its races and both ways to run them."""
+ROUNDS = int(os.environ.get("SIGNET_RACE_ROUNDS", "25"))
+"""Of each store, over all its races: so many by threads, and again by processes."""
 
 PATIENCE = 60  # seconds for one round, after which a race has failed
 
