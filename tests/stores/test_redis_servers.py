@@ -118,14 +118,13 @@ def test_fault_redis_evict_is_found_by_the_check(server, store):
     assert [(each.level, each.code) for each in store.check()] == [("error", "evicts")]
 
 
-def test_a_server_without_a_log_of_its_writes_is_found_by_the_check(tmp_path):
-    server = Server(tmp_path)
-    store = open_store(f"redis://127.0.0.1:{server.port}")
+def test_a_server_without_a_log_of_its_writes_is_found_by_the_check(server):
+    server.client.config_set("appendonly", "no")
+    store = open_store(server.url)
     assert [each.code for each in store.check()] == ["not_set_up", "not_durable"]
     store.upgrade()
     assert [(each.level, each.code) for each in store.check()] == [("warning", "not_durable")]
     store.close()
-    server.stop()
 
 
 def test_fault_redis_full_is_an_error_and_the_state_is_as_before(server, store):
@@ -224,10 +223,8 @@ def test_a_name_that_is_another_server_s_now_is_looked_up_again(tmp_path):
 # ── what a server forgets by itself ──────────────────────────────────────────────────────
 
 
-def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(tmp_path):
-    server = Server(tmp_path, "maxmemory-policy", "allkeys-random")
-    store = open_store(server.url, timeout=PATIENT)
-    store.upgrade()
+def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(server, store):
+    server.client.config_set("maxmemory-policy", "allkeys-random")
     sessions = [login(store) for _ in range(300)]
     ended, logged_out = sessions[::3], sessions[1::3]
     for session in ended:
@@ -266,8 +263,6 @@ def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(tmp
     fresh = login(store, sessions[0].subject)
     store.end_session(fresh.sid, now=NOW, refuse_until=UNTIL)
     assert store.is_revoked(now=NOW, sid=fresh.sid)
-    store.close()
-    server.stop()
 
 
 def test_a_past_that_was_lost_is_noticed_even_if_another_has_as_many_entries(server, store):
