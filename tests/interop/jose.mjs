@@ -5,6 +5,11 @@ import * as jose from 'jose'
 const { verify = {}, make = {} } = JSON.parse(await text(process.stdin))
 const answer = { node: process.versions.node, verified: {}, made: {} }
 
+// The platform's own errors have a number there.
+function code(error) {
+  return typeof error.code === 'string' ? error.code : error.name
+}
+
 // Each with its own set: fetched over HTTP, chosen by kid and alg, kept for all tokens of it.
 for (const [name, { jwksUri, issuer, audience, tokens }] of Object.entries(verify)) {
   const keys = jose.createRemoteJWKSet(new URL(jwksUri))
@@ -14,7 +19,7 @@ for (const [name, { jwksUri, issuer, audience, tokens }] of Object.entries(verif
       const { payload } = await jose.jwtVerify(token, keys, { issuer, audience })
       answer.verified[name].push(payload.sub)
     } catch (error) {
-      answer.verified[name].push(error.code ?? String(error))
+      answer.verified[name].push(code(error))
     }
   }
 }
@@ -34,7 +39,7 @@ for (const [name, { alg, crv, issuer, audience }] of Object.entries(make)) {
       .sign(pair.privateKey)
     answer.made[name] = { jwk: { ...jwk, kid, alg }, token }
   } catch (error) {
-    answer.made[name] = { refused: error.code ?? String(error) }
+    answer.made[name] = { refused: code(error) }
   }
 }
 
