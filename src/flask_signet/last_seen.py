@@ -36,21 +36,20 @@ class Noted:
         :param issued_at: when the token that uses it was issued, by a log-in or a refresh. Both
             noted it, so a young token needs no note.
         """
-        if not self._is_due(sid, moment, issued_at):
+        if not self.is_due(sid, moment, issued_at):
             return
+        if len(self._moments) >= _MAX_NOTED:
+            self._moments = {}  # another dict: other threads are reading this one
+        self._moments[sid] = moment
         try:
             store.touch(sid, now=moment)
         except StoreUnavailableError as error:
             log.warning("the use of a session could not be noted: %s", error.__cause__ or error)
             self._paused_until = moment + SEEN_EVERY
 
-    def _is_due(self, sid: str, moment: float, issued_at: float) -> bool:
+    def is_due(self, sid: str, moment: float, issued_at: float) -> bool:
+        """Whether :meth:`note` would make a note. Of most requests it would not."""
         # To both sides: a clock that steps back must not silence a session until it has caught up.
         if abs(moment - self._moments.get(sid, issued_at)) < SEEN_EVERY:
             return False
-        if moment < self._paused_until <= moment + SEEN_EVERY:
-            return False
-        if len(self._moments) >= _MAX_NOTED:
-            self._moments = {}  # another dict: other threads are reading this one
-        self._moments[sid] = moment
-        return True
+        return not moment < self._paused_until <= moment + SEEN_EVERY

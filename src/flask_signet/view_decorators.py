@@ -194,10 +194,13 @@ def guard(
 
 
 def _note_in_use(state: AppState, settings: Settings, payload: dict[str, Any]) -> None:
-    sid, store = payload.get("sid"), state.store(settings)
+    sid, moment, issued_at = payload.get("sid"), now(), payload.get("iat", 0.0)
+    if not isinstance(sid, str) or not state.noted.is_due(sid, moment, issued_at):
+        return
+    store = state.store(settings)
     # While the store is in trouble, no request waits for it a second time.
-    if isinstance(sid, str) and store is not None and not state.store_is_failing():
-        state.noted.note(store, sid, now(), payload.get("iat", 0.0))
+    if store is not None and not state.store_is_failing():
+        state.noted.note(store, sid, moment, issued_at)
 
 
 def _is_exempt(settings: Settings) -> bool:
