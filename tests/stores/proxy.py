@@ -29,6 +29,7 @@ class Proxy:
         self._flowing.set()
         self._lose_answers = False
         self._sockets: list[socket.socket] = []
+        self._pumps: list[threading.Thread] = []
         self.start()
 
     # ── what may happen to a server ──────────────────────────────────────────────────────
@@ -47,8 +48,11 @@ class Proxy:
     def hang_up(self) -> None:
         """Every connection that there is ends, as in a restart."""
         sockets, self._sockets = self._sockets, []
+        pumps, self._pumps = self._pumps, []
         for each in sockets:
             _end(each)
+        for pump in pumps if self._flowing.is_set() else ():
+            pump.join(10)
 
     def move(self, host: str, port: int) -> None:
         """New connections are to another server, as if a name had moved; those there are stay."""
@@ -77,7 +81,9 @@ class Proxy:
                 state = {"spoke": "server"}
                 ways = (("client", client, server), ("server", server, client))
                 for way in ways:
-                    threading.Thread(target=self._pump, args=(*way, state), daemon=True).start()
+                    pump = threading.Thread(target=self._pump, args=(*way, state), daemon=True)
+                    pump.start()
+                    self._pumps.append(pump)
 
     def _pump(self, name: str, source: socket.socket, sink: socket.socket, state: dict) -> None:
         with contextlib.suppress(OSError):
@@ -103,6 +109,16 @@ def _end(each: socket.socket) -> None:
         each.shutdown(socket.SHUT_RDWR)
 
 
+def put_before(url: str) -> tuple[Proxy, str]:
+    """A proxy for the server of a URL, and the URL of the way through it."""
+    parts = urlsplit(url)
+    ports = {"redis": 6379, "postgresql": 5432, "mysql": 3306}
+    proxy = Proxy(parts.hostname, parts.port or ports[parts.scheme.partition("+")[0]])
+    login = parts.netloc.rpartition("@")[0]
+    host = f"{login}@" * bool(login) + f"127.0.0.1:{proxy.port}"
+    return proxy, urlunsplit(parts._replace(netloc=host))
+
+
 @contextlib.contextmanager
 def behind_proxy(
     request: pytest.FixtureRequest, engine: str, timeout: float = 2.0
@@ -110,12 +126,7 @@ def behind_proxy(
     """A store that speaks to a real server through a proxy, and the proxy."""
     is_redis = engine == "redis"
     url = request.getfixturevalue("redis_url" if is_redis else f"{engine}_store_url")
-    parts = urlsplit(url)
-    ports = {"redis": 6379, "postgresql": 5432, "mysql": 3306}
-    proxy = Proxy(parts.hostname, parts.port or ports[engine])
-    login = parts.netloc.rpartition("@")[0]
-    host = f"{login}@" * bool(login) + f"127.0.0.1:{proxy.port}"
-    through = urlunsplit(parts._replace(netloc=host))
+    proxy, through = put_before(url)
     if is_redis:
         prefix = request.getfixturevalue("redis_store").prefix
         store: SessionStore = RedisStore(through, prefix=prefix, timeout=timeout)

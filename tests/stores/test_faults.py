@@ -17,7 +17,7 @@ from .proxy import behind_proxy
 
 UNTIL = live_until(NOW)
 TIMEOUT = 1.0
-MOMENT = 0.35  # what a busy machine may add to a timeout
+SLACK = 2.0  # seconds that a busy machine may add: "does not hang" is what is asked
 
 
 @pytest.fixture(params=["postgresql", "mysql", "redis"])
@@ -74,7 +74,7 @@ def refused_within_the_timeout(action) -> None:
     begun = time.monotonic()
     with pytest.raises(StoreUnavailableError) as caught:
         action()
-    assert time.monotonic() - begun < TIMEOUT + MOMENT
+    assert time.monotonic() - begun < TIMEOUT + SLACK
     assert caught.value.code == 503
     assert ("Retry-After", "1") in caught.value.get_headers()
 
@@ -84,13 +84,17 @@ def test_a_server_that_hangs_is_an_error_within_the_timeout(proxied, name):
     store, proxy = proxied
     session = login(store)
     proxy.stall()
+    before = proxy.connections
     refused_within_the_timeout(lambda: OPERATIONS[name](store, session))
+    # Each wait has a bound, and there are two at most: the line that there was may be the trouble.
+    assert proxy.connections - before <= 1
 
 
 def test_a_server_that_hangs_at_the_first_connection_is_an_error_within_the_timeout(proxied):
     store, proxy = proxied
     proxy.stall()
     refused_within_the_timeout(lambda: login(store))
+    assert proxy.connections == 1  # no other would be better
 
 
 def test_after_a_hang_the_store_works_again(proxied):
@@ -115,7 +119,6 @@ def test_a_server_that_restarted_while_nobody_asked_disturbs_nobody(proxied):
     store, proxy = proxied
     session = login(store)
     proxy.hang_up()
-    time.sleep(0.05)  # until the end has crossed the proxy
     assert rotate(store, session, "second").verdict == "rotated"
 
 
@@ -128,7 +131,6 @@ def test_an_answer_that_got_lost_is_no_second_use(proxied):
     refused_within_the_timeout(lambda: rotate(store, session, "second"))
     proxy.lose_answers(False)
     proxy.hang_up()
-    time.sleep(0.05)
     # The client tries again with the token it has: this very call, or a new one in the grace.
     assert rotate(store, session, "second").verdict == "rotated"
     assert rotate(store, session, "third", grace=10).session.jti == "second"
@@ -140,7 +142,6 @@ def test_a_view_lives_through_a_restart_and_misses_nothing(proxied):
     view = RevocationView(store, max_staleness=2.0, pause=0.1, monotonic=lambda: clock[0])
     view.refuses(now=NOW)
     proxy.hang_up()
-    time.sleep(0.05)
     jti = new()
     store.revoke_token(jti, now=NOW, expires_at=UNTIL)
     clock[0] += 1.5
@@ -157,7 +158,7 @@ def test_a_view_of_a_hanging_server_goes_on_until_it_is_stale_and_then_refuses(p
     clock[0] += 1.0
     begun = time.monotonic()
     assert not view.refuses(now=NOW, jti="j")
-    assert time.monotonic() - begun < TIMEOUT + MOMENT
+    assert time.monotonic() - begun < TIMEOUT + SLACK
     clock[0] += 1.5
     refused_within_the_timeout(lambda: view.refuses(now=NOW, jti="j"))
     proxy.resume()
@@ -209,13 +210,21 @@ def test_fault_sqlite_locked_is_an_error_within_the_timeout_and_nothing_happened
 
 def test_fault_sqlite_waits_for_a_lock_that_is_given_back(sqlite_store, path):
     session = login(sqlite_store)
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    patient = open_store(f"sqlite:///{path}", timeout=60)
+    other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
-    release.start()
-    assert rotate(sqlite_store, session, "second").verdict == "rotated"
-    release.join()
+    verdicts = []
+    waiting = threading.Thread(
+        target=lambda: verdicts.append(rotate(patient, session, "second").verdict)
+    )
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    other.execute("ROLLBACK")
+    waiting.join()
+    assert verdicts == ["rotated"]
     other.close()
+    patient.close()
 
 
 def test_fault_sqlite_readonly_is_an_error(sqlite_store, path):
