@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,9 @@ import sqlalchemy
 
 from flask_signet.stores import open_store
 from tests.scenarios.servers import Server, serving
+from tests.scenarios.test_races import at_once, refreshing_by_http
 from tests.stores.databases import own_database
+from tests.stores.proxy import put_before
 from tests.stores.redis_servers import Server as RedisServer
 
 WORKERS = 2
@@ -107,3 +110,27 @@ def test_a_worker_that_was_started_anew_knows_what_was_revoked_before(url):
         # More processes than there are workers: some began after the log-out.
         refused = server.by_every_process(pair["access_token"], 2 * WORKERS + 1)
         assert {status for statuses in refused.values() for status in statuses} == {401}
+
+
+def test_under_gevent_requests_wait_side_by_side_for_a_store_that_hangs(url):
+    """Also where the application, its drivers too, was imported before gevent was at work."""
+    if url.startswith("sqlite"):
+        return  # a file does not hang
+    proxy, through = put_before(url)
+    with serving(
+        *(through, "--preload"),
+        workers=1,
+        worker_class="gevent",
+        USE_BEFORE_FORK="1",
+        STORE_TIMEOUT="1",
+    ) as server:
+        pairs = [server.login(f"user-{secrets.token_hex(6)}") for _ in range(20)]
+        refreshes = [refreshing_by_http(server, pair["refresh_token"], "10") for pair in pairs]
+        proxy.stall()
+        begun = time.monotonic()
+        answers = at_once(refreshes)
+        took = time.monotonic() - begun
+        proxy.resume()
+    proxy.close()
+    assert {answer.status for answer in answers} == {503}
+    assert took < 10  # one after the other, it would be a second for each

@@ -1,8 +1,10 @@
 """The SQL store keeps the contract on SQLite, PostgreSQL and MariaDB."""
 
 import pytest
+from greenlet import getcurrent, greenlet
 
 from flask_signet.stores.sql import SqlStore
+from flask_signet.stores.sql_engines import deadline
 
 from .contract import SessionStoreContract
 
@@ -44,3 +46,18 @@ class TestMySQL(SessionStoreContract):
     @pytest.fixture
     def store(self, mysql_store):
         return mysql_store
+
+
+def test_each_greenlet_has_a_deadline_of_its_own():
+    """A server that preloads imports this before gevent makes a greenlet of each thread."""
+    begins = getcurrent()
+
+    def operate(end: float) -> float | None:
+        deadline.set(end)
+        begins.switch()  # while it waits, it is another's turn
+        return deadline.get()
+
+    first, second = greenlet(operate), greenlet(operate)
+    first.switch(1.0)
+    second.switch(2.0)
+    assert (first.switch(), second.switch()) == (1.0, 2.0)
