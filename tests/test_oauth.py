@@ -528,6 +528,24 @@ def test_the_strict_profile_takes_its_own_tokens_alone() -> None:
     assert not is_active(app, odd)
 
 
+def test_a_refresh_token_of_a_session_that_is_long_gone_is_inactive(ticking: Clock) -> None:
+    """What is remembered of an ended session goes with its last access token; its row is gone."""
+    app = application(ACCESS_TOKEN_EXPIRES=60)
+    pair = login(app)
+    revoke(app, pair.access_token)
+    ticking.tick(3600)
+    assert not is_active(app, pair.refresh_token)
+
+
+def test_a_token_of_a_type_that_no_guard_takes_is_inactive() -> None:
+    app = application(REQUIRE_TYPE=True)
+    with app.app_context():
+        odd = create_access_token("ada", additional_claims={"type": "odd"})
+    assert not is_let_in(app, odd)
+    assert not is_active(app, odd)
+    assert is_active(app, login(app).access_token)
+
+
 def test_options_count_as_they_are_now() -> None:
     """A key that is gone has no active token."""
     app = application()

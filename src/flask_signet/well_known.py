@@ -27,11 +27,12 @@ METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
     """The public keys, for whoever verifies this application's tokens, and its metadata.
 
-    ===========================================  ==============================================
-    ``GET /.well-known/jwks.json``               the public keys (RFC 7517 section 5)
-    ``GET /.well-known/oauth-authorization-server``  the issuer and its endpoints (RFC 8414); 404
-                                                 where ``JWT_ENCODE_ISSUER`` is no https URL
-    ===========================================  ==============================================
+    ===============================================  =========================================
+    ``GET /.well-known/jwks.json``                   the public keys (RFC 7517 section 5)
+    ``GET /.well-known/oauth-authorization-server``  the issuer and its endpoints (RFC 8414);
+                                                     404 where ``JWT_ENCODE_ISSUER`` is no
+                                                     https URL
+    ===============================================  =========================================
 
     Published is what verifies, and no secret: the key that signs, those that signed before it,
     and the next one, so that everybody has it before it signs. Keys that a ``decode_key_loader``
