@@ -194,16 +194,16 @@ def at_once(url: str, count: int) -> list[Upgraded]:
 
 
 def test_a_step_may_take_longer_than_the_store_s_timeout(url, steps):
-    store = SqlStore(url, timeout=0.4)
+    store = SqlStore(url, timeout=1.0)
     store.upgrade()
 
     def slow(connection: Connection) -> None:
-        wait = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}
+        wait = {"postgresql": "SELECT pg_sleep(1.5)", "mysql": "SELECT SLEEP(1.5)"}
         statement = wait.get(connection.dialect.name)
         if statement:
             connection.exec_driver_sql(statement)
         else:
-            time.sleep(1)
+            time.sleep(1.5)
 
     steps(slow)
     assert store.upgrade() == Upgraded(1, 2)
