@@ -17,6 +17,7 @@ from flask_signet import (
     create_access_token,
     decode_token,
     get_unverified_jwt_headers,
+    jwt_required,
 )
 from flask_signet.config import OptionReader, set_defaults
 from flask_signet.exceptions import ConfigurationError, InvalidKeyError, InvalidSignatureError
@@ -182,6 +183,17 @@ def test_the_session_store_keeps_keys():
         create_access_token("ada")
     store.save_keys(json.dumps(jwks(FIRST)), after=0)
     assert kid_of_new_token(app) == FIRST.kid
+
+
+def test_a_store_that_is_down_when_keys_are_first_needed_is_a_503(caplog):
+    caplog.set_level(logging.CRITICAL, "flask_signet")
+    app = application("store:", JWT_SESSION_STORE="redis://127.0.0.1:1/0", JWT_STORE_TIMEOUT=1)
+    app.add_url_rule("/", view_func=jwt_required()(lambda: "in"))
+    with application([FIRST]).app_context():
+        token = create_access_token("ada")
+    answer = app.test_client().get("/", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_loaders_still_win():

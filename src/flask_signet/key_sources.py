@@ -26,7 +26,12 @@ from threading import Lock
 from typing import Any, Final
 
 from .config import Settings
-from .exceptions import ConfigurationError, InvalidKeyError, SignetError
+from .exceptions import (
+    ConfigurationError,
+    InvalidKeyError,
+    SignetError,
+    StoreUnavailableError,
+)
 from .jose.algorithms import ALGORITHMS
 from .jose.jwk import Key
 from .key_options import warn_of_weak
@@ -415,6 +420,8 @@ class LiveRing:
             schedule = self.source.load()
             schedule.ring(self._now())
         except (InvalidKeyError, SignetError) as error:
+            if self._ring is None and isinstance(error, StoreUnavailableError):
+                raise  # it may answer next time: 503, and nobody's mistake
             if self._ring is None:
                 raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
             log.error("%s can't be read again, the keys of before go on: %s", self._option, error)
