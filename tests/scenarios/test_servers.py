@@ -2,8 +2,9 @@
 
 import contextlib
 import secrets
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy
@@ -112,25 +113,38 @@ def test_a_worker_that_was_started_anew_knows_what_was_revoked_before(url):
         assert {status for statuses in refused.values() for status in statuses} == {401}
 
 
+@contextlib.contextmanager
+def that_hangs(url: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A way to the store, and what makes it hang: a server says nothing, a file is locked."""
+    if url.startswith("sqlite"):
+        path = sqlalchemy.make_url(url).database
+        with contextlib.closing(sqlite3.connect(str(path), isolation_level=None)) as other:
+            yield url, lambda: other.execute("BEGIN IMMEDIATE")
+        return
+    proxy, through = put_before(url)
+    try:
+        yield through, proxy.stall
+    finally:
+        proxy.close()
+
+
 def test_under_gevent_requests_wait_side_by_side_for_a_store_that_hangs(url):
     """Also where the application, its drivers too, was imported before gevent was at work."""
-    if url.startswith("sqlite"):
-        return  # a file does not hang
-    proxy, through = put_before(url)
-    with serving(
-        *(through, "--preload"),
-        workers=1,
-        worker_class="gevent",
-        USE_BEFORE_FORK="1",
-        STORE_TIMEOUT="1",
-    ) as server:
+    with (
+        that_hangs(url) as (through, hang),
+        serving(
+            *(through, "--preload"),
+            workers=1,
+            worker_class="gevent",
+            USE_BEFORE_FORK="1",
+            STORE_TIMEOUT="1",
+        ) as server,
+    ):
         pairs = [server.login(f"user-{secrets.token_hex(6)}") for _ in range(20)]
         refreshes = [refreshing_by_http(server, pair["refresh_token"], "10") for pair in pairs]
-        proxy.stall()
+        hang()
         begun = time.monotonic()
         answers = at_once(refreshes)
         took = time.monotonic() - begun
-        proxy.resume()
-    proxy.close()
     assert {answer.status for answer in answers} == {503}
     assert took < 10  # one after the other, it would be a second for each

@@ -171,6 +171,16 @@ def _leave_replicas(engine: Engine, kind: EngineKind) -> None:
             context.is_disconnect = True
 
 
+def _requests_share_the_thread() -> bool:
+    """Whether gevent has made Python's waiting its own, and the driver has to wait its way.
+
+    Drivers look for that when they are imported, if at all, and a server that preloads imports them
+    before gevent is at work: then each request that waits makes all the others wait.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("select")
+
+
 def _code(error: DBAPIError) -> Any:
     return error.orig.args[0] if error.orig is not None and error.orig.args else None
 
@@ -220,12 +230,18 @@ class SQLite(EngineKind):
             # FULL is the default, but a build may have another: what was revoked stays revoked
             # when the power fails.
             connection.execute("PRAGMA synchronous=FULL")
+            if _requests_share_the_thread():
+                connection.execute("PRAGMA busy_timeout=0")
 
     def insert_session(self) -> Executable:
         return sqlite.insert(sessions_table).on_conflict_do_nothing()
 
     def upsert_revocation(self) -> Executable:
         return _on_conflict(sqlite.insert(revocations_table))
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        # SQLite itself waits for a lock, but under gevent all other requests with it.
+        return _LOCKED in str(_code(error)) and _requests_share_the_thread()
 
     def trouble(self, error: DBAPIError) -> Trouble:
         message = str(_code(error))
@@ -277,6 +293,7 @@ class SQLite(EngineKind):
 
 
 _CAN_T_OPEN: Final = "unable to open database file"
+_LOCKED: Final = "database is locked"
 
 _SQLITE_SAYS: Final[tuple[tuple[str, Trouble], ...]] = (
     ("no such table", "not_set_up"),
@@ -460,16 +477,6 @@ def _bounded_connection(dbapi: Any, timeout: float) -> Any:
 
 
 _ACTIVE = 1  # libpq's PQTRANS_ACTIVE: a command is under way
-
-
-def _requests_share_the_thread() -> bool:
-    """Whether gevent has made Python's waiting its own.
-
-    Psycopg looks for that when it is imported, which a server that preloads does before gevent is
-    at work: then each request that waits would make all the others wait.
-    """
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and monkey.is_module_patched("select")
 
 
 def _poll(waits_for: Any, descriptor: int) -> int:
