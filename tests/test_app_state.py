@@ -1,6 +1,7 @@
 """One manager in one application: its options and keys, as they are at one moment."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
 from typing import Any
 
 import pytest
@@ -114,6 +115,34 @@ def test_threads_see_one_state_or_the_other() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(rounds, range(4))) == [0, 1, 2, 3]
+
+
+class Meeting:
+    """A lock that nobody gets before two have come for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._two = Barrier(2)
+
+    def __enter__(self) -> None:
+        self._two.wait(20)
+        self._lock.acquire()
+
+    def __exit__(self, *about: object) -> None:
+        self._lock.release()
+
+
+def test_threads_that_begin_at_once_share_one_view_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each has a line to the store, which nobody would give back."""
+    state = application(SESSION_STORE="memory://").extensions[EXTENSION][""]
+    settings = state.settings
+    state.store(settings)
+    monkeypatch.setattr(state, "_opening", Meeting())
+    with ThreadPoolExecutor(2) as pool:
+        views = list(pool.map(lambda _: state.revocations(settings), range(2)))
+    assert views[0] is views[1]
 
 
 def test_one_manager_for_several_applications() -> None:

@@ -5,6 +5,8 @@ import logging
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -420,3 +422,32 @@ def _stored(store):
     set_defaults(config, "JWT_")
     reader = OptionReader("JWT_")
     return key_source(reader.check(reader.snapshot(config)), lambda: store)
+
+
+# ── greenlets ────────────────────────────────────────────────────────────────────────────
+
+
+def test_under_gevent_the_first_requests_wait_for_the_one_that_reads() -> None:
+    """In a process that has the ring before gevent is at work, as one that preloads."""
+    code = """
+from flask_signet import Key
+from flask_signet.key_sources import LiveRing
+from flask_signet.tokens.key_schedule import KeySchedule
+class Source:
+    changes, read = False, 0
+    def load(self):
+        self.read += 1
+        gevent.sleep(0.05)  # as it waits for the store
+        key = Key.generate("ES256")
+        return KeySchedule().rotated(key, 0, publish_for=0, longest_life=0)
+source = Source()
+ring = LiveRing(source, "JWT_KEYS", refresh=30)
+from gevent import monkey; monkey.patch_all()
+import gevent
+asked = [gevent.spawn(ring.ring) for _ in range(5)]
+assert len(gevent.joinall(asked, timeout=20, raise_error=True)) == 5
+assert source.read == 1
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -241,7 +241,10 @@ class AppState:
         view = self._view
         if view is None or view[0] is not store or view[1] != staleness:
             with self._opening:
-                view = self._view = store, staleness, RevocationView(store, max_staleness=staleness)
+                view = self._view
+                if view is None or view[0] is not store or view[1] != staleness:
+                    new = RevocationView(store, max_staleness=staleness)
+                    view = self._view = store, staleness, new
         return view[2]
 
     def store_is_failing(self) -> bool:

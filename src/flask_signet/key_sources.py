@@ -379,10 +379,13 @@ class LiveRing:
         ring = self._ring
         if ring is not None and self._monotonic() < self._look_again_at:
             return ring
-        # One thread looks; the others go on with what there is, if there is anything.
-        if not self._lock.acquire(blocking=ring is None):
-            assert ring is not None  # noqa: S101 - else it would have waited
-            return ring
+        # One thread looks; the others go on with what there is, if there is anything. If not they
+        # sleep: to wait for a lock of before gevent was at work would stop whoever has it, too.
+        while not self._lock.acquire(blocking=False):
+            ring = self._ring
+            if ring is not None:
+                return ring
+            time.sleep(0.001)
         try:
             return self._looked()
         finally:
