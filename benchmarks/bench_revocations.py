@@ -1,8 +1,9 @@
 """P5 and P6: what it costs to know that a token is revoked.
 
 P5: a revocation check added to a request, by our view of a Redis store, over one that asks Redis
-(the usual ``token_in_blocklist_loader``). P5b: from the acknowledged revocation to its refusal in
-another busy process. P6: the check, and the memory, at ten million revocations over one thousand.
+(the usual ``token_in_blocklist_loader``), for one and the same token. P5b: from the acknowledged
+revocation to its refusal in another busy process. P6: what it takes to log a user out everywhere;
+the check, and the memory, at ten million revocations over one thousand.
 
 ``SIGNET_REVOCATIONS`` is the large number of P6 (10,000,000 takes a minute to put in).
 """
@@ -17,11 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, jsonify
 from redis import Redis
 
 import flask_signet
+from benchmarks.bench_guard import requests
 from benchmarks.side_by_side import measure, show, versions
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
@@ -38,7 +41,7 @@ MANY = int(os.environ.get("SIGNET_REVOCATIONS", "10000000"))
 REVOCATIONS = 300  # of P5b
 
 
-def application(store: object = None, *, client: Redis | None = None) -> tuple[Any, Any]:
+def application(store: object = None, *, client: Redis | None = None) -> Flask:
     """A guarded route: nothing revoked, our store, or a GET in the blocklist's loader."""
     app = Flask("benchmark")
     app.config.update(JWT_SECRET_KEY=SECRET, JWT_SESSION_STORE=store)
@@ -54,43 +57,46 @@ def application(store: object = None, *, client: Redis | None = None) -> tuple[A
     def guarded() -> Any:
         return jsonify(id=flask_signet.get_jwt_identity())
 
-    with app.test_request_context():
-        token = flask_signet.create_token_pair("user-1234").access_token
-    environ = app.test_request_context(headers={"Authorization": f"Bearer {token}"}).request.environ
-    environ["PATH_INFO"] = "/guarded"
+    return app
 
-    def request() -> None:
-        body = app.wsgi_app(dict(environ), lambda status, headers, exc_info=None: None)
-        list(body)
 
-    return app, request
+def counted() -> tuple[RedisStore, Proxy]:
+    """A store of its own in Redis, and the proxy that counts its round trips."""
+    parts = urlsplit(REDIS_URL)
+    proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 6379)
+    url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{proxy.port}"))
+    store = RedisStore(url, prefix=f"bench-{secrets.token_hex(4)}")
+    store.upgrade()
+    return store, proxy
 
 
 def p5() -> None:
     """The check in a request."""
-    proxy = Proxy("127.0.0.1", 6379)
-    store = RedisStore(f"redis://127.0.0.1:{proxy.port}/9", prefix=f"bench-{secrets.token_hex(4)}")
-    store.upgrade()
+    store, proxy = counted()
     client = Redis.from_url(REDIS_URL)
+    ours = application(store)
+    with ours.test_request_context():  # of a session, whose tokens are longer
+        token = flask_signet.create_token_pair("user-1234").access_token
     functions = {
-        "guard": application()[1],
-        "guard + our view": application(store)[1],
-        "guard + Redis GET": application(client=client)[1],
+        "guard": requests(application(), "/guarded", token),
+        "guard + our view": requests(ours, "/guarded", token),
+        "guard + Redis GET": requests(application(client=client), "/guarded", token),
     }
-    for function in functions.values():
-        for _ in range(50):
-            function()
-    times = measure(functions, clock=time.perf_counter)
+    waits = measure(functions, clock=time.perf_counter)
+    works = measure(functions)
     before = proxy.turns
     for _ in range(2000):
         functions["guard + our view"]()
     turns = proxy.turns - before
-    show(f"{'P5, a whole request':<24}{'us':>8}{'added':>8}")
-    for name, microseconds in times.items():
-        show(f"{name:<24}{microseconds:>8.1f}{microseconds - times['guard']:>8.1f}")
-    ours = times["guard + our view"] - times["guard"]
-    theirs = times["guard + Redis GET"] - times["guard"]
-    show(f"our view / Redis GET: {ours / theirs:.3f}")
+    show(f"{'P5, a whole request':<24}{'us':>8}{'added':>8}{'of our CPU':>12}{'added':>8}")
+    for name in functions:
+        wait, work = waits[name], works[name]
+        added = wait - waits["guard"], work - works["guard"]
+        show(f"{name:<24}{wait:>8.1f}{added[0]:>8.1f}{work:>12.1f}{added[1]:>8.1f}")
+    for what, times in (("", waits), (", of our CPU alone", works)):
+        view = times["guard + our view"] - times["guard"]
+        get = times["guard + Redis GET"] - times["guard"]
+        show(f"our view / Redis GET{what}: {view / get:.3f}")
     show(f"round trips of 2,000 requests: {turns} (one for what is new, each second)")
     store.close()
     proxy.close()
@@ -144,6 +150,30 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def everywhere() -> None:
+    """What a log-out everywhere writes, and sends, by the number of the user's sessions."""
+    store, proxy = counted()
+    now = time.time()
+    show(f"{'P6, out everywhere':<24}{'entries':>8}{'trips':>8}{'us':>8}")
+    for count in (1, 1, 10, 1_000):  # the first connects, and loads the script
+        subject = secrets.token_hex(8)
+        for number in range(count):
+            session = Session.begin(subject, f"j{number}", now=now)
+            store.open_session(session, refuse_until=now + 900)
+        follower = store.follow()
+        while not follower.sync().complete:
+            pass
+        before, begun = proxy.turns, time.perf_counter()
+        store.end_sessions(subject, now=time.time(), expires_at=now + 900)
+        took, turns = time.perf_counter() - begun, proxy.turns - before
+        entries = len(follower.sync().entries)
+        follower.close()
+        if count > 1:
+            show(f"{f'{count:,} sessions':<24}{entries:>8}{turns:>8}{took * 1e6:>8.0f}")
+    store.close()
+    proxy.close()
+
+
 def p6() -> None:
     """A thousand revocations, and a great many."""
     now = time.time()
@@ -177,6 +207,7 @@ def main() -> None:
         p5b("Redis", REDIS_URL)
         p5b("PostgreSQL", POSTGRESQL_URL)
         p5b("SQLite", f"sqlite:///{folder}/sessions.db")
+    everywhere()
     p6()
 
 
