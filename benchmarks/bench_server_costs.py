@@ -55,6 +55,10 @@ def costs(store: Any, processes: Callable[[], list[int]]) -> dict[str, float]:
         store.rotate(sessions[number].sid, current[number], successor, grace=10, **until)
         current[number] = following
 
+    def ask(number: int) -> None:
+        session = sessions[number]
+        store.is_revoked(now=now, sid=session.sid, subject=session.subject, issued_at=now)
+
     def log_out(number: int) -> None:
         store.end_session(sessions[number].sid, **until)
 
@@ -65,6 +69,7 @@ def costs(store: Any, processes: Callable[[], list[int]]) -> dict[str, float]:
         return (cpu(processes()) - begun) / count * 1e6
 
     found = {"log in": each(log_in, SESSIONS), "refresh": each(refresh, SESSIONS)}
+    found["ask for one token"] = each(ask, SESSIONS)
     found["log out"] = each(log_out, SESSIONS // 4)
     followers = [store.follow() for _ in range(FOLLOWERS)]
     for follower in followers:

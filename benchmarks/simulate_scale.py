@@ -1,9 +1,9 @@
 """What a deployment asks of its store: a day, minute by minute, from measured costs.
 
-A day has a quiet night and a busy evening. People log in and out, their clients refresh, some log
-out everywhere; every process follows what is revoked. Counted are the busiest minute's operations,
-the revocations that are alive, the memory that they take in each process, and how many of the
-store's processors the operations take, by the costs below.
+A day has a quiet night and a busy evening. People log in and out, their clients send requests and
+refresh, some log out everywhere; every process follows what is revoked. Counted are the busiest
+minute's operations, the revocations that are alive, the memory that they take in each process, and
+how many of the store's processors the operations take, by the costs below.
 
 Not a benchmark: it measures nothing, and runs in a second. The costs are those that
 bench_server_costs.py measures, of the server's processor; what a client waits is more
@@ -27,6 +27,7 @@ OPERATION_MICROSECONDS = {
     "Redis": (56.0, 78.0, 76.0),
     "PostgreSQL": (92.0, 306.0, 184.0),
 }
+ASK_MICROSECONDS = {"Redis": 17.0, "PostgreSQL": 51.0}  # about one token, if each request did
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Deployment:
     processes: int
     sessions: int
     active_at_peak: float = 0.10  # of the sessions, in the busiest minute
+    requests_a_minute: float = 6.0  # of a session in use
     logins_a_day: float = 0.05  # of the sessions; as many log out
     everywhere_a_day: float = 0.0005
 
@@ -45,6 +47,7 @@ class Deployment:
 class Peak:
     """The busiest minute, a second of it."""
 
+    requests: float
     refreshes: float
     logins: float
     revocations: float
@@ -60,18 +63,19 @@ def day(deployment: Deployment) -> Peak:
     """Run it, from a night to the next; entries live for ``ACCESS_SECONDS``."""
     mean = sum(map(activity, range(1440))) / 1440
     born: list[float] = []
-    peak = Peak(0, 0, 0, 0)
+    peak = Peak(0, 0, 0, 0, 0)
     for minute in range(1440):
         share = activity(minute) / mean / 86_400
         logins = deployment.sessions * deployment.logins_a_day * share
         everywhere = deployment.sessions * deployment.everywhere_a_day * share
         revocations = logins + everywhere
-        refreshes = (
-            deployment.sessions * deployment.active_at_peak * activity(minute) / ACCESS_SECONDS
-        )
+        in_use = deployment.sessions * deployment.active_at_peak * activity(minute)
+        requests = in_use * deployment.requests_a_minute / 60
+        refreshes = in_use / ACCESS_SECONDS
         born.append(revocations * 60)
         alive = int(sum(born[-(ACCESS_SECONDS // 60) :]))
         peak = Peak(
+            max(peak.requests, requests),
             max(peak.refreshes, refreshes),
             max(peak.logins, logins),
             max(peak.revocations, revocations),
@@ -93,6 +97,11 @@ def load(deployment: Deployment, peak: Peak, store: str) -> float:
     return microseconds / 1e6
 
 
+def asked(peak: Peak, store: str) -> float:
+    """Processors more, if each request asked the store about its token."""
+    return peak.requests * ASK_MICROSECONDS[store] / 1e6
+
+
 DEPLOYMENTS = (
     Deployment("one machine", 8, 100_000),
     Deployment("a dozen", 48, 2_000_000),
@@ -106,6 +115,8 @@ def main() -> None:
     rows = {
         "processes": lambda each, peak: f"{each.processes:,}",
         "sessions": lambda each, peak: f"{each.sessions:,}",
+        "requests/s": lambda each, peak: f"{peak.requests:,.0f}",
+        "requests/s, a process": lambda each, peak: f"{peak.requests / each.processes:,.0f}",
         "refreshes/s": lambda each, peak: f"{peak.refreshes:,.0f}",
         "log-ins/s": lambda each, peak: f"{peak.logins:,.1f}",
         "revocations/s": lambda each, peak: f"{peak.revocations:,.1f}",
@@ -118,6 +129,8 @@ def main() -> None:
         ),
         "processors, Redis": lambda each, peak: f"{load(each, peak, 'Redis'):,.2f}",
         "processors, PostgreSQL": lambda each, peak: f"{load(each, peak, 'PostgreSQL'):,.2f}",
+        "more, if each asked": lambda each, peak: f"{asked(peak, 'Redis'):,.2f}",
+        "the same, PostgreSQL": lambda each, peak: f"{asked(peak, 'PostgreSQL'):,.2f}",
     }
     peaks = [(each, day(each)) for each in DEPLOYMENTS]
     show(f"{'the busiest second':<24}" + "".join(f"{each.name:>14}" for each, _ in peaks))
