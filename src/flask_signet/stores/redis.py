@@ -288,6 +288,7 @@ class RedisStore:
             stored_id(subject, MAX_SUBJECT),
             row=sid or "-",
         )
+        self._wait_until_heard()
         return _to_session(row) if row else None
 
     def end_sessions(
@@ -304,6 +305,7 @@ class RedisStore:
             # Of another partition it is another subject's, and not there under this name.
             row=except_sid,
         )
+        self._wait_until_heard()
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
@@ -331,7 +333,23 @@ class RedisStore:
         if microseconds(expires_at) <= microseconds(now):
             return False
         jti = stored_id(jti)
-        return bool(self._run(scripts.REVOKE, partition(jti), now, jti, microseconds(expires_at)))
+        is_new = self._run(scripts.REVOKE, partition(jti), now, jti, microseconds(expires_at))
+        self._wait_until_heard()
+        return bool(is_new)
+
+    def _wait_until_heard(self) -> None:
+        """Wait until what was just published lies in the followers' sockets.
+
+        Redis answers who published first, and then hands it on, all before it reads another
+        request: when the next one is answered, every follower can hear. So a log-out that is
+        acknowledged is refused by every process at its next check. In a Cluster the nodes pass
+        it on to each other in their own time.
+        """
+        if isinstance(self.client, RedisCluster):
+            return
+        # It is done already; whoever can't hear is told by the next sync.
+        with contextlib.suppress(StoreUnavailableError), self.failing():
+            self.client.ping()
 
     def is_revoked(
         self,
