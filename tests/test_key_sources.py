@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -339,6 +340,42 @@ def test_what_can_t_be_read_again_leaves_the_keys_of_before(live, clock, error, 
     source.error, source.schedule = None, KeySchedule([TimedKey(SECOND)])
     clock.tick(31)
     assert ring.ring().signing_key is SECOND
+
+
+def test_who_comes_while_old_keys_are_being_read_waits_for_the_new(live, clock):
+    source, ring = live
+    ring.ring()
+    clock.tick(3600)  # an idle process; elsewhere the next key has long been signing
+    source.schedule = KeySchedule([TimedKey(SECOND, clock() - 1800), TimedKey(FIRST)])
+    reading, go_on = threading.Event(), threading.Event()
+    load = source.load
+
+    def slow() -> KeySchedule:
+        reading.set()
+        assert go_on.wait(10)
+        return load()
+
+    source.load = slow
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(ring.ring())) for _ in range(2)]
+    threads[0].start()
+    assert reading.wait(10)
+    threads[1].start()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert [each.signing_key for each in found] == [SECOND, SECOND]
+
+
+def test_who_comes_while_young_keys_are_being_read_goes_on_with_them(live, clock):
+    source, ring = live
+    ring.ring()
+    clock.tick(31)
+    nested = []
+    load = source.load
+    source.load = lambda: (nested.append(ring.ring()), load())[1]  # another request, meanwhile
+    ring.ring()
+    assert [each.signing_key for each in nested] == [FIRST]
 
 
 def test_an_empty_source_leaves_the_keys_of_before(live, clock, caplog):

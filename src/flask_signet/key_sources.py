@@ -366,7 +366,8 @@ class LiveRing:
         self._now = now
         self._monotonic = monotonic
         self._lock = Lock()
-        self._read_at = float("-inf")
+        self._read_at = float("-inf")  # begun
+        self._loaded_at = float("-inf")  # done
         self._look_again_at = float("-inf")
         self._schedule = KeySchedule()
         self._ring: KeyRing | None = None
@@ -379,17 +380,22 @@ class LiveRing:
         ring = self._ring
         if ring is not None and self._monotonic() < self._look_again_at:
             return ring
-        # One thread looks; the others go on with what there is, if there is anything. If not they
-        # sleep: to wait for a lock of before gevent was at work would stop whoever has it, too.
+        # One thread looks; the others go on with what there is. If there is nothing, or it is old
+        # (in a process that was idle, while others sign with the next key), they sleep: to wait
+        # for a lock of before gevent was at work would stop whoever has it, too.
+        until = self._monotonic() + _PATIENCE
         while not self._lock.acquire(blocking=False):
             ring = self._ring
-            if ring is not None:
+            if ring is not None and not (self._is_old() and self._monotonic() < until):
                 return ring
             time.sleep(0.001)
         try:
             return self._looked()
         finally:
             self._lock.release()
+
+    def _is_old(self) -> bool:
+        return self._monotonic() - self._loaded_at > 2 * self._refresh
 
     def schedule(self) -> KeySchedule:
         """All keys with their moments, as they were last read."""
@@ -401,7 +407,10 @@ class LiveRing:
         if self._ring is not None and moment < self._look_again_at:
             return self._ring  # somebody else has looked meanwhile
         if self._ring is None or (self.source.changes and moment - self._read_at >= self._refresh):
-            self._read(moment)
+            try:
+                self._read(moment)
+            finally:
+                self._loaded_at = self._monotonic()
         now = self._now()
         try:
             ring = self._schedule.ring(now)
@@ -440,5 +449,8 @@ class LiveRing:
             warn_of_weak([each.key for each in schedule], self._option)
         self._schedule = schedule
 
+
+_PATIENCE: Final = 2.0
+"""Seconds that a request waits for another to read the keys, where those that there are are old."""
 
 _MAKE_ONE: Final = "make one with `flask jwt keys generate`"
