@@ -79,6 +79,21 @@ def test_one_session_is_ended(app: Flask) -> None:
     assert left["sid"] == other
 
 
+def test_every_command_speaks_json(app: Flask) -> None:
+    """What a sentence says to people, an object says to programs."""
+    sid = login(app)
+    words = {
+        ("sessions", "end", sid): {"sid": sid, "was_live": True},
+        ("sessions", "end", "nothing"): {"sid": "nothing", "was_live": False},
+        ("sessions", "end", "--subject", "ada"): {"subject": "ada"},
+        ("store", "prune"): {"sessions": 0, "revocations": 0},
+    }
+    for command, expected in words.items():
+        assert json.loads(run(app, *command, "--json").output) == expected
+    versions = json.loads(run(app, "store", "upgrade", "--json").output)
+    assert versions["before"] == versions["after"] > 0
+
+
 def test_all_sessions_are_ended(app: Flask) -> None:
     """`sessions end --subject` ends all of that subject's."""
     login(app), login(app)

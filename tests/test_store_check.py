@@ -41,6 +41,12 @@ def path(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("url", ["mongodb://host/sessions", "sqlite://"])
+def test_a_url_that_names_no_store_is_an_error_of_the_option(url):
+    with pytest.raises(ConfigurationError, match=r"^JWT_SESSION_STORE: "):
+        start(url)
+
+
 def test_a_store_in_order_is_no_word(said, path):
     start(f"sqlite:///{path}")
     assert said() == []

@@ -272,7 +272,7 @@ class AppState:
 
         try:
             return open_store(wanted, timeout=timeout)
-        except ValueError as error:
+        except (ValueError, ConfigurationError) as error:
             raise ConfigurationError(f"{self.prefix}SESSION_STORE: {error}") from None
 
 

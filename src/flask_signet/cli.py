@@ -6,7 +6,6 @@ Exit codes: 0 it is done, 1 it could not be done or something is wrong, 2 the ca
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Final
 
@@ -15,7 +14,7 @@ from flask.cli import AppGroup
 
 from . import sessions
 from .app_state import current_state
-from .command_output import as_json, moment_text, print_rows, reports
+from .command_output import as_json, moment_text, print_rows, reports, say
 from .encoded_tokens import now
 from .exceptions import ConfigurationError
 from .key_commands import keys_cli, secret
@@ -67,29 +66,32 @@ def list_sessions(subject: str, as_json: bool) -> None:
 @sessions_cli.command("end")
 @click.argument("sid", required=False)
 @click.option("--subject", help="End all sessions of this subject.")
+@as_json
 @reports
-def end_sessions(sid: str | None, subject: str | None) -> None:
+def end_sessions(sid: str | None, subject: str | None, as_json: bool) -> None:
     """End the session SID, or all of a subject's with --subject."""
     if (sid is None) == (subject is None):
         raise click.UsageError("give either a SID or --subject")
     if subject is not None:
         sessions.end_sessions(subject)
-        click.echo(f"{subject} is logged out everywhere")
-    elif sid is not None and sessions.end_session(sid):
-        click.echo(f"{sid} has ended")
-    else:
-        click.echo(f"{sid} was no live session; its access tokens are refused all the same")
+        say(f"{subject} is logged out everywhere", {"subject": subject}, as_json=as_json)
+        return
+    was_live = sessions.end_session(sid)
+    over = f"{sid} was no live session; its access tokens are refused all the same"
+    text = f"{sid} has ended" if was_live else over
+    say(text, {"sid": sid, "was_live": was_live}, as_json=as_json)
 
 
 @store_cli.command()
+@as_json
 @reports
-def upgrade() -> None:
+def upgrade(as_json: bool) -> None:
     """Make the store's tables, or bring them up to this version. May be repeated."""
     versions = _store().upgrade()
+    text = f"upgraded the store from version {versions.before} to {versions.after}"
     if versions.before == versions.after:
-        click.echo(f"the store is up to date: version {versions.after}")
-    else:
-        click.echo(f"upgraded the store from version {versions.before} to {versions.after}")
+        text = f"the store is up to date: version {versions.after}"
+    say(text, versions._asdict(), as_json=as_json)
 
 
 @store_cli.command()
@@ -107,10 +109,8 @@ def prune(batch: int, as_json: bool) -> None:
         total["sessions"] += pruned.sessions
         total["revocations"] += pruned.revocations
         more = pruned.more
-    if as_json:
-        click.echo(json.dumps(total))
-    else:
-        click.echo(f"removed {total['sessions']} sessions, {total['revocations']} revocations")
+    text = f"removed {total['sessions']} sessions, {total['revocations']} revocations"
+    say(text, total, as_json=as_json)
 
 
 @store_cli.command()

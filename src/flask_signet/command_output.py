@@ -45,6 +45,11 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -
         click.echo("  ".join(padded).rstrip())
 
 
+def say(text: str, found: dict[str, Any], *, as_json: bool) -> None:
+    """Print a sentence, or what it says as a JSON object."""
+    click.echo(json.dumps(found) if as_json else text)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
