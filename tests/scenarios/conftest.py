@@ -1,4 +1,4 @@
-"""The stores that the scenarios run on."""
+"""The stores that the scenarios run on, and servers to kill."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from flask_signet.stores import open_store
+from tests.scenarios.faults import application
+from tests.scenarios.service import Scenario
+from tests.stores.sql_servers import MariaDBServer, PostgreSQLServer, running
 
 STORES = ("memory", "sqlite", "postgresql", "mysql", "redis")
 
@@ -26,3 +29,26 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     opened.upgrade()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def postgresql_server() -> Iterator[PostgreSQLServer]:
+    with running(PostgreSQLServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mysql_server() -> Iterator[MariaDBServer]:
+    with running(MariaDBServer) as server:
+        yield server
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "sessions.sqlite3"
+
+
+@pytest.fixture
+def on_sqlite(path) -> Iterator[Scenario]:
+    with application(f"sqlite:///{path}") as scenario:
+        yield scenario

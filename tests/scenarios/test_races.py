@@ -5,21 +5,26 @@ is ever tried again. ``SIGNET_RACE_ROUNDS=1000`` lets a refresh meet a log-out, 
 and a replay a thousand times each; of many clients there are fewer rounds.
 """
 
-import base64
-import json
 import secrets
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
 from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
-from tests.scenarios.servers import Server, serving
+from tests.scenarios.clients import (
+    Action,
+    at_once,
+    jti,
+    live,
+    refreshing,
+    refreshing_by_http,
+    statuses,
+)
+from tests.scenarios.servers import serving
 from tests.scenarios.service import SECRET, Scenario, bearer
 from tests.stores.databases import own_database
 from tests.stores.racing import PATIENCE, ROUNDS
@@ -71,48 +76,6 @@ def make(race_store) -> Iterator[Callable[..., Scenario]]:
     yield scenario
     for each in made:
         each.close()
-
-
-Action = Callable[[], Any]
-
-
-def at_once(actions: list[Action]) -> list[Any]:
-    """What each returns, all begun at the same moment."""
-    barrier = threading.Barrier(len(actions))
-    results: list[Any] = [None] * len(actions)
-
-    def run(number: int) -> None:
-        barrier.wait(PATIENCE)
-        results[number] = actions[number]()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(actions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
-def refreshing(scenario: Scenario, token: str) -> Action:
-    client = scenario.app.test_client()
-    return lambda: client.patch("/auth/tokens", headers=bearer(token))
-
-
-def jti(token: str) -> str:
-    payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["jti"]
-
-
-def statuses(answers: list[TestResponse]) -> Counter[int]:
-    return Counter(answer.status_code for answer in answers)
-
-
-def live(scenario: Scenario, answers: list[TestResponse], *pairs: dict[str, str]) -> int:
-    """How many of these refresh tokens are good, without a grace."""
-    scenario.app.config["JWT_REFRESH_REUSE_GRACE"] = 0
-    tokens = {answer.json["refresh_token"] for answer in answers if answer.status_code == 201}
-    tokens |= {pair["refresh_token"] for pair in pairs}
-    return sum(scenario.refresh(token).status_code == 201 for token in sorted(tokens))
 
 
 # Of 200 clients a round takes seconds; the many rounds are of 50, in tests/stores.
@@ -253,10 +216,6 @@ def test_race_keyrot_a_key_rotated_meanwhile_refuses_nobody(make):
 
 
 # ── four processes ───────────────────────────────────────────────────────────────────────
-
-
-def refreshing_by_http(server: Server, token: str, grace: str) -> Action:
-    return lambda: server.refresh(token, grace)
 
 
 def test_race_processes_four_workers_decide_for_one(race_url, race_store):

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from flask_signet.tokens.store import partition
-from tests.scenarios.service import Scenario, bearer
-from tests.scenarios.test_faults import (
+from tests.scenarios.clients import jti, live, refreshing
+from tests.scenarios.faults import (
     application,
     goes_on,
     must_ask,
@@ -23,7 +23,7 @@ from tests.scenarios.test_faults import (
     refuse,
     requests,
 )
-from tests.scenarios.test_races import jti, live, refreshing
+from tests.scenarios.service import Scenario, bearer
 from tests.stores.redis_servers import Server, cluster, sentinel, until
 
 KILLS = max(2, int(os.environ.get("SIGNET_KILLS", "5")) // 5)

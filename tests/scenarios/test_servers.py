@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy
 
 from flask_signet.stores import open_store
+from tests.scenarios.clients import at_once, refreshing_by_http
 from tests.scenarios.servers import Server, serving
-from tests.scenarios.test_races import at_once, refreshing_by_http
 from tests.stores.databases import own_database
 from tests.stores.proxy import put_before
 from tests.stores.redis_servers import Server as RedisServer

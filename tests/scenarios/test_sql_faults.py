@@ -26,8 +26,8 @@ from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore
 from flask_signet.stores.sql_schema import newest_version
 from flask_signet.tokens.store import Finding
-from tests.scenarios.service import Scenario, bearer
-from tests.scenarios.test_faults import (
+from tests.scenarios.clients import at_once, refreshing
+from tests.scenarios.faults import (
     SLACK,
     TIMEOUT,
     WRITES,
@@ -37,22 +37,10 @@ from tests.scenarios.test_faults import (
     refuse,
     requests,
 )
-from tests.scenarios.test_races import at_once, refreshing
+from tests.scenarios.service import Scenario, bearer
 from tests.stores.sql_servers import MariaDBServer, PostgreSQLServer, Server, running, until
 
 TABLES = ("signet_store", "signet_sessions", "signet_revocations")
-
-
-@pytest.fixture(scope="module")
-def postgresql_server() -> Iterator[PostgreSQLServer]:
-    with running(PostgreSQLServer) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mysql_server() -> Iterator[MariaDBServer]:
-    with running(MariaDBServer) as server:
-        yield server
 
 
 @pytest.fixture(params=["postgresql", "mysql"])
@@ -441,17 +429,6 @@ def test_fault_a_server_that_takes_no_more_connections_is_a_503(postgresql_serve
 
 
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    return tmp_path / "sessions.sqlite3"
-
-
-@pytest.fixture
-def on_sqlite(path) -> Iterator[Scenario]:
-    with application(f"sqlite:///{path}") as scenario:
-        yield scenario
 
 
 HOLD = """
