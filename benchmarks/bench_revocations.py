@@ -26,10 +26,10 @@ from redis import Redis
 import flask_signet
 from benchmarks.bench_guard import requests
 from benchmarks.side_by_side import measure, show, versions
+from flask_signet.sessions.revocations import IdSet, RevocationView
+from flask_signet.sessions.store import Session
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
-from flask_signet.tokens.revocations import IdSet, RevocationView
-from flask_signet.tokens.store import Session
 from tests.stores.proxy import Proxy
 
 SECRET = secrets.token_urlsafe(64)

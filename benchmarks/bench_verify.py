@@ -18,8 +18,8 @@ from flask import Flask
 
 import flask_signet
 from benchmarks.side_by_side import measure, show, versions
-from flask_signet.tokens.claims import ClaimRules
-from flask_signet.tokens.verify import verify
+from flask_signet.jwt.claims import ClaimRules
+from flask_signet.jwt.verify import verify
 
 SECRET = secrets.token_urlsafe(64)
 

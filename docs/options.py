@@ -6,7 +6,7 @@ The options are in one table in the source; here it is for readers. A test holds
 import re
 from pathlib import Path
 
-from flask_signet.config import OPTIONS
+from flask_signet.options.table import OPTIONS
 
 PAGE = Path(__file__).parent / "config.md"
 BETWEEN = re.compile(r"(?<=<!-- options -->\n\n).*?(?=\n\n<!-- end of options -->)", re.DOTALL)

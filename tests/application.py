@@ -132,7 +132,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
     """Have the whole package read this clock: each module of it that knows `now` by name."""
-    real = flask_signet.encoded_tokens.now
+    real = flask_signet.flask.encoded_tokens.now
     for name, module in list(sys.modules.items()):
         if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
             monkeypatch.setattr(module, "now", clock)

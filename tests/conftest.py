@@ -10,7 +10,7 @@ import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
-import flask_signet.encoded_tokens
+import flask_signet.flask.encoded_tokens
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
 pytest.register_assert_rewrite("flask_signet.stores.contract")
@@ -40,7 +40,7 @@ def clock() -> Clock:
 @pytest.fixture
 def ticking(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of every module of the package."""
-    real = flask_signet.encoded_tokens.now
+    real = flask_signet.flask.encoded_tokens.now
     for name, module in list(sys.modules.items()):
         if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
             monkeypatch.setattr(module, "now", clock)

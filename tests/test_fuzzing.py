@@ -34,9 +34,9 @@ from werkzeug.wrappers import Response
 
 from flask_signet import Key, KeyRing, get_jwt_identity, jwt_required
 from flask_signet.exceptions import DecodeError, InvalidKeyError, SignetError
-from flask_signet.tokens.claims import ClaimRules
-from flask_signet.tokens.remote_keys import FetchError, read_jwks
-from flask_signet.tokens.verify import verify
+from flask_signet.jwt.claims import ClaimRules
+from flask_signet.jwt.verify import verify
+from flask_signet.keys.remote import FetchError, read_jwks
 from tests.application import (
     ALL_LOCATIONS,
     CSRF,
@@ -428,7 +428,7 @@ def _fits(making: Making) -> bool:
 
 
 def tokens(number: int) -> Outcome:
-    """One token, and what :func:`flask_signet.tokens.verify.verify` says of it."""
+    """One token, and what :func:`flask_signet.jwt.verify.verify` says of it."""
     numbers = numbers_of("tokens", number)
     name = numbers.choice(SIGNERS)
     canary = f"canary{numbers.getrandbits(64):016x}"
@@ -1040,26 +1040,26 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
     "no signature holds": ("tokens", "flask_signet.jose.jwk.Key.verify", always(False), WRONG[1]),
     "no claim is checked": (
         "tokens",
-        "flask_signet.tokens.verify.check_claims",
+        "flask_signet.jwt.verify.check_claims",
         always(None),
         WRONG[0],
     ),
-    "any alg": ("tokens", "flask_signet.tokens.verify.check_algorithm", always(None), WRONG[0]),
+    "any alg": ("tokens", "flask_signet.jwt.verify.check_algorithm", always(None), WRONG[0]),
     "any header": ("tokens", "flask_signet.jose.jws._check_header", always(None), WRONG[0]),
-    "an error of its own": ("tokens", "flask_signet.tokens.verify.parse_payload", broken, WRONG[2]),
+    "an error of its own": ("tokens", "flask_signet.jwt.verify.parse_payload", broken, WRONG[2]),
     "a message with the token": ("tokens", "tests.test_fuzzing.verify", repeats, WRONG[3]),
     "a key as a secret": ("keys", "flask_signet.jose.jwk._other_kind", always(None), WRONG[0]),
     "every secret a key": ("keys", "flask_signet.jose.jwk._other_kind", always("x"), WRONG[1]),
     "a reader's own error": ("keys", "flask_signet.jose.jwk._load_any", broken, WRONG[2]),
     "a private half": (
         "key sets",
-        "flask_signet.tokens.remote_keys._PRIVATE_MEMBERS",
+        "flask_signet.keys.remote._PRIVATE_MEMBERS",
         frozenset(),
         WRONG[0],
     ),
-    "no key": ("key sets", "flask_signet.tokens.remote_keys._keys_of", always([]), WRONG[1]),
+    "no key": ("key sets", "flask_signet.keys.remote._keys_of", always([]), WRONG[1]),
     "any type": ("requests", "flask_signet.view_decorators.check_type", always(None), WRONG[0]),
-    "no bearer": ("requests", "flask_signet.locations._is_scheme", always(False), WRONG[1]),
+    "no bearer": ("requests", "flask_signet.flask.credentials._is_scheme", always(False), WRONG[1]),
     "a view's error": ("requests", "flask_signet.view_decorators.check_fresh", broken, WRONG[2]),
 }
 

@@ -16,9 +16,7 @@ from flask_signet import (
     get_jwt_identity,
     jwt_required,
 )
-from flask_signet.app_state import EXTENSION
-from flask_signet.callbacks import Callbacks
-from flask_signet.config import UnknownOptionWarning
+from flask_signet.engine.callbacks import Callbacks
 from flask_signet.exceptions import (
     ConfigurationError,
     InvalidAudienceError,
@@ -26,6 +24,8 @@ from flask_signet.exceptions import (
     MissingRequiredClaimError,
     SignetError,
 )
+from flask_signet.flask.app_state import EXTENSION
+from flask_signet.options.table import UnknownOptionWarning
 from tests.applications import application, bare_application
 from tests.jose import keys
 

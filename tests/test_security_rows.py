@@ -2,7 +2,7 @@
 
 A row is an attack on tokens that has happened or that a standard names: A is signatures and keys,
 B the header, C encoding, D claims, E the transport. Sessions and stores, row F, have their own
-tests in tests/stores and tests/tokens. The names are checked against the files, so a test that is
+tests in tests/stores and tests/sessions. The names are checked against the files, so a test that is
 renamed or deleted can't leave a row without proof.
 """
 
@@ -28,7 +28,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jws.py::test_a1_escaped_alg_is_the_same_text",
             "jose/test_jws.py::test_a1_empty_signature",
             "jose/test_algorithms.py::test_no_other_name",
-            "tokens/test_keyring.py::test_a1_an_alg_is_one_of_the_keys",
+            "keys/test_ring.py::test_a1_an_alg_is_one_of_the_keys",
             "test_hostile_requests.py::test_any_request",
         ],
     ),
@@ -39,9 +39,9 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jwk.py::test_a2_secret_for_an_algorithm_with_pairs",
             "jose/test_jwk.py::test_a2_key_pair_for_hmac",
             "jose/test_jws.py::test_a2_forged_with_the_public_key",
-            "tokens/test_keyring.py::test_a2_alg_never_chooses_between_families",
-            "test_key_options.py::test_a2_a_public_key_is_no_secret",
-            "test_key_options.py::test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault",
+            "keys/test_ring.py::test_a2_alg_never_chooses_between_families",
+            "keys/test_reading.py::test_a2_a_public_key_is_no_secret",
+            "keys/test_reading.py::test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault",
             "test_strict_profile.py::test_mixed_algorithms",
             "test_hostile_requests.py::test_key_that_does_not_fit_the_token",
             "test_hostile_requests.py::test_loader_that_goes_by_alg_where_one_family_is_taken",
@@ -51,7 +51,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "an allow-list read as text, another algorithm run",
         [
             "jose/test_jws.py::test_a3_stated_algorithm_of_another_key",
-            "tokens/test_verify.py::test_a3_the_named_key_keeps_its_algorithm",
+            "jwt/test_verify.py::test_a3_the_named_key_keeps_its_algorithm",
         ],
     ),
     "A4": (
@@ -68,7 +68,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jwk.py::test_a5_short_secret",
             "jose/test_jwk.py::test_a5_guessable_secret",
             "jose/test_jwk.py::test_a5_generated_secrets_are_strong",
-            "test_key_options.py::test_a5_a_weak_secret",
+            "keys/test_reading.py::test_a5_a_weak_secret",
             "test_strict_profile.py::test_weak_secret",
         ],
     ),
@@ -88,7 +88,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_algorithms.py::test_a7_modulus_too_short_for_the_signature",
             "jose/test_algorithms.py::test_a7_modulus_that_no_signature_fits",
             "jose/test_algorithms.py::test_a7_roca_key_pair",
-            "test_key_options.py::test_a7_a_weak_rsa_key",
+            "keys/test_reading.py::test_a7_a_weak_rsa_key",
         ],
     ),
     "A8": (
@@ -160,7 +160,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "A17": (
         "a set with a kid twice, mixed families, no keys, or private members published",
         [
-            "tokens/test_keyring.py::test_a17_a_ring_that_is_none",
+            "keys/test_ring.py::test_a17_a_ring_that_is_none",
             "jose/test_jwk.py::test_public_jwk_has_no_private_member",
         ],
     ),
@@ -170,7 +170,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "jose/test_jws.py::test_b1_b2_b4_b5_member_that_refuses",
             "jose/test_jws.py::test_b1_embedded_key_that_signed",
-            "tokens/test_issue.py::test_b1_no_header_that_brings_a_key",
+            "jwt/test_encode.py::test_b1_no_header_that_brings_a_key",
         ],
     ),
     "B2": (
@@ -183,7 +183,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jws.py::test_b3_bad_kid",
             "jose/test_jws.py::test_b3_kid_is_only_a_text",
             "jose/test_jwk.py::test_b3_bad_kid",
-            "tokens/test_keyring.py::test_b3_an_unknown_kid_is_refused_and_no_other_key_tried",
+            "keys/test_ring.py::test_b3_an_unknown_kid_is_refused_and_no_other_key_tried",
         ],
     ),
     "B4": ("crit", ["jose/test_jws.py::test_b1_b2_b4_b5_member_that_refuses"]),
@@ -224,7 +224,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jws.py::test_c1_segment_that_is_not_canonical",
             "jose/test_jws.py::test_c1_stray_bits",
             "jose/test_base64url.py::test_decodes_exactly_the_canonical_texts",
-            "tokens/test_verify.py::test_one_changed_character_is_refused",
+            "jwt/test_verify.py::test_one_changed_character_is_refused",
             "test_hostile_requests.py::test_nearly_good_token",
         ],
     ),
@@ -253,8 +253,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "a payload that is no strict JSON object",
         [
             "jose/test_jws.py::test_c5_c6_payload_that_is_no_strict_json",
-            "tokens/test_issue.py::test_c5_no_half_of_a_pair",
-            "tokens/test_issue.py::test_c5_no_name_twice",
+            "jwt/test_encode.py::test_c5_no_half_of_a_pair",
+            "jwt/test_encode.py::test_c5_no_name_twice",
         ],
     ),
     "C6": (
@@ -265,7 +265,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_jws.py::test_c6_payload_limits_are_exact",
             "jose/test_jws.py::test_c5_c6_payload_that_is_no_strict_json",
             "jose/test_strict_json.py::test_c6_depth_is_read_no_further_than_the_limit",
-            "tokens/test_verify.py::test_c6_the_signature_comes_before_the_payload",
+            "jwt/test_verify.py::test_c6_the_signature_comes_before_the_payload",
             "test_hostile_requests.py::test_a_megabyte_is_refused_unread",
             "test_hostile_requests.py::test_payload_is_not_parsed_before_the_signature",
         ],
@@ -275,8 +275,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "jose/test_jws.py::test_c2_c3_c4_c7_not_three_segments",
             "jose/test_jws.py::test_any_text_is_parsed_or_refused",
-            "test_locations.py::test_header_form",
-            "test_locations.py::test_query_string_of_raw_bytes",
+            "flask/test_credentials.py::test_header_form",
+            "flask/test_credentials.py::test_query_string_of_raw_bytes",
             "test_hostile_requests.py::test_any_request",
         ],
     ),
@@ -284,48 +284,48 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "D1": (
         "times that are no finite numbers",
         [
-            "tokens/test_claims.py::test_d1_only_a_finite_number_is_a_time",
-            "tokens/test_claims.py::test_d1_the_last_second",
-            "tokens/test_claims.py::test_d1_a_negative_start_is_no_time",
+            "jwt/test_claims.py::test_d1_only_a_finite_number_is_a_time",
+            "jwt/test_claims.py::test_d1_the_last_second",
+            "jwt/test_claims.py::test_d1_a_negative_start_is_no_time",
         ],
     ),
     "D2": (
         "exp equal to now",
         [
-            "tokens/test_claims.py::test_d2_a_token_lives_while_now_is_before_exp",
+            "jwt/test_claims.py::test_d2_a_token_lives_while_now_is_before_exp",
             "test_strict_profile.py::test_leeway",
         ],
     ),
     "D3": (
         "no exp",
         [
-            "tokens/test_claims.py::test_d3_a_token_without_exp_lives_for_ever_unless_exp_is_required",
+            "jwt/test_claims.py::test_d3_a_token_without_exp_lives_for_ever_unless_exp_is_required",
             "test_strict_profile.py::test_token_that_only_the_drop_in_takes",
         ],
     ),
     "D4": (
         "another audience, a part of it, another type",
         [
-            "tokens/test_claims.py::test_d4_an_audience_is_a_text_or_a_list_of_texts",
-            "tokens/test_claims.py::test_d4_an_audience_is_compared_whole",
-            "test_error_handlers.py::test_default_answer",
+            "jwt/test_claims.py::test_d4_an_audience_is_a_text_or_a_list_of_texts",
+            "jwt/test_claims.py::test_d4_an_audience_is_compared_whole",
+            "flask/test_answers.py::test_default_answer",
         ],
     ),
     "D5": (
         "another issuer, a part of it, another type",
         [
-            "tokens/test_claims.py::test_d5_a_part_of_an_issuer_is_not_the_issuer",
-            "tokens/test_claims.py::test_d5_an_issuer_is_a_text",
-            "test_error_handlers.py::test_default_answer",
+            "jwt/test_claims.py::test_d5_a_part_of_an_issuer_is_not_the_issuer",
+            "jwt/test_claims.py::test_d5_an_issuer_is_a_text",
+            "flask/test_answers.py::test_default_answer",
         ],
     ),
     "D6": (
         "sub and jti that are no short texts",
         [
-            "tokens/test_claims.py::test_d6_the_kinds_of_subject",
-            "tokens/test_claims.py::test_d6_a_jti_is_a_text",
-            "tokens/test_claims.py::test_d6_bounded_ids",
-            "tokens/test_claims.py::test_d6_bounded_ids_ask_for_a_jti",
+            "jwt/test_claims.py::test_d6_the_kinds_of_subject",
+            "jwt/test_claims.py::test_d6_a_jti_is_a_text",
+            "jwt/test_claims.py::test_d6_bounded_ids",
+            "jwt/test_claims.py::test_d6_bounded_ids_ask_for_a_jti",
             "test_strict_profile.py::test_token_that_only_the_drop_in_takes",
         ],
     ),
@@ -342,8 +342,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "D8": (
         "fresh as a text, or for ever",
         [
-            "tokens/test_claims.py::test_d8_fresh_is_a_flag_or_a_time",
-            "tokens/test_claims.py::test_d8_fresh_is_nothing_else",
+            "jwt/test_claims.py::test_d8_fresh_is_a_flag_or_a_time",
+            "jwt/test_claims.py::test_d8_fresh_is_nothing_else",
             "test_view_decorators.py::test_fresh_claim",
             "test_view_decorators.py::test_fresh_of_another_type",
             "test_view_decorators.py::test_fresh_beyond_the_expiry",
@@ -353,90 +353,90 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "E1": (
         "several Authorization fields, or a list in one",
         [
-            "test_locations.py::test_several_fields",
-            "test_locations.py::test_strict_refuses_a_list",
+            "flask/test_credentials.py::test_several_fields",
+            "flask/test_credentials.py::test_strict_refuses_a_list",
         ],
     ),
     "E2": (
         "the scheme's case; tabs and other blanks after it",
         [
-            "test_locations.py::test_header_form",
-            "test_locations.py::test_strict_header_form",
+            "flask/test_credentials.py::test_header_form",
+            "flask/test_credentials.py::test_strict_header_form",
         ],
     ),
     "E3": (
         "a token where none is expected, or at two places",
         [
-            "test_locations.py::test_token_elsewhere_is_not_read",
-            "test_locations.py::test_strict_refuses_tokens_at_two_locations",
-            "test_locations.py::test_strict_refuses_a_parameter_twice",
+            "flask/test_credentials.py::test_token_elsewhere_is_not_read",
+            "flask/test_credentials.py::test_strict_refuses_tokens_at_two_locations",
+            "flask/test_credentials.py::test_strict_refuses_a_parameter_twice",
         ],
     ),
     "E4": (
         "a token in a URL",
         [
-            "test_locations.py::test_query_string_is_off_by_default",
-            "test_locations.py::test_query_string_marks_the_answer",
-            "test_locations.py::test_query_string_never_takes_a_refresh_token",
+            "flask/test_credentials.py::test_query_string_is_off_by_default",
+            "flask/test_credentials.py::test_query_string_marks_the_answer",
+            "flask/test_credentials.py::test_query_string_never_takes_a_refresh_token",
         ],
     ),
     "E5": (
         "a JSON body that is no object, a token that is no text",
         [
-            "test_locations.py::test_json",
+            "flask/test_credentials.py::test_json",
             "test_hostile_requests.py::test_broken_bodies",
         ],
     ),
     "E6": (
         "cross-site request forgery",
         [
-            "test_csrf.py::test_value",
-            "test_csrf.py::test_claim_of_another_type",
-            "tokens/test_claims.py::test_e6_csrf_compares_in_constant_time",
-            "test_csrf.py::test_value_of_another_session",
-            "test_csrf.py::test_cookie_of_the_value_is_not_the_proof",
-            "test_csrf.py::test_strict_asks_on_every_unsafe_method",
-            "test_csrf.py::test_origin",
-            "test_csrf.py::test_ports_belong_to_the_origin",
+            "flask/test_csrf.py::test_value",
+            "flask/test_csrf.py::test_claim_of_another_type",
+            "jwt/test_claims.py::test_e6_csrf_compares_in_constant_time",
+            "flask/test_csrf.py::test_value_of_another_session",
+            "flask/test_csrf.py::test_cookie_of_the_value_is_not_the_proof",
+            "flask/test_csrf.py::test_strict_asks_on_every_unsafe_method",
+            "flask/test_csrf.py::test_origin",
+            "flask/test_csrf.py::test_ports_belong_to_the_origin",
         ],
     ),
     "E7": (
         "a cookie planted by a sub-domain",
         [
-            "test_locations.py::test_tossed_cookie",
-            "test_cookies.py::test_strict_attributes",
-            "test_cookies.py::test_domain_argument_breaks_the_promise_of_host",
-            "test_config.py::test_e8_a_host_cookie_is_for_one_host_and_all_of_it",
+            "flask/test_credentials.py::test_tossed_cookie",
+            "flask/test_cookies.py::test_strict_attributes",
+            "flask/test_cookies.py::test_domain_argument_breaks_the_promise_of_host",
+            "options/test_table.py::test_e8_a_host_cookie_is_for_one_host_and_all_of_it",
         ],
     ),
     "E8": (
         "a cookie's flags, path and size",
         [
-            "test_cookies.py::test_strict_attributes",
-            "test_cookies.py::test_refresh_cookie_goes_to_its_path_only",
-            "test_cookies.py::test_cookie_too_large",
-            "test_cookies.py::test_prefix_that_a_browser_would_refuse",
+            "flask/test_cookies.py::test_strict_attributes",
+            "flask/test_cookies.py::test_refresh_cookie_goes_to_its_path_only",
+            "flask/test_cookies.py::test_cookie_too_large",
+            "flask/test_cookies.py::test_prefix_that_a_browser_would_refuse",
         ],
     ),
-    "E9": ("OPTIONS runs the view", ["test_locations.py::test_options"]),
+    "E9": ("OPTIONS runs the view", ["flask/test_credentials.py::test_options"]),
     "E10": (
         "a bad token taken for none",
         [
             "test_view_decorators.py::test_optional_with_a_bad_token",
             "test_view_decorators.py::test_optional_with_a_token_that_the_application_refuses",
             "test_view_decorators.py::test_refusal_by_a_loader_is_no_missing_token",
-            "test_csrf.py::test_optional_guard_needs_the_value_too",
+            "flask/test_csrf.py::test_optional_guard_needs_the_value_too",
         ],
     ),
     "E11": (
         "a token repeated in an answer, a message or a log",
         [
-            "test_error_handlers.py::test_challenge",
-            "test_error_handlers.py::test_nothing_of_the_token_is_repeated",
-            "test_error_handlers.py::test_no_claim_is_repeated",
-            "test_error_handlers.py::test_no_header_is_repeated",
-            "test_error_handlers.py::test_no_piece_of_broken_json_is_repeated",
-            "test_error_handlers.py::test_any_token_is_kept_secret",
+            "flask/test_answers.py::test_challenge",
+            "flask/test_answers.py::test_nothing_of_the_token_is_repeated",
+            "flask/test_answers.py::test_no_claim_is_repeated",
+            "flask/test_answers.py::test_no_header_is_repeated",
+            "flask/test_answers.py::test_no_piece_of_broken_json_is_repeated",
+            "flask/test_answers.py::test_any_token_is_kept_secret",
             "jose/test_jws.py::test_messages_hold_no_piece_of_the_token",
             "test_exceptions.py::test_e11_an_error_prints_no_claim",
         ],

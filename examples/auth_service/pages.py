@@ -23,8 +23,8 @@ from flask_signet import (
     jwt_required,
     list_sessions,
 )
-from flask_signet.csrf import refuse_cross_site
 from flask_signet.exceptions import CSRFError, StoreUnavailableError
+from flask_signet.flask.csrf import refuse_cross_site
 
 from .accounts import EmailTakenError
 from .api import Credentials

@@ -4,16 +4,17 @@ A drop-in for Flask-JWT-Extended, with the hard half done: see the documentation
 """
 
 from . import internal_utils as internal_utils
+from . import tokens as tokens
 from . import typing as typing
 from . import utils as utils
-from .cookies import (
+from .flask.cookies import (
     set_access_cookies,
     set_refresh_cookies,
     unset_access_cookies,
     unset_jwt_cookies,
     unset_refresh_cookies,
 )
-from .current_token import (
+from .flask.current import (
     current_user,
     get_current_user,
     get_jwt,
@@ -21,7 +22,7 @@ from .current_token import (
     get_jwt_identity,
     get_jwt_request_location,
 )
-from .encoded_tokens import (
+from .flask.encoded_tokens import (
     create_access_token,
     create_refresh_token,
     decode_token,
@@ -29,11 +30,9 @@ from .encoded_tokens import (
     get_jti,
     get_unverified_jwt_headers,
 )
-from .endpoints import token_blueprint
-from .jose.jwk import Key
-from .jwt_manager import JWTManager
-from .oauth import oauth_blueprint
-from .sessions import (
+from .flask.endpoints import token_blueprint
+from .flask.oauth import oauth_blueprint
+from .flask.sessions import (
     SessionInfo,
     create_token_pair,
     end_session,
@@ -43,10 +42,12 @@ from .sessions import (
     revoke_token,
     rotate_refresh_token,
 )
-from .tokens.keyring import KeyRing
-from .tokens.token import TokenPair
+from .flask.well_known import key_blueprint
+from .jose.jwk import Key
+from .jwt.token import TokenPair
+from .jwt_manager import JWTManager
+from .keys.ring import KeyRing
 from .view_decorators import jwt_required, verify_jwt_in_request
-from .well_known import key_blueprint
 
 __version__ = "0.1.0"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .config import config
-from .error_handlers import DEFAULT_ANSWERS
+from .flask.answers import DEFAULT_ANSWERS
 
 
 def default_additional_claims_callback(userdata: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 from flask.json.provider import DefaultJSONProvider
 
-from .app_state import current_state
-from .blocklist import check_not_blocked
-from .callbacks import call
+from .engine.callbacks import call
 from .exceptions import RevokedTokenError as RevokedTokenError
 from .exceptions import UserClaimsVerificationError as UserClaimsVerificationError
 from .exceptions import WrongTokenError as WrongTokenError
+from .flask.app_state import current_state
+from .flask.blocklist import check_not_blocked
 from .view_decorators import check_by_application, check_type
 
 if TYPE_CHECKING:

@@ -10,11 +10,9 @@ from weakref import WeakSet
 import click
 from flask import Blueprint, Flask, Response
 
-from . import cookies, current_token, default_callbacks, error_handlers, sessions
-from .app_state import EXTENSION, AppState, current_state
-from .callbacks import Callbacks
-from .config import check_names, set_defaults
-from .encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
+from . import default_callbacks
+from .engine.callbacks import Callbacks
+from .engine.issuers import Issuer, is_our_name, make_issuer
 from .exceptions import (
     ConfigurationError,
     CSRFError,
@@ -35,10 +33,15 @@ from .exceptions import (
     WrongTokenError,
     adopt_pyjwt,
 )
-from .issuers import Issuer, is_our_name, make_issuer
-from .sessions import SessionInfo
-from .tokens.remote_keys import MAX_STALE, Fetch
-from .tokens.token import TokenPair
+from .flask import answers as error_handlers
+from .flask import cookies, sessions
+from .flask import current as current_token
+from .flask.app_state import EXTENSION, AppState, current_state
+from .flask.encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
+from .flask.sessions import SessionInfo
+from .jwt.token import TokenPair
+from .keys.remote import MAX_STALE, Fetch
+from .options.table import check_names, set_defaults
 from .view_decorators import Guard, Locations, checked_arguments, guard, guard_with
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])

@@ -9,20 +9,8 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from flask import Request, current_app, request
 
-from . import current_token
-from .app_state import AppState, Configured, current_state
-from .blocklist import check_not_blocked, check_not_revoked
-from .callbacks import call
-from .config import Settings, config
-from .current_token import CurrentToken
-from .encoded_tokens import (
-    EXPLICIT_TYP,
-    check_token,
-    decode_token,
-    get_unverified_jwt_headers,
-    now,
-)
-from .error_handlers import bind
+from .config import config
+from .engine.callbacks import call
 from .exceptions import (
     CSRFError,
     FreshTokenRequired,
@@ -35,8 +23,21 @@ from .exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from .locations import EXTRACTORS, Found, find_token
-from .session_store import check_is_current, is_of_session
+from .flask import current as current_token
+from .flask.answers import bind
+from .flask.app_state import AppState, Configured, current_state
+from .flask.blocklist import check_not_blocked, check_not_revoked
+from .flask.credentials import EXTRACTORS, Found, find_token
+from .flask.current import CurrentToken
+from .flask.encoded_tokens import (
+    EXPLICIT_TYP,
+    check_token,
+    decode_token,
+    get_unverified_jwt_headers,
+    now,
+)
+from .flask.session_store import check_is_current, is_of_session
+from .options.table import Settings
 
 Locations = str | Sequence[str] | None
 V = TypeVar("V", bound=Callable[..., Any])

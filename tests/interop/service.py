@@ -23,8 +23,8 @@ from flask_signet import (
     key_blueprint,
     oauth_blueprint,
 )
-from flask_signet.fetch import fetch
 from flask_signet.jose import base64url
+from flask_signet.keys.fetch import fetch
 from tests.jose import keys
 
 AUDIENCE: Final = "orders"

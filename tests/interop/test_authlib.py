@@ -9,7 +9,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask
 
 from flask_signet import Key, TokenPair, create_token_pair
-from flask_signet.fetch import fetch
+from flask_signet.keys.fetch import fetch
 from tests.interop.service import CLIENT, Server, me
 
 METHODS = pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

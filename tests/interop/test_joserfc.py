@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from joserfc import errors, jwk, jwt
 
-from flask_signet.fetch import fetch
+from flask_signet.keys.fetch import fetch
 from tests.interop.service import AUDIENCE, CASES, TAKEN, Offer, Server, our_answers
 
 # It takes the name all the same.

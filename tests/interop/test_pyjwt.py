@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 
 from flask_signet import Key, create_access_token
-from flask_signet.fetch import fetch
-from flask_signet.tokens.key_schedule import TimedKey
+from flask_signet.keys.fetch import fetch
+from flask_signet.keys.schedule import TimedKey
 from tests.interop.service import AUDIENCE, CASES, TAKEN, Offer, Server, me, our_answers
 
 UNKNOWN: Final = {"Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}

@@ -11,7 +11,7 @@ from flask import Flask, jsonify
 from werkzeug.test import TestResponse
 
 from flask_signet import JWTManager, get_jwt_identity, jwt_required
-from flask_signet.endpoints import token_blueprint
+from flask_signet.flask.endpoints import token_blueprint
 from flask_signet.signals import token_rejected, token_reused, token_rotated
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"

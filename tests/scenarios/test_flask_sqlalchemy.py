@@ -10,7 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_signet import JWTManager, create_token_pair, get_jwt_identity, jwt_required
 from flask_signet.cli import jwt_cli
-from flask_signet.endpoints import token_blueprint
+from flask_signet.flask.endpoints import token_blueprint
 from tests.scenarios.service import SECRET, bearer
 from tests.stores.databases import own_database
 

@@ -17,9 +17,9 @@ from typing import Any, Self
 import pytest
 
 from flask_signet import Key, get_unverified_jwt_headers
+from flask_signet.keys.files import jwks_text, write_private
+from flask_signet.keys.schedule import KeySchedule
 from flask_signet.stores import open_store
-from flask_signet.tokens.key_files import jwks_text, write_private
-from flask_signet.tokens.key_schedule import KeySchedule
 from tests.conftest import Clock
 from tests.scenarios.servers import ROOT, Server, serving
 from tests.scenarios.service import Scenario

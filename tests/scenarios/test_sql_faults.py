@@ -22,10 +22,10 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event
 
+from flask_signet.sessions.store import Finding
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore
 from flask_signet.stores.sql_schema import newest_version
-from flask_signet.tokens.store import Finding
 from tests.scenarios.clients import at_once, refreshing
 from tests.scenarios.faults import (
     SLACK,

@@ -12,9 +12,9 @@ import pytest
 
 from flask_signet import create_refresh_token
 from flask_signet.cli import jwt_cli
+from flask_signet.sessions.store import Kind, Session, SessionStore, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
-from flask_signet.tokens.store import Kind, Session, SessionStore, partition
 from tests.scenarios.conftest import STORES
 from tests.scenarios.service import Scenario, bearer
 from tests.stores.conftest import forget

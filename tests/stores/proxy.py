@@ -8,9 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
-from flask_signet.tokens.store import SessionStore
 
 
 class Proxy:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
-from flask_signet.tokens.store import SessionStore
 
 CLIENTS = 50
 PROCESSES = 4

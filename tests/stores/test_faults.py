@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.store import Session, Successor
 from flask_signet.stores import open_store
-from flask_signet.tokens.revocations import RevocationView
-from flask_signet.tokens.store import Session, Successor
 
 from .contract import DAY, NOW, live_until, new
 from .proxy import behind_proxy

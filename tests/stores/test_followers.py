@@ -6,9 +6,9 @@ import time
 import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.store import Session
 from flask_signet.stores.redis import RedisStore
-from flask_signet.tokens.revocations import RevocationView
-from flask_signet.tokens.store import Session
 
 from .contract import HOUR, NOW, new
 from .racing import Address

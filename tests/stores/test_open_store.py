@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
+from flask_signet.sessions.store import Session, SessionStore, Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
 from flask_signet.stores.redis import RedisStore
 from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql_schema import newest_version
-from flask_signet.tokens.store import Session, SessionStore, Upgraded
 
 from .contract import NOW, new
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from flask_signet.sessions.store import Rotation, Session, SessionStore, Successor
 from flask_signet.stores.memory import MemoryStore
-from flask_signet.tokens.store import Rotation, Session, SessionStore, Successor
 
 from .contract import DAY, HOUR, NOW, live_until, new
 from .racing import CLIENTS, PATIENCE, ROUNDS, Address, Call, call, race_processes, race_threads

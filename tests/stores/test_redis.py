@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
+from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.store import Session, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
-from flask_signet.tokens.revocations import RevocationView
-from flask_signet.tokens.store import Session, partition
 
 from .conftest import forget
 from .contract import HOUR, NOW, SessionStoreContract, new

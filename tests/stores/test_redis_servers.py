@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.store import Session, Successor, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import PARTITIONS
-from flask_signet.tokens.revocations import RevocationView
-from flask_signet.tokens.store import Session, Successor, partition
 
 from .contract import DAY, NOW, SessionStoreContract, live_until, new
 from .proxy import Proxy

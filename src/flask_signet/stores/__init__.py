@@ -1,4 +1,4 @@
-"""Where sessions are kept. Each store satisfies :mod:`flask_signet.tokens.store`."""
+"""Where sessions are kept. Each store satisfies :mod:`flask_signet.sessions.store`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
-from ..tokens.store import SessionStore
+from ..sessions.store import SessionStore
 
 __all__ = ["SessionStore", "open_store"]
 

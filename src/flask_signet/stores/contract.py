@@ -1,4 +1,4 @@
-"""What :class:`flask_signet.tokens.store.SessionStore` promises, each promise as one test.
+"""What :class:`flask_signet.sessions.store.SessionStore` promises, each promise as one test.
 
 Our own stores are tested by it, and so is yours: subclass in a file that pytest collects, and give
 a ``store`` fixture::
@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import pytest
 
-from ..tokens.store import (
+from ..sessions.store import (
     MAX_ADDRESS,
     MAX_LABEL,
     MAX_MEMO,

@@ -1,7 +1,7 @@
 """Sessions in this process's memory: for tests, and for development with one process.
 
 Every process has its own, and nothing outlives it. The rules are those of all stores, so this is
-also the shortest reading of :class:`~flask_signet.tokens.store.SessionStore`.
+also the shortest reading of :class:`~flask_signet.sessions.store.SessionStore`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from threading import RLock
 
-from ..tokens.store import (
+from ..sessions.store import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Finding,
@@ -37,7 +37,7 @@ _SCHEMA = 1
 
 
 class MemoryStore:
-    """A :class:`~flask_signet.tokens.store.SessionStore` behind one lock."""
+    """A :class:`~flask_signet.sessions.store.SessionStore` behind one lock."""
 
     def __init__(self) -> None:
         self._document, self._document_version = "", 0  # the application's keys
@@ -334,7 +334,7 @@ class MemoryStore:
 
 
 class MemoryFollower:
-    """A :class:`~flask_signet.tokens.store.Follower` of a :class:`MemoryStore`."""
+    """A :class:`~flask_signet.sessions.store.Follower` of a :class:`MemoryStore`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store

@@ -48,7 +48,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..tokens.store import (
+from ..sessions.store import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
@@ -88,7 +88,7 @@ _FAILURES: Final = (RedisError, RedisClusterException, OSError, UnicodeDecodeErr
 
 
 class RedisStore:
-    """A :class:`~flask_signet.tokens.store.SessionStore` in Redis.
+    """A :class:`~flask_signet.sessions.store.SessionStore` in Redis.
 
     :param bind: ``redis://``, ``rediss://``, ``unix://`` (as redis-py reads them; ``valkey://``
         is the same), ``redis+sentinel://host:26379,host2/service/0``,
@@ -572,7 +572,7 @@ _End = tuple[int, str]
 
 
 class RedisFollower:
-    """A :class:`~flask_signet.tokens.store.Follower` that subscribes.
+    """A :class:`~flask_signet.sessions.store.Follower` that subscribes.
 
     A message carries the entry, the number that it has in its partition, and the ends of the
     chain of entries before and after it. ``sync`` compares number and end with what the server

@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..tokens.store import (
+from ..sessions.store import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
@@ -224,7 +224,7 @@ _REPLACE_KEYS = (
 
 
 class SqlStore:
-    """A :class:`~flask_signet.tokens.store.SessionStore` in a database.
+    """A :class:`~flask_signet.sessions.store.SessionStore` in a database.
 
     :param bind: a URL; or an engine, or an object with one (Flask-SQLAlchemy's ``db``), whose
         pool it shares.
@@ -287,7 +287,7 @@ class SqlStore:
     def _run(self, work: Callable[[Connection], T]) -> T:
         """Run it on a connection, and again if it lost a race or its connection.
 
-        Everything that is run here may be repeated, see :mod:`flask_signet.tokens.store`.
+        Everything that is run here may be repeated, see :mod:`flask_signet.sessions.store`.
         """
         engine, kind = self.engine, self._kind
         end = time.monotonic() + self.timeout
@@ -717,7 +717,7 @@ class SqlStore:
 
 
 class SqlFollower:
-    """A :class:`~flask_signet.tokens.store.Follower` on a connection of its own.
+    """A :class:`~flask_signet.sessions.store.Follower` on a connection of its own.
 
     PostgreSQL announces news on it, SQLite tells by ``PRAGMA data_version`` that the file has
     changed; then, and only then, ``poll`` reads. MariaDB and MySQL have nothing of the kind.

@@ -31,7 +31,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..tokens.store import Finding
+from ..sessions.store import Finding
 from .sql_schema import revocations_table, sessions_table, store_table
 
 CHANNEL = "signet_revocations"

@@ -15,9 +15,9 @@ from ..exceptions import InvalidAlgorithmError
 from ..jose.algorithms import get_algorithm
 from ..jose.jwk import Key
 from ..jose.jws import algorithm_message, parse
-from .claims import ClaimRules, check_csrf
-from .issue import encode, new_id
-from .verify import verify_parsed
+from ..jwt.claims import ClaimRules, check_csrf
+from ..jwt.encode import encode, new_id
+from ..jwt.verify import verify_parsed
 
 
 def _key(secret: Any, algorithm: str) -> Key:

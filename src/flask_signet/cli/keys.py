@@ -1,0 +1,168 @@
+"""``flask jwt keys``: make keys, rotate them, look at them. They are kept where ``JWT_KEYS`` says.
+
+No command prints a private key. Every change is one write, whole or not at all, so a command may
+be interrupted, and repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from ..exceptions import ConfigurationError
+from ..flask.app_state import AppState, current_state
+from ..flask.encoded_tokens import now
+from ..flask.sessions import longest_life
+from ..jose.algorithms import ALGORITHMS
+from ..jose.jwk import Key
+from ..keys import files as key_files
+from ..keys.schedule import KeySchedule
+from ..keys.sources import KeySource
+from .output import as_json, moment_text, print_rows, reports
+
+keys_cli: AppGroup = AppGroup("keys", help="The keys that sign and verify (JWT_KEYS).")
+
+PUBLISHED_FOR = 300
+"""Seconds for which others may keep our JWKS: a new key is published for longer than that."""
+
+algorithm_option: Callable[[Any], Any] = click.option(
+    "--algorithm", type=click.Choice(list(ALGORITHMS)), help="What the new key is for."
+)
+
+
+def _source() -> tuple[AppState, KeySource]:
+    state = current_state()
+    live = state.configured().live
+    if live is None:
+        raise ConfigurationError(
+            f"{state.prefix}KEYS is not set: say where the keys are, e.g. "
+            f"{state.prefix}KEYS = '/etc/app/keys.json'"
+        )
+    return state, live.source
+
+
+@keys_cli.command()
+@algorithm_option
+@reports
+def generate(algorithm: str | None) -> None:
+    """Make the first key. Where there is one already, nothing changes: see rotate."""
+    _, source = _source()
+    before = source.load()
+    if before.active(now()) is not None:
+        click.echo(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
+        return
+    key = Key.generate(algorithm or "ES256")
+    source.save(before.rotated(key, now(), publish_for=0, longest_life=0), before)
+    click.echo(f"made the key {key.kid}, for {key.algorithm}, {source.where}")
+
+
+@keys_cli.command("list")
+@as_json
+@reports
+def list_keys(as_json: bool) -> None:
+    """List the keys: next (waits), active (signs), retiring (verifies still), retired."""
+    _, source = _source()
+    rows = [
+        {
+            "kid": each.key.kid,
+            "algorithm": each.key.algorithm,
+            "state": state,
+            "private": each.key.can_sign,
+            "signs_from": moment_text(each.signs_from) if each.signs_from else None,
+            "verifies_until": moment_text(each.verifies_until),
+        }
+        for each, state in source.load().states(now())
+    ]
+    print_rows(rows, as_json=as_json, nothing=f"there is no key {source.where}")
+
+
+@keys_cli.command()
+@algorithm_option
+@click.option(
+    "--publish-for",
+    type=click.FloatRange(min=0),
+    help="Seconds until the new key signs; by default, time enough for everybody to fetch it.",
+)
+@reports
+def rotate(algorithm: str | None, publish_for: float | None) -> None:
+    """Add a key that signs soon; the one of today verifies until its last token is dead.
+
+    While a next key waits, nothing changes: it may be repeated.
+    """
+    state, source = _source()
+    moment, before = now(), source.load()
+    active = before.active(moment)
+    if publish_for is None:
+        publish_for = 2 * state.settings.keys_refresh + PUBLISHED_FOR
+    key = Key.generate(algorithm or (active.key.algorithm if active else "ES256"))
+    after = before.rotated(
+        key,
+        moment,
+        publish_for=publish_for,
+        longest_life=longest_life(state, moment) - moment,
+    )
+    if after is not before:
+        source.save(after, before)
+    _tell(after, moment)
+
+
+def _tell(schedule: KeySchedule, moment: float) -> None:
+    newest_first = sorted(schedule.states(moment), key=lambda pair: -pair[0].signs_from)
+    for each, state in newest_first:
+        if state == "next":
+            click.echo(f"the key {each.key.kid} signs from {moment_text(each.signs_from)}")
+        elif state == "active" and each.verifies_until == inf:
+            click.echo(f"the key {each.key.kid} signs")
+        elif state != "retired":
+            until = moment_text(each.verifies_until)
+            click.echo(f"the key {each.key.kid} verifies until {until}")
+
+
+@keys_cli.command()
+@click.argument("kid")
+@reports
+def retire(kid: str) -> None:
+    """Refuse the tokens of the key KID from now on. Not of the one that signs: rotate first."""
+    _, source = _source()
+    before = source.load()
+    source.save(before.retired(kid, now()), before)
+    click.echo(f"the key {kid} verifies nothing any more")
+
+
+@keys_cli.command()
+@click.option("--private", is_flag=True, help="The private keys too, to a file of mode 600.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@reports
+def export(private: bool, out: Path | None) -> None:
+    """Print the public keys as a JWKS; with --private --out FILE, write all of them there."""
+    _, source = _source()
+    schedule = source.load()
+    if private and out is None:
+        raise click.UsageError("--private needs --out FILE: private keys are not printed")
+    jwks = [each.to_jwk() for each in schedule] if private else schedule.to_publish(now())
+    text = key_files.jwks_text(jwks)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        key_files.write_private(out, text, replace=False)
+    except OSError as error:
+        raise ConfigurationError(f"{out} can't be written: {error.strerror}") from None
+    click.echo(f"wrote {len(jwks)} keys to {out}, mode 600")
+
+
+@click.command("secret")
+@click.option("--json", "as_json", is_flag=True, help="Print it as a JWK of kty oct.")
+def secret(as_json: bool) -> None:
+    """Print a new secret for JWT_SECRET_KEY: 64 random bytes. It is kept nowhere."""
+    if as_json:
+        click.echo(json.dumps(Key.generate("HS512").to_private_jwk()))
+    else:
+        click.echo(secrets.token_urlsafe(64))

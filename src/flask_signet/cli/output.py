@@ -1,0 +1,63 @@
+"""How the commands speak: tables or JSON on standard output, one line for a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+
+from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
+from ..sessions.store import NEVER
+
+as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def reports(command: Any) -> Any:
+    """A command whose foreseeable failures are one line on standard error and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ConfigurationError, InvalidKeyError, StoreUnavailableError) as error:
+            cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
+            raise click.ClickException(f"{error}{cause}") from None
+
+    return run
+
+
+def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
+    """Print a table, or a JSON array; ``nothing`` where there are no rows."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo(nothing)
+        return
+    texts = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for line in texts:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def say(text: str, found: dict[str, Any], *, as_json: bool) -> None:
+    """Print a sentence, or what it says as a JSON object."""
+    click.echo(json.dumps(found) if as_json else text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def moment_text(seconds: float) -> str | None:
+    """A time as ISO 8601 in UTC; None for one that never comes."""
+    if seconds == NEVER:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

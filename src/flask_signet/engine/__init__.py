@@ -1,0 +1,1 @@
+"""The engine: plain values in, plain values out. It knows no framework."""

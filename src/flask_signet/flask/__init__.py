@@ -1,0 +1,1 @@
+"""Flask: the adapter of the engine."""

@@ -1,0 +1,280 @@
+"""Revocation (RFC 7009) and introspection (RFC 7662), for services that can't follow the store.
+
+Both are asked by other services, which authenticate as OAuth clients. What a guard of this
+application would refuse is inactive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from flask import Blueprint, Flask, Response, jsonify, make_response, request, url_for
+from flask.blueprints import BlueprintSetupState
+
+from ..engine.callbacks import call
+from ..exceptions import (
+    ImmatureSignatureError,
+    KeysUnavailableError,
+    SignetError,
+    StoreUnavailableError,
+)
+from ..jwt.token import Token
+from ..sessions.store import stored_id
+from ..view_decorators import check_by_application, check_typ
+from .answers import bind
+from .app_state import AppState, current_state
+from .blocklist import check_not_blocked, check_not_revoked
+from .current import to_identity
+from .encoded_tokens import check_token, now
+from .session_store import ask, is_of_session, required_store
+from .sessions import revoke_ours
+
+Claims = dict[str, Any]
+
+AuthenticateClient = Callable[[str, str], Any]
+"""A client's id and secret, to whether they are right."""
+
+CLIENT_AUTHENTICATION: Final = ("client_secret_basic", "client_secret_post")
+"""How a client may authenticate, by its names in RFC 7591 section 2."""
+
+OAUTH_EXTENSION: Final = "flask-signet-oauth"
+"""Where an application keeps what these endpoints are called in it."""
+
+
+def oauth_blueprint(
+    authenticate_client: AuthenticateClient, *, name: str = "oauth", url_prefix: str = "/oauth"
+) -> Blueprint:
+    """Revocation and introspection of this application's own tokens, for other services.
+
+    ==========================  ========================================================
+    ``POST /oauth/revoke``      RFC 7009: the session of the token ends, or the token
+                                alone if it has none: 200, also for one that is unknown
+    ``POST /oauth/introspect``  RFC 7662: ``{"active": false}``, or ``active`` with the
+                                claims. ``token_type`` is ``Bearer`` for access tokens alone
+    ==========================  ========================================================
+
+    Both take ``token`` in a form, and the client's id and secret by HTTP Basic or in the form.
+    Errors are those of RFC 6749 section 5.2; a store that does not answer is a 503. Revocation
+    needs ``JWT_SESSION_STORE``.
+
+    :param authenticate_client: gets an id and a secret, both non-empty and of printable ASCII
+        (RFC 6749 appendix A), and returns whether they are right. It may be ``async``. It should
+        take the same time for whatever is wrong: compare with ``hmac.compare_digest``. Whoever it
+        lets in may ask about, and revoke, each token of the application.
+    """
+    blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
+
+    @blueprint.record
+    def note_names(setup: BlueprintSetupState) -> None:
+        here = f"{setup.name_prefix}.{setup.name}".lstrip(".")
+        setup.app.extensions[OAUTH_EXTENSION] = here
+
+    @blueprint.after_request
+    def keep_out_of_caches(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Pragma"] = "no-cache"
+        return response
+
+    @blueprint.post("/revoke")
+    def revoke() -> Response:
+        return _refusal(authenticate_client) or _revoked(current_state(), request.form["token"])
+
+    @blueprint.post("/introspect")
+    def introspect() -> Response:
+        return _refusal(authenticate_client) or jsonify(
+            _introspected(current_state(), request.form["token"])
+        )
+
+    return blueprint
+
+
+def endpoints_of(app: Flask) -> dict[str, str]:
+    """The paths of these endpoints in the application of this request, by their names in RFC 8414.
+
+    Without a store nothing can be revoked.
+    """
+    here = app.extensions.get(OAUTH_EXTENSION)
+    if here is None:
+        return {}
+    views = {"revocation": "revoke", "introspection": "introspect"}
+    if current_state().settings.session_store is None:
+        del views["revocation"]
+    return {kind: url_for(f"{here}.{view}", _external=False) for kind, view in views.items()}
+
+
+# ── what a request must bring ────────────────────────────────────────────────────────────
+
+
+class _RequestError(Exception):
+    """A request that is not answered, by its code in RFC 6749 section 5.2, and why."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+class _Credentials(NamedTuple):
+    client_id: str
+    client_secret: str
+
+
+def _refusal(authenticate_client: AuthenticateClient) -> Response | None:
+    """The answer to a request without a right client, or without one token; None: it has both."""
+    try:
+        _refuse_repeated()
+        found = _credentials()
+        # No other text can be either of them; and compare_digest raises for those.
+        printable = all(_VSCHAR.fullmatch(part) for part in found)
+        if not printable or not call(authenticate_client, *found):
+            raise _RequestError("invalid_client", "The client's id or secret is wrong")
+        if not request.form.get("token"):
+            raise _RequestError("invalid_request", "There is no token")
+    except _RequestError as refused:
+        return _error(refused.code, str(refused))
+    return None
+
+
+_VSCHAR: Final = re.compile(r"[ -~]+")
+
+
+def _refuse_repeated() -> None:
+    # RFC 6749 section 3.2: no parameter more than once, whichever of them another reader takes.
+    for each in ("token", "token_type_hint", "client_id", "client_secret"):
+        if len(request.form.getlist(each)) > 1:
+            raise _RequestError("invalid_request", f"{each} is there more than once")
+
+
+def _credentials() -> _Credentials:
+    """The client's id and secret (RFC 6749 section 2.3.1)."""
+    client_id, secret = request.form.get("client_id"), request.form.get("client_secret")
+    if "Authorization" not in request.headers:
+        if not client_id or not secret:
+            raise _RequestError("invalid_client", "The client has to authenticate")
+        return _Credentials(client_id, secret)
+    if secret is not None:
+        raise _RequestError("invalid_request", "The client authenticates in two ways at once")
+    sent = request.authorization
+    if sent is None or sent.type != "basic" or sent.username is None or sent.password is None:
+        raise _RequestError("invalid_client", "The client has to authenticate by HTTP Basic")
+    found = _Credentials(_from_form(sent.username), _from_form(sent.password))
+    if client_id not in (None, found.client_id):
+        raise _RequestError("invalid_request", "client_id is not the client that authenticates")
+    return found
+
+
+def _from_form(text: str) -> str:
+    """What was encoded as in a form; empty if it is no text.
+
+    RFC 6749 section 2.3.1 has both parts encoded before they are put together.
+    """
+    try:
+        return unquote_to_bytes(text.replace("+", " ")).decode()
+    except UnicodeError:
+        return ""
+
+
+def _error(code: str, why: str) -> Response:
+    response = jsonify(error=code, error_description=why)
+    response.status_code = HTTPStatus.BAD_REQUEST
+    if code == "invalid_client":
+        response.status_code = HTTPStatus.UNAUTHORIZED
+        response.headers["WWW-Authenticate"] = 'Basic realm="oauth"'
+    return response
+
+
+# ── revocation ───────────────────────────────────────────────────────────────────────────
+
+
+def _revoked(state: AppState, text: str) -> Response:
+    """The answer to a revocation. ``token_type_hint`` is of no use: the token says what it is."""
+    if state.settings.session_store is None:
+        return _error("unsupported_token_type", "There is no store: tokens can't be revoked")
+    try:
+        token = check_token(state, text, allow_expired=True)
+    except ImmatureSignatureError:
+        # It will be good, so that it were revoked would be a lie.
+        return _error("invalid_request", "The token is not valid yet")
+    except SignetError as error:
+        _raise_if_unavailable(state, error)
+        return make_response("", HTTPStatus.OK)  # RFC 7009 section 2.2: it is good for nothing
+    if not is_of_session(token.claims) and not token.claims["jti"]:
+        return _error("unsupported_token_type", "A token without a jti can't be revoked")
+    revoke_ours(state, token.claims)
+    return make_response("", HTTPStatus.OK)
+
+
+def _raise_if_unavailable(state: AppState, error: SignetError) -> None:
+    """What is not known is not answered: 503, and the client asks again."""
+    if isinstance(error, StoreUnavailableError | KeysUnavailableError):
+        raise bind(error, state)
+
+
+# ── introspection ────────────────────────────────────────────────────────────────────────
+
+
+def _introspected(state: AppState, text: str) -> dict[str, Any]:
+    """The members of RFC 7662 section 2.2."""
+    try:
+        token = check_token(state, text)
+        if not _is_good_now(state, token):
+            return {"active": False}
+    except SignetError as error:
+        _raise_if_unavailable(state, error)
+        return {"active": False}
+    # What double-submit hangs on is between this application and a browser.
+    claims = {
+        name: value for name, value in token.claims.items() if value is not None and name != "csrf"
+    }
+    # Whoever takes every active token for an access token is told otherwise (RFC 8693 section
+    # 2.2.1 has a name for it).
+    token_type = "N_A" if claims.get("type") == "refresh" else "Bearer"
+    return {**claims, "active": True, "token_type": token_type}
+
+
+def _is_good_now(state: AppState, token: Token) -> bool:
+    """Whether a guard would let it in; of a refresh token, whether its session is at it.
+
+    A guard ends the session of a refresh token that was used before. Who asks here is not who
+    uses it, so nothing is ended.
+
+    :raises SignetError: if it is refused.
+    """
+    settings = state.settings
+    header, payload = token.header.copy(), token.claims.copy()
+    if settings.require_type and payload["type"] not in ("access", "refresh"):
+        return False
+    if settings.explicit_typ:
+        check_typ(header, payload)
+    check_not_blocked(state, header, payload)
+    check_not_revoked(state, settings, header, payload)
+    check_by_application(state, header, payload)
+    return _is_somebodys(state, header, payload) and (
+        payload["type"] != "refresh" or _is_current(state, payload)
+    )
+
+
+def _is_somebodys(state: AppState, header: Claims, payload: Claims) -> bool:
+    """Whether the application still knows whose it is."""
+    callbacks = state.callbacks
+    try:
+        identity = to_identity(state.settings, payload)
+    except Exception:  # noqa: BLE001 - whatever the application's type raises
+        return False
+    if callbacks.user_lookup is not None and call(callbacks.user_lookup, header, payload) is None:
+        return False
+    if payload["type"] == "refresh" and callbacks.user_state is not None:
+        return bool(call(callbacks.user_state, identity))
+    return True
+
+
+def _is_current(state: AppState, payload: Claims) -> bool:
+    """Whether a refresh token is the one that its session, if it has one, takes next."""
+    if state.settings.session_store is None or not is_of_session(payload):
+        return True
+    store, sid = required_store(state), payload["sid"]
+    session = ask(state, lambda: store.find_session(sid, now=now()))
+    return session is not None and session.jti == stored_id(str(payload["jti"]))

@@ -1,0 +1,151 @@
+"""What an issuer publishes under ``/.well-known/``: its public keys, and where its endpoints are.
+
+A blueprint for applications whose tokens others verify. Both documents are public, the same for
+everybody, and fit for caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
+from werkzeug.datastructures import Headers
+
+from ..jose.jwk import Key
+from ..keys.remote import check_url
+from .app_state import AppState, current_state
+from .encoded_tokens import now
+from .oauth import CLIENT_AUTHENTICATION, endpoints_of
+
+METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+
+
+def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
+    """The public keys, for whoever verifies this application's tokens, and its metadata.
+
+    ===============================================  =========================================
+    ``GET /.well-known/jwks.json``                   the public keys (RFC 7517 section 5)
+    ``GET /.well-known/oauth-authorization-server``  the issuer and its endpoints (RFC 8414);
+                                                     404 where ``JWT_ENCODE_ISSUER`` is no
+                                                     https URL
+    ===============================================  =========================================
+
+    Published is what verifies, and no secret: the key that signs, those that signed before it,
+    and the next one, so that everybody has it before it signs. Keys that a ``decode_key_loader``
+    gives are not among them. Both answers have a strong ``ETag``, and any page may read them.
+
+    :param max_age: seconds that others may keep them. Keep it below the time for which a next key
+        is published (``flask jwt keys rotate --publish-for``).
+    :raises ValueError: if ``max_age`` is no whole number of seconds, zero or more.
+    """
+    if type(max_age) is not int or max_age < 0:
+        raise ValueError("max_age takes whole seconds, zero or more")
+    blueprint = Blueprint(name, __name__)
+
+    @blueprint.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _public({"keys": published_keys(current_state(), now())}, max_age)
+
+    @blueprint.get(METADATA_PATH)
+    @blueprint.get(f"{METADATA_PATH}/<path:path>")
+    def metadata(path: str = "") -> Response:
+        state = current_state()
+        issuer = state.settings.encode_issuer or ""
+        try:
+            parts = urlsplit(check_url(issuer))
+        except ValueError:
+            return _nothing(state, "The issuer's name is no https URL: set JWT_ENCODE_ISSUER")
+        # RFC 8414 section 3.1: the issuer's path comes after the well-known one.
+        if parts.query or path not in ("", parts.path.strip("/")):
+            return _nothing(state, "There is no such issuer here")
+        keys_at = url_for(f"{request.blueprint}.jwks", _external=False)
+        return _public(_metadata(issuer, keys_at), max_age)
+
+    return blueprint
+
+
+def published_keys(state: AppState, moment: float) -> list[dict[str, Any]]:
+    """The public JWKs of what verifies a manager's own tokens. Each has a ``kid`` of its own.
+
+    :raises ConfigurationError: if the keys can't be read, and never could.
+    """
+    configured = state.configured()
+    if configured.live is not None:
+        return _one_for_each_key(configured.live.schedule().to_publish(moment))
+    if not state.has_keys(configured):
+        return []  # it takes others' tokens alone
+    keys = (key for key in configured.ring if not key.is_symmetric)
+    return _one_for_each_key(key.to_public_jwk() for key in keys)
+
+
+def _one_for_each_key(jwks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each key once, under its name or its thumbprint.
+
+    One that serves several algorithms, by ``JWT_DECODE_ALGORITHMS``, says none: whoever chooses a
+    key by its ``kid`` takes the first of that name.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for jwk in jwks:
+        # What is in use may be weak; that it is in use has been warned of.
+        kid = jwk.get("kid") or Key.from_jwk(jwk, allow_weak=True).thumbprint()
+        other = found.setdefault(kid, {**jwk, "kid": kid})
+        if other.get("alg") != jwk["alg"]:
+            other.pop("alg", None)
+    return list(found.values())
+
+
+def _metadata(issuer: str, keys_at: str) -> dict[str, Any]:
+    """The members of RFC 8414 section 2 that there is something to say about.
+
+    The URLs are the issuer's: what a request says of its host would get into others' caches.
+    """
+    document = {
+        "issuer": issuer,
+        "jwks_uri": _beside(issuer, keys_at),
+        # There is no authorization endpoint and no token endpoint. The first is required all the
+        # same; without the second, a client would assume two grants.
+        "response_types_supported": [],
+        "grant_types_supported": [],
+    }
+    for kind, path in endpoints_of(current_app).items():
+        document[f"{kind}_endpoint"] = _beside(issuer, path)
+        document[f"{kind}_endpoint_auth_methods_supported"] = list(CLIENT_AUTHENTICATION)
+    return document
+
+
+def _beside(issuer: str, path: str) -> str:
+    parts = urlsplit(issuer)
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+class _PublicResponse(Response):
+    """An answer that shared caches keep: nobody's cookie may be in it, whoever sets one."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        # Here, after all hooks: Flask renews a permanent session with every answer.
+        headers = super().get_wsgi_headers(environ)
+        headers.remove("Set-Cookie")
+        return headers
+
+
+def _public(document: dict[str, Any], max_age: int) -> Response:
+    body = jsonify(document).get_data()
+    response = _PublicResponse(body, content_type="application/json")
+    response.cache_control.public = True
+    response.cache_control.max_age = max_age
+    # Any page may read it: it says the same to everybody.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.set_etag(sha256(body).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def _nothing(state: AppState, message: str) -> Response:
+    response = jsonify({state.settings.error_msg_key: message})
+    response.status_code = HTTPStatus.NOT_FOUND
+    response.headers["Cache-Control"] = "no-store"  # it may be set right in a moment
+    return response

@@ -1,0 +1,1 @@
+"""RFC 7519: tokens, their claims, how they are encoded and verified."""

@@ -1,0 +1,1 @@
+"""The keys: rings, their schedule, where they come from, and those of other issuers."""

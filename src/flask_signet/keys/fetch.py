@@ -1,0 +1,149 @@
+"""A small document over HTTPS, within bounds: how the keys of other issuers are had.
+
+One GET: no redirect, no retry, no proxy, no cookie, no content encoding; at most so many bytes and
+so many seconds, whatever the server does. urllib3 (extra ``issuers``) speaks HTTP, and verifies the
+certificate by the system's authorities (``SSL_CERT_FILE`` names others).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ..exceptions import ConfigurationError
+from .remote import MAX_BYTES, Fetched, FetchError
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # What comes compressed may be any size once it isn't.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": "Flask-Signet",
+}
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+_NOT_KEPT = re.compile(r"(?:^|[,\s])no-(?:store|cache)\b", re.IGNORECASE)
+
+
+def require_urllib3() -> Any:
+    """The modules of urllib3 that are used here.
+
+    :raises ConfigurationError: if it is not installed.
+    """
+    try:
+        import urllib3.connection
+        import urllib3.exceptions
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "other issuers' keys are fetched with urllib3: pip install 'Flask-Signet[issuers]'"
+        ) from error
+    return urllib3
+
+
+def fetch(url: str, timeout: float) -> Fetched:
+    """The body at a URL, which is one that :func:`.check_url` has passed.
+
+    A connection of its own for each: there is one fetch in five minutes, and no server keeps a
+    connection open so long; none is shared after a fork.
+
+    :param timeout: seconds, for all of it.
+    :raises FetchError: if the answer is not a plain 200 of at most :data:`.MAX_BYTES` in time.
+    """
+    urllib3 = require_urllib3()
+    ends_at = time.monotonic() + timeout
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if parts.scheme == "https":
+        connection = urllib3.connection.HTTPSConnection(
+            *(parts.hostname, parts.port or 443),
+            timeout=timeout,
+            ssl_context=_tls(),
+            cert_reqs="CERT_REQUIRED",
+        )
+    else:
+        connection = urllib3.connection.HTTPConnection(
+            parts.hostname, parts.port or 80, timeout=timeout
+        )
+    line = _Line()
+    # A time-out of a socket begins again with each byte: only this ends a server that drips.
+    alarm = threading.Timer(timeout, line.cut)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        connection.connect()
+        line.hold(connection.sock)
+        connection.request(
+            "GET", target, headers=_HEADERS, preload_content=False, decode_content=False
+        )
+        response = connection.getresponse()
+        _check(response.status, response.headers)
+        body = response.read(MAX_BYTES + 1)
+        if len(body) <= MAX_BYTES:
+            body += response.read(1)  # at the end of it a body that was cut short is noticed
+    except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+        why = "took too long" if time.monotonic() >= ends_at else f"{type(error).__name__}: {error}"
+        raise FetchError(f"{url}: {why}") from error
+    except FetchError as error:
+        raise FetchError(f"{url}: {error}") from None
+    finally:
+        alarm.cancel()
+        connection.close()
+    if time.monotonic() >= ends_at:
+        raise FetchError(f"{url}: took too long")  # cut off: what was read may be anything
+    if len(body) > MAX_BYTES:
+        raise FetchError(f"{url}: more than {MAX_BYTES} bytes")
+    return Fetched(body, _max_age(response.headers))
+
+
+class _Line:
+    """A socket that can be cut off from another thread, also before it is there."""
+
+    def __init__(self) -> None:
+        self._socket: Any = None
+        self._is_cut = False
+
+    def hold(self, connected: Any) -> None:
+        self._socket = connected
+        if self._is_cut:
+            self.cut()
+
+    def cut(self) -> None:
+        self._is_cut = True
+        if self._socket is not None:
+            with suppress(OSError):  # closed meanwhile
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _check(status: int, headers: Mapping[str, str]) -> None:
+    if 300 <= status < 400:
+        raise FetchError("a redirect, and none is followed")
+    if status != 200:
+        raise FetchError(f"status {status}")
+    if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise FetchError("a content encoding that was not asked for")
+
+
+def _max_age(headers: Mapping[str, str]) -> float | None:
+    """The seconds for which an answer holds, by Cache-Control and Age (RFC 9111 section 4.2)."""
+    control = headers.get("Cache-Control", "")
+    if _NOT_KEPT.search(control):
+        return 0.0
+    stated = _MAX_AGE.search(control)
+    if stated is None:
+        return None
+    age = headers.get("Age", "0")
+    spent = int(age) if age.isascii() and age.isdecimal() and len(age) < 10 else 0
+    return float(max(0, int(stated[1]) - spent))

@@ -1,0 +1,1 @@
+"""The options: one table, its checks, and the reader of a configuration."""

@@ -1,0 +1,1 @@
+"""Sessions and revocations: the records, the rules that all stores share, and the protocol."""

@@ -1,0 +1,140 @@
+"""When a session was last in use: noted at most once a minute, at nobody's expense."""
+
+import logging
+
+import pytest
+
+from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.last_seen import Noted
+from flask_signet.stores.memory import MemoryStore
+from tests.scenarios.service import Scenario
+
+
+class Notes(MemoryStore):
+    """A store that keeps the notes, or takes none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[tuple[str, float]] = []
+        self.is_down = False
+
+    def touch(self, sid, *, now):
+        self.notes.append((sid, now))
+        if self.is_down:
+            raise StoreUnavailableError
+        super().touch(sid, now=now)
+
+    def is_revoked(self, **asked):
+        if self.is_down:
+            raise StoreUnavailableError
+        return super().is_revoked(**asked)
+
+    def follow(self):
+        if self.is_down:
+            raise StoreUnavailableError
+        return super().follow()
+
+
+@pytest.fixture
+def store():
+    return Notes()
+
+
+@pytest.mark.parametrize(
+    ("moments", "noted"),
+    [
+        ([100], []),  # the log-in noted it
+        ([160], [160]),
+        ([160, 161, 219.9], [160]),
+        ([160, 220, 280], [160, 220, 280]),
+        ([160, 40], [160, 40]),  # the clock stepped back
+    ],
+)
+def test_a_session_is_noted_at_most_once_a_minute(store, moments, noted):
+    notes = Noted()
+    for moment in moments:
+        notes.note(store, "s", moment, issued_at=100)
+    assert store.notes == [("s", moment) for moment in noted]
+
+
+def test_each_session_is_noted(store):
+    notes = Noted()
+    for sid in ("a", "b", "a"):
+        notes.note(store, sid, 160, issued_at=0)
+    assert store.notes == [("a", 160), ("b", 160)]
+
+
+def test_what_is_remembered_does_not_grow_for_ever(store):
+    notes = Noted()
+    for number in range(25_000):
+        notes.note(store, f"s{number}", 160, issued_at=0)
+    assert len(notes._moments) <= 10_000
+
+
+def test_after_a_failure_nothing_is_noted_for_a_minute(store, caplog):
+    caplog.set_level(logging.CRITICAL, "flask_signet")
+    notes, store.is_down = Noted(), True
+    for moment in (160, 161, 219):
+        notes.note(store, f"s{moment}", moment, issued_at=0)
+    store.is_down = False
+    notes.note(store, "later", 220, issued_at=0)
+    assert [sid for sid, _ in store.notes] == ["s160", "later"]
+
+
+@pytest.fixture
+def scenario(store, ticking):
+    scenario = Scenario(store)
+    yield scenario
+    scenario.close()
+
+
+def test_a_guard_notes_the_session_that_it_lets_in(scenario, store, clock):
+    tokens = scenario.login()
+    clock.tick(30)
+    assert scenario.get(tokens) == 200
+    assert store.notes == []
+    clock.tick(31)
+    assert scenario.get(tokens) == scenario.get(tokens) == 200
+    [(sid, moment)] = store.notes
+    assert moment == clock.now
+    assert store.find_session(sid, now=clock.now).last_seen_at == clock.now
+
+
+def test_a_refused_token_is_not_noted(scenario, store, clock):
+    tokens = scenario.login()
+    clock.tick(901)
+    assert scenario.get(tokens) == 401
+    assert store.notes == []
+
+
+def test_a_refresh_notes_by_its_one_write(scenario, store, clock):
+    tokens = scenario.login()
+    clock.tick(300)
+    scenario.next(tokens)
+    assert store.notes == []
+    [session] = store.list_sessions(scenario.user, now=clock.now)
+    assert session.last_seen_at == clock.now
+
+
+def test_a_store_in_trouble_is_not_asked_for_a_note_as_well(scenario, store, clock, caplog):
+    caplog.set_level(logging.CRITICAL, "flask_signet")
+    scenario.app.config["JWT_REVOCATION_ON_STORE_ERROR"] = "allow"
+    tokens = scenario.login()
+    clock.tick(120)
+    store.is_down = True
+    scenario.app.extensions["flask-signet"][""].has_revoked()  # it must ask now
+    assert scenario.get(tokens) == 200
+    assert store.notes == []
+
+
+def test_a_note_that_fails_harms_no_request(scenario, store, clock, monkeypatch, caplog):
+    caplog.set_level(logging.CRITICAL, "flask_signet")
+    tokens = scenario.login()
+    assert scenario.get(tokens) == 200
+    clock.tick(120)
+    monkeypatch.setattr(store, "touch", _refuse)
+    assert scenario.get(tokens) == 200
+
+
+def _refuse(sid, *, now):
+    raise StoreUnavailableError

@@ -1,0 +1,497 @@
+"""A process's view of what is revoked: no round trips, never staler than it may be."""
+
+import logging
+import os
+import threading
+from array import array
+
+import pytest
+
+from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.revocations import IdSet, RevocationView
+from flask_signet.sessions.store import Session
+from flask_signet.stores.memory import MemoryStore
+
+NOW = 1_700_000_000.25
+HOUR = 3_600.0
+
+
+class FollowedStore(MemoryStore):
+    """Counts what it is asked, can lose its announcements, and can fail."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked: list[str] = []
+        self.down = False
+        self.line_is_dead = False
+        self.announces = True
+
+    def is_revoked(self, **asked):
+        self.answer("is_revoked")
+        return super().is_revoked(**asked)
+
+    def answer(self, question):
+        self.asked.append(question)
+        if self.down:
+            raise StoreUnavailableError
+
+    def follow(self):
+        return _Follower(self, super().follow())
+
+    def revoke(self, jti="jti", until=NOW + HOUR):
+        self.revoke_token(jti, now=NOW, expires_at=until)
+        self.asked.clear()
+
+
+class _Follower:
+    def __init__(self, store, inner):
+        self.store, self.inner, self.closed = store, inner, False
+
+    def poll(self):
+        if self.store.line_is_dead:
+            raise StoreUnavailableError
+        return self.inner.poll() if self.store.announces else ()
+
+    def sync(self, **options):
+        self.store.answer("sync")
+        return self.inner.sync(**(self.store.pages or options))
+
+    def close(self):
+        self.closed = True
+
+
+FollowedStore.pages = None
+
+
+@pytest.fixture
+def store():
+    return FollowedStore()
+
+
+@pytest.fixture
+def monotonic(clock):
+    clock.now = 1000.0
+    return clock
+
+
+@pytest.fixture
+def view(store, monotonic):
+    view = RevocationView(store, max_staleness=2.0, pause=0.5, monotonic=monotonic)
+    view.refuses(now=NOW)
+    store.asked.clear()
+    return view
+
+
+# ── following ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_check_of_a_fresh_view_asks_the_store_nothing(view, store):
+    assert not view.refuses(now=NOW, jti="jti", sid="sid", subject="user", issued_at=NOW)
+    assert store.asked == []
+
+
+def test_what_the_store_announces_is_refused_at_the_next_check(view, store):
+    store.revoke("stolen")
+    assert view.refuses(now=NOW, jti="stolen")
+    assert not view.refuses(now=NOW, jti="other")
+    assert store.asked == []
+
+
+def test_a_session_a_token_and_a_subject_are_each_refused(view, store):
+    store.revoke_token("jti", now=NOW, expires_at=NOW + HOUR)
+    store.end_session("sid", now=NOW, refuse_until=NOW + HOUR)
+    store.end_sessions("user", now=NOW, expires_at=NOW + HOUR)
+    assert view.refuses(now=NOW, jti="jti")
+    assert view.refuses(now=NOW, jti="x", sid="sid")
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+    assert not view.refuses(now=NOW, subject="user", issued_at=NOW + 0.000_001)
+    assert not view.refuses(now=NOW, jti="sid", sid="jti", subject="jti")
+    assert len(view) == 3
+
+
+def test_a_session_that_is_spared_is_not_refused(view, store):
+    session = Session.begin("user", "jti", now=NOW)
+    store.open_session(session, refuse_until=NOW)
+    store.end_sessions("user", now=NOW, expires_at=NOW + HOUR, except_sid=session.sid)
+    assert not view.refuses(now=NOW, sid=session.sid, subject="user", issued_at=NOW)
+    assert view.refuses(now=NOW, sid="other", subject="user", issued_at=NOW)
+
+
+def test_an_entry_is_in_force_until_a_token_could_have_expired(view, store):
+    store.revoke("jti", until=NOW + 10)
+    store.end_sessions("user", now=NOW, expires_at=NOW + 10)
+    assert view.refuses(now=NOW + 9.999, jti="jti")
+    assert view.refuses(now=NOW + 9.999, subject="user", issued_at=NOW)
+    assert not view.refuses(now=NOW + 11, jti="jti")
+    assert not view.refuses(now=NOW + 10, subject="user", issued_at=NOW)
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "x" * 100, "sha256:x", "ü"])
+def test_odd_texts_are_found_as_the_store_keeps_them(view, store, odd):
+    store.revoke_token(odd, now=NOW, expires_at=NOW + HOUR)
+    store.end_sessions(odd * 3, now=NOW, expires_at=NOW + HOUR)
+    assert view.refuses(now=NOW, jti=odd)
+    assert view.refuses(now=NOW, subject=odd * 3, issued_at=NOW)
+
+
+def test_an_older_entry_of_a_subject_does_not_displace_a_newer_one(view, store):
+    store.end_sessions("user", now=NOW, expires_at=NOW + HOUR)
+    view.refuses(now=NOW)
+    view._learn([entry._replace(not_before=NOW - 1) for entry in view._subjects.values()])
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+
+
+def test_a_clock_that_steps_back_finds_again_what_was_dropped(view, store, monotonic):
+    store.end_sessions("user", now=NOW, expires_at=NOW + HOUR)
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+    monotonic.tick(1)
+    view.refuses(now=NOW + 2 * HOUR)  # the clock is ahead: by it, the entry has expired
+    assert len(view) == 0
+    assert view.refuses(now=NOW, subject="user", issued_at=NOW)
+
+
+def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
+    monotonic.tick(1)
+    view.refuses(now=NOW + 1)
+    store.asked.clear()
+    view.refuses(now=NOW + 0.5)
+    assert store.asked == []
+
+
+# ── staleness ────────────────────────────────────────────────────────────────────────────
+
+
+def test_at_half_the_staleness_the_store_is_asked_for_news_once(view, store, monotonic):
+    store.announces = False
+    store.revoke()
+    monotonic.tick(0.999)
+    assert not view.refuses(now=NOW, jti="jti")
+    monotonic.tick(0.001)
+    assert view.refuses(now=NOW, jti="jti")
+    view.refuses(now=NOW)
+    assert store.asked == ["sync"]
+
+
+def test_an_idle_process_is_up_to_date_at_its_first_check(view, store, monotonic):
+    store.announces = False
+    store.revoke()
+    monotonic.tick(8 * HOUR)
+    assert view.refuses(now=NOW, jti="jti")
+
+
+def test_a_store_that_fails_for_a_moment_disturbs_nobody(view, store, monotonic):
+    store.down = True
+    monotonic.tick(2.0)
+    assert not view.refuses(now=NOW, jti="jti")
+
+
+def test_past_the_staleness_a_store_that_fails_is_an_error(view, store, monotonic):
+    store.down = True
+    monotonic.tick(2.001)
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(now=NOW, jti="jti")
+
+
+def test_what_is_known_to_be_revoked_is_refused_even_then(view, store, monotonic):
+    store.revoke()
+    view.refuses(now=NOW)
+    store.down = True
+    monotonic.tick(HOUR)
+    assert view.refuses(now=NOW, jti="jti")
+
+
+def test_a_store_that_fails_is_left_alone_for_a_while(view, store, monotonic):
+    store.down = True
+    monotonic.tick(10)
+    for _ in range(20):
+        with pytest.raises(StoreUnavailableError):
+            view.refuses(now=NOW, jti="jti")
+    assert store.asked == ["sync", "is_revoked"]
+    monotonic.tick(0.5)
+    store.down = False
+    assert not view.refuses(now=NOW, jti="jti")
+
+
+def test_one_of_several_nodes_that_fails_does_not_stop_the_others(view, store, monotonic):
+    """Of a Cluster one node is gone: what it knows can't be asked, and the list not be read."""
+    partly = StoreUnavailableError()
+    partly.is_partial = True
+
+    def answer(question):
+        store.asked.append(question)
+        if question == "sync" or store.down:
+            raise partly
+
+    store.answer = answer
+    monotonic.tick(2.5)
+    assert not view.refuses(now=NOW, jti="of a node that answers")
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(now=NOW, jti="of the node that is gone")
+    store.down = False
+    assert not view.refuses(now=NOW, jti="of a node that answers")
+    assert store.asked == ["sync", "is_revoked", "is_revoked", "is_revoked"]
+
+
+def test_no_request_waits_twice_for_a_store_that_hangs(view, store, monotonic):
+    store.down = True
+    monotonic.tick(10)
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(now=NOW, jti="jti")
+    assert store.asked == ["sync"]
+
+
+def test_where_following_fails_and_asking_does_not_the_store_is_asked(view, store, monotonic):
+    store.revoke()
+    store.announces = False
+    monotonic.tick(10)
+    failing, store.answer = store.answer, lambda question: _only(question, "is_revoked")
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(now=NOW, jti="other")
+    assert not view.refuses(now=NOW, jti="other")
+    assert view.refuses(now=NOW, jti="jti")
+    store.answer = failing
+
+
+def _only(question, allowed):
+    if question != allowed:
+        raise StoreUnavailableError
+
+
+def test_a_dead_line_is_noticed_and_the_store_asked_at_once(view, store):
+    store.line_is_dead = True
+    store.revoke()
+    assert view.refuses(now=NOW, jti="jti")
+    assert store.asked == ["sync"]
+
+
+def test_without_staleness_the_store_is_asked_every_time(store, monotonic):
+    view = RevocationView(store, max_staleness=0, monotonic=monotonic)
+    store.revoke()
+    assert view.refuses(now=NOW, jti="jti")
+    assert not view.refuses(now=NOW, jti="other")
+    assert store.asked == ["is_revoked", "is_revoked"]
+
+
+def test_while_it_still_reads_the_list_the_store_is_asked(store, monotonic):
+    for number in range(10):
+        store.revoke(f"jti{number}")
+    store.pages, store.announces = {"limit": 4}, False
+    view = RevocationView(store, monotonic=monotonic)
+    assert view.refuses(now=NOW, jti="jti9")
+    assert store.asked == ["sync", "is_revoked"]
+    store.asked.clear()
+    assert not view.refuses(now=NOW, jti="other")
+    assert not view.refuses(now=NOW, jti="other")
+    assert not view.refuses(now=NOW, jti="other")
+    assert store.asked == ["sync", "is_revoked", "sync"]
+
+
+def test_a_store_that_forgot_what_it_refused_refuses_all_from_before(
+    view, store, monotonic, caplog
+):
+    store.revoke("known")
+    view.refuses(now=NOW)
+    store._epoch = "another"
+    monotonic.tick(1)
+    with caplog.at_level(logging.ERROR, "flask_signet"):
+        assert view.refuses(now=NOW, jti="any", issued_at=NOW)
+    assert "emptied" in caplog.text
+    assert view.refuses(now=NOW + 1, jti="known", issued_at=NOW + 1)
+    assert not view.refuses(now=NOW + 1, jti="new", issued_at=NOW + 1)
+
+
+def test_a_closed_view_begins_again(view, store):
+    follower = view._follower
+    view.close()
+    assert follower.closed
+    store.revoke()
+    assert view.refuses(now=NOW, jti="jti")
+
+
+def test_it_says_how_many_entries_it_has_and_not_which(view, store, monotonic):
+    store.revoke("secret-jti")
+    view.refuses(now=NOW)
+    monotonic.tick(0.25)
+    assert repr(view) == "<RevocationView of 1 entries, 0.250 s old>"
+
+
+# ── threads and processes ────────────────────────────────────────────────────────────────
+
+
+def test_one_thread_asks_while_the_others_go_on(view, store, monotonic):
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(question):
+        entered.set()
+        assert leave.wait(10)
+
+    store.answer = slow
+    monotonic.tick(1)
+    asking = threading.Thread(target=view.refuses, kwargs={"now": NOW})
+    asking.start()
+    assert entered.wait(10)
+    assert not view.refuses(now=NOW, jti="jti")  # fresh enough, and it does not wait
+    leave.set()
+    asking.join()
+
+
+def test_a_child_follows_on_a_line_of_its_own(view, store):
+    parents = view._follower
+    store.revoke("before")
+    view.refuses(now=NOW)
+    child = os.fork()
+    if child == 0:
+        try:
+            good = view.refuses(now=NOW, jti="before") and not view.refuses(now=NOW, jti="other")
+            good = good and view._follower is not parents and not parents.closed
+            os._exit(0 if good else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert view._follower is parents
+
+
+def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view):
+    view._lock.acquire()
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(1 if view.refuses(now=NOW, jti="jti") else 0)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    view._lock.release()
+
+
+# ── the set of ids ───────────────────────────────────────────────────────────────────────
+
+
+def test_an_id_is_in_the_set_until_its_moment():
+    ids = IdSet()
+    ids.add("a", NOW)
+    assert ids.has("a", NOW - 1)
+    assert not ids.has("a", NOW + 1)
+    assert not ids.has("b", NOW - 1)
+
+
+def test_a_moment_is_rounded_up_and_never_shortened():
+    ids = IdSet()
+    for until in (10.5, 3.0, 10.0):
+        ids.add("a", until)
+    assert ids.has("a", 10.999)
+    assert not ids.has("a", 11)
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("until", [float("inf"), 2.0**40])
+def test_an_id_may_stay_for_ever(until):
+    ids = IdSet()
+    ids.add("a", until)
+    assert ids.has("a", 2**32 - 2)
+
+
+def test_many_ids_are_told_apart():
+    ids = IdSet()
+    for number in range(50_000):
+        ids.add(f"id{number}", NOW + number % 7)
+    assert len(ids) == 50_000
+    assert all(ids.has(f"id{number}", NOW - 1) for number in range(50_000))
+    assert not any(ids.has(f"no{number}", NOW - 1) for number in range(50_000))
+
+
+def test_expired_ids_are_swept_out_and_the_others_stay():
+    ids = IdSet()
+    for number in range(10_000):
+        ids.add(f"id{number}", NOW + number % 2 * HOUR)
+    ids.sweep(NOW + 1, buckets=4096)
+    assert len(ids) == 5_000
+    assert all(ids.has(f"id{number}", NOW + 1) for number in range(1, 10_000, 2))
+    ids.sweep(NOW + 2 * HOUR, buckets=4096)
+    assert len(ids) == 0
+
+
+def test_an_entry_takes_twelve_bytes_and_a_little():
+    ids = IdSet()
+    for number in range(20_000):
+        ids.add(f"id{number}", NOW)
+    taken = sum(
+        part.buffer_info()[1] * part.itemsize
+        for bucket in ids._buckets
+        if bucket
+        for part in bucket
+    )
+    assert isinstance(next(filter(None, ids._buckets))[0], array)
+    assert taken == 12 * 20_000
+
+
+def test_readers_never_miss_an_id_while_a_writer_adds_others():
+    ids = IdSet()
+    ids.add("there", NOW)
+    stop, missed = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            if not ids.has("there", NOW - 1):
+                missed.append(True)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    bucket = hash("there") % 4096
+    same_bucket = (n for n in range(10**9) if hash(f"id{n}") % 4096 == bucket)
+    for _ in range(200):
+        ids.add(f"id{next(same_bucket)}", NOW)
+    stop.set()
+    reader.join()
+    assert not missed
+
+
+# ── what a process knows by itself ───────────────────────────────────────────────────────
+
+
+def test_what_is_known_is_told_without_asking_the_store(clock):
+    store = MemoryStore()
+    view = RevocationView(store)
+    assert not view.refuses(now=NOW, jti="j")  # in step
+    store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+    store.is_revoked = store.follow = None  # whoever asked would fail
+    assert view.knows(now=NOW, jti="j")
+    assert not view.knows(now=NOW + 61, jti="j")
+    assert not view.knows(now=NOW, jti="other")
+
+
+def test_a_view_that_never_asked_knows_nothing(clock):
+    store = MemoryStore()
+    store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+    assert not RevocationView(store).knows(now=NOW, jti="j")
+
+
+def test_a_sync_that_began_before_a_doubt_proves_nothing(clock):
+    store = MemoryStore()
+    view = RevocationView(store)
+    view.refuses(now=NOW)
+    begun = view._store.follow
+
+    class Interrupted:
+        """A follower in whose answer a revocation of this process's is not yet."""
+
+        def __init__(self):
+            self._follower = begun()
+
+        def poll(self):
+            return ()
+
+        def sync(self):
+            synced = self._follower.sync()
+            store.revoke_token("j", now=NOW, expires_at=NOW + 60)
+            view.doubt()  # by another thread, while this one is at it
+            return synced
+
+        def close(self):
+            self._follower.close()
+
+    view.close()
+    store.follow = Interrupted
+    view.refuses(now=NOW)
+    store.follow = begun
+    assert view.refuses(now=NOW, jti="j")
