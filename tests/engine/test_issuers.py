@@ -39,7 +39,7 @@ from flask_signet.exceptions import (
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import signed
 from tests.conftest import Clock
-from tests.issuing import ISSUER, JWKS_URL, Web, jwks, pair, token
+from tests.issuers import ISSUER, JWKS_URL, Web, jwks, pair, token
 from tests.jose import keys
 from tests.providers import CURRENT, NOW, PROVIDERS, RETIRED, Provider
 
