@@ -28,6 +28,7 @@ from flask_signet.exceptions import (
 from flask_signet.jose import base64url
 from flask_signet.jwt.encode import encode
 from tests.applications import application, bare_application, part, signed
+from tests.ids import same_everywhere
 from tests.jose import keys
 
 SECRET, OTHER = keys.private("HS256", 1), keys.private("HS256", 2)
@@ -182,7 +183,7 @@ def test_several_algorithms_of_one_secret() -> None:
             "have the kid",
         ),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 def test_a_secret_that_is_none(secret: Any, message: str) -> None:
     """What is no secret is refused by init_app, with the option's name."""
@@ -195,7 +196,7 @@ def test_a_secret_that_is_none(secret: Any, message: str) -> None:
         *(RSA_KEY, RSA_KEY.public_key(), Key.generate("HS512"), jwk(RSA_KEY)),
         *({**OCT, "use": "enc"}, {**OCT, "key_ops": ["encrypt"]}, {"kty": "unheard-of"}),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_a_useless_member_is_passed_over(useless: Any, first: bool) -> None:
@@ -221,7 +222,7 @@ def test_a_useless_member_is_passed_over(useless: Any, first: bool) -> None:
         json.dumps(RSA_KEY.to_public_jwk()),
         json.dumps({"keys": [RSA_KEY.to_public_jwk()]}).encode(),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 @pytest.mark.parametrize("profile", ["compatible", "strict"])
 def test_a2_a_public_key_is_no_secret(disguise: Any, profile: str) -> None:
@@ -548,7 +549,7 @@ def test_one_pem_of_two_algorithms() -> None:
         ({"PRIVATE_KEY": SECRET, "PUBLIC_KEY": RSA.public_key()}, "JWT_PRIVATE_KEY: "),
         ({"PRIVATE_KEY": keys.pem(RSA, encryption=keys.locked(b"pw"))}, "JWT_PRIVATE_KEY: "),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=same_everywhere,
 )
 def test_a_pair_that_is_none(options: dict[str, Any], message: str) -> None:
     """What is no key, or not for this algorithm, is refused with the option's name."""
@@ -641,7 +642,9 @@ def test_loaders_of_pairs(form: str) -> None:
         assert decode_token(token)["sub"] == "alice"
 
 
-@pytest.mark.parametrize("value", [None, "", b"", [], 5, {}, "no PEM", object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [None, "", b"", [], 5, {}, "no PEM", object()], ids=same_everywhere
+)
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
 def test_an_encode_key_that_is_none(value: Any, algorithm: str) -> None:
     """What an encode_key_loader must not return is a ConfigurationError that names the loader."""
@@ -748,7 +751,7 @@ def test_a_loader_may_return_keys_of_several_algorithms(several: Any) -> None:
             assert decode_token(token)["sub"] == "alice"
 
 
-@pytest.mark.parametrize("value", [5, object(), "no PEM", {"kty": "EC"}], ids=repr)
+@pytest.mark.parametrize("value", [5, object(), "no PEM", {"kty": "EC"}], ids=same_everywhere)
 def test_a_decode_key_that_is_none(value: Any) -> None:
     """What fits no algorithm of the application is the loader's fault, and named so."""
     app = with_loaders(decode_key=value, ALGORITHM="RS256", PRIVATE_KEY=RSA)

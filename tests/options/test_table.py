@@ -24,6 +24,7 @@ from flask_signet.options.table import (
     lifetime_seconds,
 )
 from tests.applications import SECRET, application, bare_application, part
+from tests.ids import same_everywhere
 from tests.jose import keys
 
 IN_A_YEAR = timedelta(days=365)
@@ -343,7 +344,7 @@ ATTRIBUTES = {option.name: attribute for attribute, option in OPTIONS.items()}
 
 def cases(column: str) -> list[Any]:
     return [
-        pytest.param(name, case, id=f"{name}-{case!r}"[:60])
+        pytest.param(name, case, id=f"{name}-{same_everywhere(case)}")
         for name, row in TABLE.items()
         for case in row[column]
     ]
@@ -838,7 +839,7 @@ def test_lifetime_seconds(lifetime: Any, seconds: float | None) -> None:
     assert lifetime_seconds(lifetime, 1_700_000_000.0) == seconds
 
 
-@pytest.mark.parametrize("lifetime", [True, "60", None, [], {}, object()], ids=repr)
+@pytest.mark.parametrize("lifetime", [True, "60", None, [], {}, object()], ids=same_everywhere)
 def test_what_is_no_lifetime(lifetime: Any) -> None:
     """What is no lifetime is a TypeError, True among it."""
     with pytest.raises(TypeError):
