@@ -15,5 +15,5 @@ def same_everywhere(value: object) -> str:
     """The value as Python writes it, without what differs from process to process."""
     if isinstance(value, tuple):
         return f"({', '.join(map(same_everywhere, value))})"
-    written = f"{{{sorted(value)}}}" if isinstance(value, set) else repr(value)
+    written = f"{{{sorted(value)}}}" if isinstance(value, set | frozenset) else repr(value)
     return _RANDOM.sub("…", written)[:LONGEST]
