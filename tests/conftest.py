@@ -11,6 +11,8 @@ import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 import flask_signet.flask.encoded_tokens
+from flask_signet.stores.redis import RedisStore
+from tests.stores.databases import own_database, own_prefix, set_up
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
 pytest.register_assert_rewrite("flask_signet.stores.contract")
@@ -84,6 +86,32 @@ def _database(variable: str, default: str, **connect_args: object) -> str:
     finally:
         engine.dispose()
     return url
+
+
+# ── stores on them, each set up once and with names of its own ───────────────────────────
+
+
+@pytest.fixture(scope="session")
+def sqlite_store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return set_up(f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/sessions.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def postgresql_store_url(postgresql_url: str) -> Iterator[str]:
+    with own_database(postgresql_url) as url:
+        yield set_up(url)
+
+
+@pytest.fixture(scope="session")
+def mysql_store_url(mysql_url: str) -> Iterator[str]:
+    with own_database(mysql_url) as url:
+        yield set_up(url)
+
+
+@pytest.fixture(scope="session")
+def redis_store(redis_url: str) -> Iterator[RedisStore]:
+    with own_prefix(redis_url) as store:
+        yield store
 
 
 # ── a skipped test proves nothing: say so loudly, and under FLASK_SIGNET_NO_SKIP=1 fail ──
