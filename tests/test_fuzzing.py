@@ -37,7 +37,7 @@ from flask_signet.exceptions import DecodeError, InvalidKeyError, SignetError
 from flask_signet.jwt.claims import ClaimRules
 from flask_signet.jwt.verify import verify
 from flask_signet.keys.remote import FetchError, read_jwks
-from tests.application import (
+from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
     GUARDS,

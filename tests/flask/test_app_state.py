@@ -149,8 +149,10 @@ def test_one_manager_for_several_applications() -> None:
     """Applications with one manager share its loaders, and neither options nor keys."""
     manager = JWTManager()
     manager.additional_claims_loader(lambda identity: {"loaded": True})
-    one = application(manager, SECRET_KEY=keys.private("HS256", 1), ACCESS_TOKEN_EXPIRES=False)
-    other = application(manager, SECRET_KEY=keys.private("HS256", 2))
+    one = application(
+        manager=manager, SECRET_KEY=keys.private("HS256", 1), ACCESS_TOKEN_EXPIRES=False
+    )
+    other = application(manager=manager, SECRET_KEY=keys.private("HS256", 2))
     with one.app_context():
         token = create_access_token("alice")
         assert decode_token(token)["loaded"] is True

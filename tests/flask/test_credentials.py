@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 from flask_signet import get_jwt_identity, get_jwt_request_location, jwt_required
 from flask_signet.exceptions import ConfigurationError
 from flask_signet.flask.credentials import Found
-from tests.application import (
+from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
     answer,

@@ -45,7 +45,7 @@ KEY = Key.from_secret(keys.SECRET)
 
 @contextmanager
 def running(manager: JWTManager | None = None, **options: Any) -> Iterator[Flask]:
-    app = application(manager, **options)
+    app = application(manager=manager, **options)
     with app.app_context():
         yield app
 

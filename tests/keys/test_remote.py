@@ -15,6 +15,7 @@ from flask_signet.exceptions import (
     InvalidSignatureError,
     KeysUnavailableError,
 )
+from flask_signet.keys import remote as remote_keys
 from flask_signet.keys.remote import (
     FetchError,
     RemoteKeys,
@@ -23,9 +24,8 @@ from flask_signet.keys.remote import (
     read_jwks,
     start_thread,
 )
-from flask_signet.keys import remote as remote_keys
 from tests.conftest import Clock
-from tests.issuing import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
+from tests.issuers import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
 
 PATIENCE = 20  # seconds
 DOWN = FetchError("status 500")
@@ -492,7 +492,7 @@ def test_under_gevent_a_fetch_delays_no_other_greenlet() -> None:
 from flask_signet.keys import remote as remote_keys  # before the patch, as in a server that preloads
 from gevent import monkey; monkey.patch_all()
 import gevent, time
-from tests.issuing import ISSUER, JWKS_URL, jwks, pair
+from tests.issuers import ISSUER, JWKS_URL, jwks, pair
 now, slow, asked, served = 0.0, False, 0, []
 def fetch(url, seconds):
     global asked

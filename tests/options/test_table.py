@@ -23,7 +23,7 @@ from flask_signet.options.table import (
     UnknownOptionWarning,
     lifetime_seconds,
 )
-from tests.applications import application, bare_application, part
+from tests.applications import SECRET, application, bare_application, part
 from tests.jose import keys
 
 IN_A_YEAR = timedelta(days=365)
@@ -444,7 +444,7 @@ def test_the_profile_does_not_change(first: str, then: str) -> None:
 def test_the_profile_does_not_change_by_another_init_app() -> None:
     """A second init_app under another profile is refused, or has that profile's defaults."""
     manager = JWTManager()
-    app = application(manager)
+    app = application(manager=manager)
     app.config["JWT_PROFILE"] = "strict"
     try:
         manager.init_app(app)
@@ -782,8 +782,8 @@ def app() -> Iterator[Flask]:
         ("exempt_methods", {"OPTIONS"}),
         ("is_asymmetric", False),
         ("csrf_request_methods", ["POST", "PUT", "PATCH", "DELETE"]),
-        ("encode_key", keys.SECRET),
-        ("decode_key", keys.SECRET),
+        ("encode_key", SECRET),
+        ("decode_key", SECRET),
         ("identity_claim_key", "sub"),
         ("error_msg_key", "msg"),
     ],
