@@ -27,7 +27,7 @@ import flask_signet
 from benchmarks.bench_guard import requests
 from benchmarks.side_by_side import measure, show, versions
 from flask_signet.sessions.revocations import IdSet, RevocationView
-from flask_signet.sessions.store import Session
+from flask_signet.sessions.session import Session
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.stores.proxy import Proxy

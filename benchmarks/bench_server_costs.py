@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.side_by_side import show, versions
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Session, Successor
 from flask_signet.stores import open_store
 from tests.stores.redis_servers import Server as RedisServer
 from tests.stores.sql_servers import PostgreSQLServer, running

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks.side_by_side import show, versions
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Session, Successor
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.stores.databases import own_database

@@ -9,7 +9,7 @@ import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import IdSet, RevocationView
-from flask_signet.sessions.store import Session
+from flask_signet.sessions.session import Session
 from flask_signet.stores.memory import MemoryStore
 
 NOW = 1_700_000_000.25

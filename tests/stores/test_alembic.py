@@ -10,7 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from flask_signet.sessions.store import Session, Upgraded
+from flask_signet.sessions.session import Session
+from flask_signet.sessions.store import Upgraded
 from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql_schema import newest_version
 

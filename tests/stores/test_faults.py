@@ -9,7 +9,7 @@ import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Session, Successor
 from flask_signet.stores import open_store
 
 from .contract import DAY, NOW, live_until, new

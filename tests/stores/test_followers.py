@@ -7,7 +7,7 @@ import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session
+from flask_signet.sessions.session import Session
 from flask_signet.stores.redis import RedisStore
 
 from .contract import HOUR, NOW, new

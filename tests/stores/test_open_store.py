@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
-from flask_signet.sessions.store import Session, SessionStore, Upgraded
+from flask_signet.sessions.session import Session
+from flask_signet.sessions.store import SessionStore, Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
 from flask_signet.stores.redis import RedisStore

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from flask_signet.sessions.store import Rotation, Session, SessionStore, Successor
+from flask_signet.sessions.session import Rotation, Session, Successor
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores.memory import MemoryStore
 
 from .contract import DAY, HOUR, NOW, live_until, new

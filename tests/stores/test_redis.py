@@ -10,7 +10,7 @@ import redis
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, partition
+from flask_signet.sessions.session import Session, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
 

@@ -10,7 +10,7 @@ import redis
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor, partition
+from flask_signet.sessions.session import Session, Successor, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import PARTITIONS
 

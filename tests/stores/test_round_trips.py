@@ -7,7 +7,7 @@ no read before it" (P8).
 import pytest
 
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Session, Successor
 
 from .contract import DAY, NOW, live_until, new
 from .proxy import behind_proxy

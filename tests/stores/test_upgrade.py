@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from flask_signet import JWTManager
 from flask_signet.cli import jwt_cli
 from flask_signet.exceptions import StoreUnavailableError
-from flask_signet.sessions.store import Session, Successor, Upgraded
+from flask_signet.sessions.session import Session, Successor
+from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql_schema import STEPS

@@ -21,14 +21,8 @@ from threading import Lock
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
-from .store import (
-    MAX_SUBJECT,
-    Follower,
-    Revocation,
-    SessionStore,
-    ended_by,
-    stored_id,
-)
+from .session import MAX_SUBJECT, Revocation, ended_by, stored_id
+from .store import Follower, SessionStore
 
 log: logging.Logger = logging.getLogger("flask_signet")
 

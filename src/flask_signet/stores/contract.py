@@ -25,24 +25,21 @@ from typing import Any, Final
 
 import pytest
 
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_ADDRESS,
     MAX_LABEL,
     MAX_MEMO,
     MAX_USER_AGENT,
     NEVER,
     Device,
-    Follower,
-    KeyStore,
     Revocation,
     Rotation,
     Session,
-    SessionStore,
     Successor,
-    Upgraded,
     partition,
     stored_id,
 )
+from ..sessions.store import Follower, KeyStore, SessionStore, Upgraded
 
 NOW: Final = 1_700_000_000.25
 MINUTE: Final = 60.0

@@ -12,19 +12,15 @@ from dataclasses import replace
 from itertools import islice
 from threading import RLock
 
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
-    Finding,
     Kind,
     Opened,
-    Pruned,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     ended_by,
     is_grace_replay,
@@ -32,6 +28,7 @@ from ..sessions.store import (
     seconds,
     stored_id,
 )
+from ..sessions.store import Finding, Pruned, Synced, Upgraded
 
 _SCHEMA = 1
 

@@ -48,20 +48,16 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
-    Finding,
     Kind,
     Opened,
-    Pruned,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     ended_by,
     microseconds,
@@ -69,6 +65,7 @@ from ..sessions.store import (
     seconds,
     stored_id,
 )
+from ..sessions.store import Finding, Pruned, Synced, Upgraded
 from . import redis_scripts as scripts
 
 VERSION: Final = 1

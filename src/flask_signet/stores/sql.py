@@ -37,25 +37,22 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
-    Finding,
     Opened,
-    Pruned,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     is_grace_replay,
     microseconds,
     seconds,
     stored_id,
 )
+from ..sessions.store import Finding, Pruned, Synced, Upgraded
 from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
 from .sql_schema import (
     STEPS,
