@@ -355,8 +355,7 @@ def _rotated(
             absolute_expires_at=mint.absolute_end(moment),
             memo=new_id(as_uuid=False),
             device=_device(""),
-            adopted_jti=str(claims["jti"] or claims.get("iat", "")),
-        )
+        ).adopting(str(claims["jti"] or claims.get("iat", "")))
         pair = mint.pair(session, fresh=False)
         outcome = ask(
             state,

@@ -89,14 +89,6 @@ def new_sid(subject: str) -> str:
     return partition(stored_id(subject, MAX_SUBJECT)) + secrets.token_urlsafe(16)
 
 
-def adopted_sid(subject: str, jti: str) -> str:
-    """The id of the session that a token without one will have: always the same.
-
-    So two that adopt one token at once open one session. It is no secret; nor is any ``sid``.
-    """
-    return partition(stored_id(subject, MAX_SUBJECT)) + _digest(f"adopted\0{jti}")[:22]
-
-
 def bounded(text: str | None, limit: int) -> str:
     """A text from a client, fit to be kept: no NUL, no half surrogate, so many characters."""
     kept = (text or "")[:limit].encode("utf-8", "replace").decode()
@@ -121,7 +113,7 @@ UNKNOWN_DEVICE: Final = Device()
 class Session:
     """One session, as it was when the store answered. There is no token in it.
 
-    :param sid: its id, from :func:`new_sid` or :func:`adopted_sid`.
+    :param sid: its id, from :func:`new_sid` or from :meth:`adopting`.
     :param subject: whose it is.
     :param jti: of its one current refresh token.
     :param expires_at: the first moment at which the current refresh token is not taken any
@@ -161,18 +153,16 @@ class Session:
         absolute_expires_at: float = NEVER,
         memo: str = "",
         device: Device = UNKNOWN_DEVICE,
-        adopted_jti: str = "",
     ) -> Session:
-        """A session for :meth:`.SessionStore.open_session`, or for :meth:`.SessionStore.adopt`.
+        """A session for :meth:`.SessionStore.open_session`.
 
-        :param adopted_jti: for ``adopt``: the ``jti`` of the token that is handed in.
         :raises ValueError: if an id is empty, or the memo is too long.
         """
         if not subject or not jti:
             raise ValueError("a session needs a subject and a jti")
         now = seconds(microseconds(now))
         return cls(
-            sid=adopted_sid(subject, adopted_jti) if adopted_jti else new_sid(subject),
+            sid=new_sid(subject),
             subject=stored_id(subject, MAX_SUBJECT),
             jti=stored_id(jti),
             expires_at=min(expires_at, absolute_expires_at),
@@ -180,7 +170,6 @@ class Session:
             created_at=now,
             rotated_at=now,
             last_seen_at=now,
-            previous_jti=stored_id(adopted_jti) if adopted_jti else "",
             memo=checked_memo(memo),
             device=Device(
                 bounded(device.user_agent, MAX_USER_AGENT),
@@ -188,6 +177,17 @@ class Session:
                 bounded(device.label, MAX_LABEL),
             ),
         )
+
+    def adopting(self, jti: str) -> Session:
+        """The session for :meth:`.SessionStore.adopt`: the one that a token without one opens.
+
+        Its id follows from the subject and the token, so two requests that adopt one token at
+        once open one session. The id is no secret; nor is any ``sid``.
+
+        :param jti: of the token that is handed in.
+        """
+        sid = partition(self.subject) + _digest(f"adopted\0{jti}")[:22]
+        return replace(self, sid=sid, previous_jti=stored_id(jti))
 
     def refused_until(self, refuse_until: float, now: float) -> float:
         """When the last access token has expired, if the session ends ``now``.
@@ -246,6 +246,25 @@ class Rotation(NamedTuple):
 
     verdict: Verdict
     session: Session | None = None
+
+
+class Presented(NamedTuple):
+    """What a token says of itself, as the list of revocations is asked about it.
+
+    An empty text asks nothing.
+
+    :param jti: the token's own id.
+    :param sid: the id of its session.
+    :param subject: the subject, as text.
+    :param issued_at: when the token's session was opened (:attr:`Session.created_at`); for a token
+        without a session, its ``iat``. An access token that a refresh gave out while its subject
+        was being logged out everywhere is younger than the entry, its session is not.
+    """
+
+    jti: str = ""
+    sid: str = ""
+    subject: str = ""
+    issued_at: float = 0.0
 
 
 Kind = Literal["jti", "sid", "subject"]

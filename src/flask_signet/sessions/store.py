@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from .session import Opened, Revocation, Rotation, Session, Successor
+from .session import Opened, Presented, Revocation, Rotation, Session, Successor
 
 
 class Synced(NamedTuple):
@@ -191,7 +191,8 @@ class SessionStore(Protocol):
     ) -> Rotation:
         """Open a session for a refresh token from before, that has none, and revoke that token.
 
-        ``session.previous_jti`` is its ``jti``. Both happen or neither. The verdict:
+        The session is from :meth:`.Session.adopting`, so its ``previous_jti`` is the ``jti`` of
+        that token. Both happen or neither. The verdict:
 
         - the first time: *rotated*, with the session as it was opened;
         - again, with that session live: as in :meth:`rotate` for the token before its current
@@ -259,23 +260,10 @@ class SessionStore(Protocol):
         :return: whether it was not revoked before.
         """
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
-        """Whether an entry in force refuses this token: one round trip. An empty text asks nothing.
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
+        """Whether an entry in force refuses this token: one round trip.
 
         It says nothing about sessions that expired: so have their tokens.
-
-        :param issued_at: when the token's session was opened (:attr:`.Session.created_at`); for
-            a token without a session, its ``iat``. An access token that a refresh gave out
-            while its subject was being logged out everywhere is younger than the entry, its
-            session is not.
         """
 
     def follow(self) -> Follower:

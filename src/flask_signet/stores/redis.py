@@ -54,6 +54,7 @@ from ..sessions.session import (
     Device,
     Kind,
     Opened,
+    Presented,
     Revocation,
     Rotation,
     Session,
@@ -348,17 +349,10 @@ class RedisStore:
         with contextlib.suppress(StoreUnavailableError), self.failing():
             self.client.ping()
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
-        jti, sid, subject = stored_id(jti), stored_id(sid), stored_id(subject, MAX_SUBJECT)
+        jti, sid = stored_id(presented.jti), stored_id(presented.sid)
+        subject = stored_id(presented.subject, MAX_SUBJECT)
         scores: list[tuple[str, str]] = []
         if jti:
             scores.append((partition(jti), f"jti:{jti}"))
@@ -380,7 +374,7 @@ class RedisStore:
             return False
         not_before, _, spared = everywhere.partition(":")
         entry = Revocation("subject", subject, 0, seconds(int(not_before)), spared)
-        return ended_by(issued_at, sid, entry)
+        return ended_by(presented.issued_at, sid, entry)
 
     def _look_up(
         self, scores: Sequence[tuple[str, str]], subject: str

@@ -42,6 +42,7 @@ from ..sessions.session import (
     SEEN_EVERY,
     Device,
     Opened,
+    Presented,
     Revocation,
     Rotation,
     Session,
@@ -529,22 +530,14 @@ class SqlStore:
             return False
         return self._run(work)
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
         parameters = {
             "now": microseconds(now),
-            "for_jti": stored_id(jti),
-            "for_sid": stored_id(sid),
-            "for_subject": stored_id(subject, MAX_SUBJECT),
-            "issued_at": microseconds(issued_at),
+            "for_jti": stored_id(presented.jti),
+            "for_sid": stored_id(presented.sid),
+            "for_subject": stored_id(presented.subject, MAX_SUBJECT),
+            "issued_at": microseconds(presented.issued_at),
         }
         found = self._run(lambda connection: connection.execute(_IS_REVOKED, parameters).first())
         return found is not None
