@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from flask_signet.sessions.session import Session
 from flask_signet.sessions.store import Upgraded
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import newest_version
+from flask_signet.stores.sql.schema import newest_version
 
 from .contract import NOW, live_until, new
 from .databases import own_database

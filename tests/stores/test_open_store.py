@@ -12,7 +12,7 @@ from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
 from flask_signet.stores.redis import RedisStore
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import newest_version
+from flask_signet.stores.sql.schema import newest_version
 
 from .contract import NOW, new
 

@@ -18,7 +18,7 @@ from flask_signet.sessions.session import Presented, Session, Successor
 from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import STEPS
+from flask_signet.stores.sql.schema import STEPS
 from tests.scenarios.service import SECRET
 
 from .contract import NOW, live_until, new

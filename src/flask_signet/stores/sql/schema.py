@@ -29,7 +29,14 @@ from sqlalchemy import Text as LongText
 from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARBINARY
 from sqlalchemy.types import TypeEngine
 
-from ..sessions.session import MAX_ADDRESS, MAX_ID, MAX_LABEL, MAX_MEMO, MAX_SUBJECT, MAX_USER_AGENT
+from ...sessions.session import (
+    MAX_ADDRESS,
+    MAX_ID,
+    MAX_LABEL,
+    MAX_MEMO,
+    MAX_SUBJECT,
+    MAX_USER_AGENT,
+)
 
 Step = Callable[[Connection], object]
 

@@ -47,8 +47,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.session import (
+from ...exceptions import ConfigurationError, StoreUnavailableError
+from ...sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
@@ -66,8 +66,8 @@ from ..sessions.session import (
     seconds,
     stored_id,
 )
-from ..sessions.store import Finding, Pruned, Synced, Upgraded
-from . import redis_scripts as scripts
+from ...sessions.store import Finding, Pruned, Synced, Upgraded
+from . import scripts
 
 VERSION: Final = 1
 """Of what is in the keys. It is in each partition's ``meta``."""

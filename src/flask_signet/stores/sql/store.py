@@ -36,8 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.session import (
+from ...exceptions import ConfigurationError, StoreUnavailableError
+from ...sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
@@ -53,9 +53,9 @@ from ..sessions.session import (
     seconds,
     stored_id,
 )
-from ..sessions.store import Finding, Pruned, Synced, Upgraded
-from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
-from .sql_schema import (
+from ...sessions.store import Finding, Pruned, Synced, Upgraded
+from .engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
+from .schema import (
     STEPS,
     keys_table,
     metadata,
