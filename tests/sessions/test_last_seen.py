@@ -24,10 +24,10 @@ class Notes(MemoryStore):
             raise StoreUnavailableError
         super().touch(sid, now=now)
 
-    def is_revoked(self, **asked):
+    def is_revoked(self, presented, *, now):
         if self.is_down:
             raise StoreUnavailableError
-        return super().is_revoked(**asked)
+        return super().is_revoked(presented, now=now)
 
     def follow(self):
         if self.is_down:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from ..engine.callbacks import call
 from ..engine.issuers import Issuer
 from ..exceptions import RevokedTokenError, StoreUnavailableError
 from ..options.table import Settings
 from ..sessions.revocations import RevocationView
+from ..sessions.session import Presented
 from .app_state import AppState
 from .encoded_tokens import now
-
-
-class Asked(TypedDict):
-    """What a view is asked about a token, as :meth:`.SessionStore.is_revoked` takes it."""
-
-    now: float
-    jti: str
-    sid: str
-    subject: str
-    issued_at: float
 
 
 def check_not_blocked(state: AppState, header: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -59,42 +50,39 @@ def check_not_revoked(
 def is_known_to_be_revoked(state: AppState, payload: Mapping[str, Any]) -> bool:
     """Whether this process knows a token to be revoked. The store is not asked about it."""
     view = state.revocations(state.settings)
-    return view is not None and view.knows(**_what(state.settings, payload))
+    return view is not None and view.knows(_what(state.settings, payload), now=now())
 
 
-def _is_revoked(settings: Settings, view: RevocationView, what: Asked) -> bool:
+def _is_revoked(settings: Settings, view: RevocationView, presented: Presented) -> bool:
     try:
-        return view.refuses(**what)
+        return view.refuses(presented, now=now())
     except StoreUnavailableError:
         if settings.revocation_on_store_error == "allow":
             return False
         raise
 
 
-def _what(settings: Settings, payload: Mapping[str, Any]) -> Asked:
+def _what(settings: Settings, payload: Mapping[str, Any]) -> Presented:
     subject = payload.get(settings.identity_claim_key)
-    return {
-        "now": now(),
-        "jti": _text(payload.get("jti")),
-        "sid": _text(payload.get("sid")),
-        "subject": "" if subject is None else str(subject),
-        "issued_at": _seconds(payload.get("auth_time", payload.get("iat"))),
-    }
+    return Presented(
+        jti=_text(payload.get("jti")),
+        sid=_text(payload.get("sid")),
+        subject="" if subject is None else str(subject),
+        issued_at=_seconds(payload.get("auth_time", payload.get("iat"))),
+    )
 
 
-def _what_of(issuer: Issuer, payload: Mapping[str, Any]) -> Asked:
+def _what_of(issuer: Issuer, payload: Mapping[str, Any]) -> Presented:
     """The same for a token of another issuer: under names that none of ours has.
 
     An issuer may give its users and its tokens the very ids that we give ours. Its sessions are
     its own to end, so what counts is when the token was made, not when somebody logged in.
     """
-    return {
-        "now": now(),
-        "jti": named_by(issuer.name, _text(payload.get("jti"))),
-        "sid": "",
-        "subject": named_by(issuer.name, str(issuer.identity(payload))),
-        "issued_at": _seconds(payload.get("iat")),
-    }
+    return Presented(
+        jti=named_by(issuer.name, _text(payload.get("jti"))),
+        subject=named_by(issuer.name, str(issuer.identity(payload))),
+        issued_at=_seconds(payload.get("iat")),
+    )
 
 
 def named_by(issuer: str | None, name: str) -> str:

@@ -23,7 +23,7 @@ from ..exceptions import (
     StoreUnavailableError,
 )
 from ..jwt.token import Token
-from ..sessions.store import stored_id
+from ..sessions.session import stored_id
 from ..view_decorators import check_by_application, check_typ
 from .answers import bind
 from .app_state import AppState, current_state

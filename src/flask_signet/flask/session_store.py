@@ -21,7 +21,8 @@ from ..exceptions import (
 )
 from ..jwt.encode import new_id
 from ..options.table import Settings, lifetime_seconds
-from ..sessions.store import NEVER, Rotation, SessionStore, Successor, stored_id
+from ..sessions.session import NEVER, Rotation, Successor, stored_id
+from ..sessions.store import SessionStore
 from .answers import bind
 from .app_state import AppState
 from .cookies import unset_cookies

@@ -24,7 +24,8 @@ from ..exceptions import (
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
 from ..options.table import lifetime_seconds
-from ..sessions.store import NEVER, Device, Rotation, Session, SessionStore, Successor, new_sid
+from ..sessions.session import NEVER, Device, Rotation, Session, Successor, new_sid
+from ..sessions.store import SessionStore
 from ..view_decorators import guard
 from . import session_store
 from .answers import bind
@@ -354,8 +355,7 @@ def _rotated(
             absolute_expires_at=mint.absolute_end(moment),
             memo=new_id(as_uuid=False),
             device=_device(""),
-            adopted_jti=str(claims["jti"] or claims.get("iat", "")),
-        )
+        ).adopting(str(claims["jti"] or claims.get("iat", "")))
         pair = mint.pair(session, fresh=False)
         outcome = ask(
             state,
