@@ -15,6 +15,7 @@ from flask_signet.exceptions import (
     InvalidSignatureError,
     KeysUnavailableError,
 )
+from flask_signet.keys import remote as remote_keys
 from flask_signet.keys.remote import (
     FetchError,
     RemoteKeys,
@@ -23,7 +24,6 @@ from flask_signet.keys.remote import (
     read_jwks,
     start_thread,
 )
-from flask_signet.keys import remote as remote_keys
 from tests.conftest import Clock
 from tests.issuing import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
 
@@ -489,7 +489,7 @@ def test_a_forked_child_has_its_own_fetches(
 def test_under_gevent_a_fetch_delays_no_other_greenlet() -> None:
     """The same code in greenlets: one fetch, and known keys are served while it goes on."""
     code = """
-from flask_signet.keys import remote as remote_keys  # before the patch, as in a server that preloads
+from flask_signet.keys import remote as remote_keys  # before the patch: a server preloads
 from gevent import monkey; monkey.patch_all()
 import gevent, time
 from tests.issuing import ISSUER, JWKS_URL, jwks, pair

@@ -19,7 +19,8 @@ from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableEr
 from ..keys.reading import build_ring, read_keys, warn_of_weak
 from ..keys.ring import KeyRing
 from ..keys.sources import LiveRing, key_source
-from ..options.table import OptionReader, Settings
+from ..options.reader import OptionReader
+from ..options.table import Settings
 from ..sessions.last_seen import Noted
 from ..sessions.revocations import RevocationView
 from ..sessions.store import SessionStore

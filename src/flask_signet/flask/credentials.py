@@ -23,7 +23,8 @@ from ..exceptions import (
     InvalidQueryParamError,
     NoAuthorizationError,
 )
-from ..options.table import LOCATIONS, Settings
+from ..options.checks import LOCATIONS
+from ..options.table import Settings
 from .csrf import is_unsafe, refuse_cross_site, submitted_value
 
 

@@ -33,7 +33,8 @@ from ..jwt.encode import encode, expiry, new_id
 from ..jwt.token import Token
 from ..jwt.verify import verify, verify_parsed
 from ..keys.reading import missing_key
-from ..options.table import Settings, lifetime_seconds
+from ..options.lifetime import lifetime_seconds
+from ..options.table import Settings
 from .answers import bind
 from .app_state import EXTENSION, AppState, Configured, current_state
 

@@ -20,7 +20,8 @@ from ..exceptions import (
     TokenReusedError,
 )
 from ..jwt.encode import new_id
-from ..options.table import Settings, lifetime_seconds
+from ..options.lifetime import lifetime_seconds
+from ..options.table import Settings
 from ..sessions.store import NEVER, Rotation, SessionStore, Successor, stored_id
 from .answers import bind
 from .app_state import AppState

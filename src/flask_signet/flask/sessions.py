@@ -23,7 +23,7 @@ from ..exceptions import (
 )
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
-from ..options.table import lifetime_seconds
+from ..options.lifetime import lifetime_seconds
 from ..sessions.store import NEVER, Device, Rotation, Session, SessionStore, Successor, new_sid
 from ..view_decorators import guard
 from . import session_store
