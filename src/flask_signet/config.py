@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
-from .options.table import LOCATIONS, ONE_YEAR, OPTIONS
+from .options.checks import LOCATIONS
+from .options.table import ONE_YEAR, OPTIONS
 
 if TYPE_CHECKING:
     import json

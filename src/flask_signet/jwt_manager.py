@@ -41,7 +41,7 @@ from .flask.encoded_tokens import ExpiresDelta, Fresh, check_token, create_token
 from .flask.sessions import SessionInfo
 from .jwt.token import TokenPair
 from .keys.remote import MAX_STALE, Fetch
-from .options.table import check_names, set_defaults
+from .options.reader import check_names, set_defaults
 from .view_decorators import Guard, Locations, checked_arguments, guard, guard_with
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])

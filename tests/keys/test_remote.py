@@ -489,7 +489,7 @@ def test_a_forked_child_has_its_own_fetches(
 def test_under_gevent_a_fetch_delays_no_other_greenlet() -> None:
     """The same code in greenlets: one fetch, and known keys are served while it goes on."""
     code = """
-from flask_signet.keys import remote as remote_keys  # before the patch, as in a server that preloads
+from flask_signet.keys import remote as remote_keys  # before the patch: a server preloads
 from gevent import monkey; monkey.patch_all()
 import gevent, time
 from tests.issuers import ISSUER, JWKS_URL, jwks, pair

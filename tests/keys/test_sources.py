@@ -25,7 +25,7 @@ from flask_signet import (
 from flask_signet.exceptions import ConfigurationError, InvalidKeyError, InvalidSignatureError
 from flask_signet.keys.schedule import KeySchedule, TimedKey
 from flask_signet.keys.sources import LiveRing, key_source
-from flask_signet.options.table import OptionReader, set_defaults
+from flask_signet.options.reader import OptionReader, set_defaults
 from flask_signet.stores.memory import MemoryStore
 
 FIRST, SECOND = Key.generate("ES256"), Key.generate("ES256")

@@ -16,13 +16,10 @@ from flask import Flask
 from flask_signet import JWTManager, create_access_token, decode_token
 from flask_signet.config import config
 from flask_signet.exceptions import ConfigurationError
-from flask_signet.options.table import (
-    OPTIONS,
-    PROFILES,
-    Settings,
-    UnknownOptionWarning,
-    lifetime_seconds,
-)
+from flask_signet.options.checks import PROFILES
+from flask_signet.options.lifetime import lifetime_seconds
+from flask_signet.options.reader import UnknownOptionWarning
+from flask_signet.options.table import OPTIONS, Settings
 from tests.applications import SECRET, application, bare_application, part
 from tests.jose import keys
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..options.table import lifetime_seconds
+from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER
 from .setup import Setup
 

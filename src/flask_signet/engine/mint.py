@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..exceptions import ConfigurationError
 from ..jose.jwk import Key
 from ..jwt.encode import encode, expiry, new_id
-from ..options.table import lifetime_seconds
+from ..options.lifetime import lifetime_seconds
 from .identity import Identifying
 from .rule import EXPLICIT_TYP, Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jwt.token import TokenPair
-from ..options.table import lifetime_seconds
+from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER, new_sid
 from . import events
 from .mint import ExpiresDelta, Fresh

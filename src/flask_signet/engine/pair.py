@@ -8,7 +8,7 @@ from typing import Any
 
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
-from ..options.table import lifetime_seconds
+from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
 from .lifetimes import Lifetimes
 from .mint import Claims, Fresh, Minting, Wanted

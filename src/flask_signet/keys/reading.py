@@ -17,7 +17,8 @@ from ..exceptions import ConfigurationError, InvalidKeyError, WeakSecretWarning
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import AUTO, Key
 from ..jose.strict_json import loads_object
-from ..options.table import Settings, fallbacks
+from ..options.checks import fallbacks
+from ..options.table import Settings
 from .ring import KeyRing
 
 ADVICE = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(64))'"
