@@ -8,17 +8,16 @@ name.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 
-from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
-from ..keys.reading import build_ring, read_keys, warn_of_weak
+from ..engine.own_keys import key_rules, own_keys
+from ..exceptions import ConfigurationError, StoreUnavailableError
+from ..keys.loaded import LoadedKeys
+from ..keys.own import Keys
 from ..keys.ring import KeyRing
-from ..keys.sources import LiveRing, key_source
 from ..options.reader import OptionReader
 from ..options.table import Settings
 from ..sessions.last_seen import Noted
@@ -45,22 +44,13 @@ class Configured:
     rules of one request always belong together.
     """
 
-    __slots__ = ("_build", "_loaded", "_ring", "live", "settings", "snapshot")
+    __slots__ = ("keys", "loaded", "settings", "snapshot")
 
-    def __init__(
-        self,
-        settings: Settings,
-        snapshot: tuple[Any, ...],
-        build: Callable[[Settings], KeyRing],
-        live: LiveRing | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, snapshot: tuple[Any, ...], keys: Keys) -> None:
         self.settings: Settings = settings
         self.snapshot: tuple[Any, ...] = snapshot
-        #: The ring of ``JWT_KEYS``, which follows its source; None where that is not set.
-        self.live: LiveRing | None = live
-        self._build = build
-        self._ring: KeyRing | None = None
-        self._loaded: OrderedDict[Any, KeyRing] = OrderedDict()
+        self.keys: Keys = keys
+        self.loaded: LoadedKeys = LoadedKeys(key_rules(settings))
 
     @property
     def ring(self) -> KeyRing:
@@ -68,34 +58,7 @@ class Configured:
 
         :raises ConfigurationError: if a key is missing or can't be used.
         """
-        if self.live is not None:
-            return self.live.ring()
-        ring = self._ring
-        if ring is None:
-            self._ring = ring = self._build(self.settings)
-        return ring
-
-    def loaded_ring(self, value: Any, algorithms: Sequence[str], loader: str) -> KeyRing:
-        """What an application's key loader returned, as keys for these algorithms.
-
-        Reading a PEM costs far more than a signature, so what was read is kept.
-
-        :raises ConfigurationError: if it is no key for any of them; ``loader`` names whose it is.
-        """
-        cache_key = (*algorithms, value) if isinstance(value, str | bytes) else None
-        ring = self._loaded.get(cache_key) if cache_key else None
-        if ring is None:
-            try:
-                keys = read_keys(value, algorithms, self.settings)
-                ring = KeyRing(*keys)
-            except InvalidKeyError as error:
-                raise ConfigurationError(f"what the {loader} returned: {error}") from None
-            warn_of_weak(keys, f"what the {loader} returned")
-            if cache_key:
-                self._loaded[cache_key] = ring
-                if len(self._loaded) > _MAX_LOADED:
-                    self._loaded.popitem(last=False)
-        return ring
+        return self.keys.ring()
 
 
 class AppState:
@@ -140,16 +103,11 @@ class AppState:
             configured = self._configured = Configured(
                 settings,
                 self._reader.comparable(frozen),
-                lambda settings: build_ring(settings, self.prefix, *flask_keys),
-                self._live_ring(settings),
+                own_keys(
+                    settings, self.prefix, flask_keys=flask_keys, store=self.store, clock=_now
+                ),
             )
         return configured
-
-    def _live_ring(self, settings: Settings) -> LiveRing | None:
-        if settings.keys is None:
-            return None
-        source = key_source(settings, self.store)
-        return LiveRing(source, f"{self.prefix}KEYS", refresh=settings.keys_refresh, now=_now)
 
     def check_keys(self) -> None:
         """Read the keys now, if any are set: a wrong one should not wait for the first token.
@@ -163,13 +121,7 @@ class AppState:
 
     def has_keys(self, configured: Configured) -> bool:
         """Whether the options name any keys of our own."""
-        settings = configured.settings
-        if settings.keys is not None:
-            return True
-        if settings.is_asymmetric:
-            return bool(settings.private_key or settings.public_key)
-        flask_secret = None if self.manager.name else self.app.config.get("SECRET_KEY")
-        return bool(settings.secret_key or flask_secret)
+        return configured.keys.are_given
 
     @property
     def settings(self) -> Settings:
@@ -282,8 +234,6 @@ def _now() -> float:
 
     return encoded_tokens.now()
 
-
-_MAX_LOADED = 256
 
 _HOPELESS = {"corrupt", "newer_schema"}
 """Findings that no command of ours mends: with them an application does not start."""

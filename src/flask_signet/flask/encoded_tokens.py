@@ -32,7 +32,6 @@ from ..jwt.claims import check_csrf, check_subject
 from ..jwt.encode import encode, expiry, new_id
 from ..jwt.token import Token
 from ..jwt.verify import verify, verify_parsed
-from ..keys.reading import missing_key
 from ..options.lifetime import lifetime_seconds
 from ..options.table import Settings
 from .answers import bind
@@ -194,18 +193,11 @@ def _signing_key(state: AppState, configured: Configured, identity: Any) -> Key:
     if state.callbacks.encode_key is not None:
         value = call(state.callbacks.encode_key, identity)
         algorithm = value.algorithm if isinstance(value, Key) else settings.algorithm
-        ring = configured.loaded_ring(value, (algorithm,), "encode_key_loader")
+        ring = configured.loaded.ring(value, (algorithm,), "encode_key_loader")
         if ring.signing_key is None:
             raise ConfigurationError("what the encode_key_loader returned is a public key")
         return ring.signing_key
-    if configured.live is None and settings.is_asymmetric and not settings.private_key:
-        raise missing_key(f"{state.prefix}PRIVATE_KEY", settings.algorithm)
-    signing = configured.ring.signing_key
-    if signing is None and configured.live is not None:
-        raise ConfigurationError(f"{state.prefix}KEYS has no key that signs, or none yet")
-    if signing is None:
-        raise ConfigurationError(f"{state.prefix}PRIVATE_KEY is a public key: it can't sign")
-    return signing
+    return configured.keys.signing_key()
 
 
 def make_wire_identity(state: AppState, settings: Settings, identity: Any) -> Any:
@@ -471,4 +463,4 @@ def _decode_keys(state: AppState, configured: Configured, jws: UnverifiedJWS) ->
         raise InvalidAlgorithmError(algorithm_message(jws.header))
     if value is None:
         raise InvalidSignatureError("Signature verification failed")
-    return configured.loaded_ring(value, allowed, "decode_key_loader").candidates(jws.header)
+    return configured.loaded.ring(value, allowed, "decode_key_loader").candidates(jws.header)
