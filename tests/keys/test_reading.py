@@ -27,6 +27,8 @@ from flask_signet.exceptions import (
 )
 from flask_signet.jose import base64url
 from flask_signet.jwt.encode import encode
+from flask_signet.keys.loaded import LoadedKeys
+from flask_signet.keys.reading import KeyRules
 from tests.applications import application, bare_application, part, signed
 from tests.jose import keys
 
@@ -777,22 +779,20 @@ def test_a_loaded_key_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cache_of_loaded_keys_has_a_bound() -> None:
     """A secret for each user does not fill the memory: what was read is kept up to a bound."""
-    configured = application().extensions["flask-signet"][""].configured()
+    loaded = LoadedKeys(KeyRules("HS256", ("HS256",)))
     for number in range(1000):
         secret = f"{number:04}{TEXT}"
-        ring = configured.loaded_ring(secret, ("HS256",), "a_loader")
+        ring = loaded.ring(secret, ("HS256",), "a_loader")
         assert [key.algorithm for key in ring] == ["HS256"]
-        assert configured.loaded_ring(secret, ("HS256",), "a_loader") is ring
-    assert len(configured._loaded) <= 256
+        assert loaded.ring(secret, ("HS256",), "a_loader") is ring
+    assert len(loaded._rings) <= 256
 
 
 def test_a_text_and_its_bytes_under_two_algorithms_are_four_keys() -> None:
     """What was loaded for one algorithm is not taken for another."""
-    configured = (
-        application(DECODE_ALGORITHMS=["HS512"]).extensions["flask-signet"][""].configured()
-    )
+    loaded = LoadedKeys(KeyRules("HS256", ("HS256", "HS512")))
     found = [
-        configured.loaded_ring(value, (name,), "a_loader")
+        loaded.ring(value, (name,), "a_loader")
         for _ in range(2)
         for value in (TEXT, TEXT.encode())
         for name in ("HS256", "HS512")

@@ -24,8 +24,9 @@ from flask_signet import (
 )
 from flask_signet.exceptions import ConfigurationError, InvalidKeyError, InvalidSignatureError
 from flask_signet.keys.schedule import KeySchedule, TimedKey
-from flask_signet.keys.sources import LiveRing, key_source
-from flask_signet.options.reader import OptionReader, set_defaults
+from flask_signet.keys.live import LiveKeys
+from flask_signet.keys.reading import KeyRules
+from flask_signet.keys.sources import key_source
 from flask_signet.stores.memory import MemoryStore
 
 FIRST, SECOND = Key.generate("ES256"), Key.generate("ES256")
@@ -298,7 +299,7 @@ class Moving:
 @pytest.fixture
 def live(clock):
     source = Moving(TimedKey(FIRST))
-    return source, LiveRing(source, "JWT_KEYS", refresh=30, now=clock, monotonic=clock)
+    return source, LiveKeys(source, "JWT_KEYS", refresh=30, now=clock, monotonic=clock)
 
 
 def test_the_source_is_read_once_in_its_interval(live, clock):
@@ -390,15 +391,11 @@ def test_an_empty_source_leaves_the_keys_of_before(live, clock, caplog):
 # ── files are written whole ──────────────────────────────────────────────────────────────
 
 
-def settings_of(keys):
-    config = {"JWT_KEYS": keys}
-    set_defaults(config, "JWT_")
-    reader = OptionReader("JWT_")
-    return reader.check(reader.snapshot(config))
+RULES = KeyRules("HS256", ("HS256",))
 
 
 def source_of(path):
-    return key_source(settings_of(str(path)), lambda: None)
+    return key_source(str(path), RULES, lambda: None)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -438,7 +435,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("keys", [[FIRST], "env:APP_KEYS", lambda: FIRST])
 def test_what_is_no_place_to_write_to_says_so(keys):
-    source = key_source(settings_of(keys), lambda: None)
+    source = key_source(keys, RULES, lambda: None)
     with pytest.raises(InvalidKeyError, match="can't be written by a command"):
         source.save(KeySchedule([TimedKey(SECOND)]), KeySchedule())
 
@@ -455,10 +452,7 @@ def test_two_who_change_the_stored_keys_at_once_are_told(tmp_path):
 
 
 def _stored(store):
-    config = {"JWT_KEYS": "store:", "JWT_SESSION_STORE": store}
-    set_defaults(config, "JWT_")
-    reader = OptionReader("JWT_")
-    return key_source(reader.check(reader.snapshot(config)), lambda: store)
+    return key_source("store:", RULES, lambda: store)
 
 
 # ── greenlets ────────────────────────────────────────────────────────────────────────────
@@ -468,7 +462,7 @@ def test_under_gevent_the_first_requests_wait_for_the_one_that_reads() -> None:
     """In a process that has the ring before gevent is at work, as one that preloads."""
     code = """
 from flask_signet import Key
-from flask_signet.keys.sources import LiveRing
+from flask_signet.keys.live import LiveKeys
 from flask_signet.keys.schedule import KeySchedule
 class Source:
     changes, read = False, 0
@@ -478,7 +472,7 @@ class Source:
         key = Key.generate("ES256")
         return KeySchedule().rotated(key, 0, publish_for=0, longest_life=0)
 source = Source()
-ring = LiveRing(source, "JWT_KEYS", refresh=30)
+ring = LiveKeys(source, "JWT_KEYS", refresh=30)
 from gevent import monkey; monkey.patch_all()
 import gevent
 asked = [gevent.spawn(ring.ring) for _ in range(5)]

@@ -23,6 +23,7 @@ from ..flask.sessions import longest_life
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
 from ..keys import files as key_files
+from ..keys.live import LiveKeys
 from ..keys.schedule import KeySchedule
 from ..keys.sources import KeySource
 from .output import as_json, moment_text, print_rows, reports
@@ -39,13 +40,13 @@ algorithm_option: Callable[[Any], Any] = click.option(
 
 def _source() -> tuple[AppState, KeySource]:
     state = current_state()
-    live = state.configured().live
-    if live is None:
+    keys = state.configured().keys
+    if not isinstance(keys, LiveKeys):
         raise ConfigurationError(
             f"{state.prefix}KEYS is not set: say where the keys are, e.g. "
             f"{state.prefix}KEYS = '/etc/app/keys.json'"
         )
-    return state, live.source
+    return state, keys.source
 
 
 @keys_cli.command()

@@ -6,7 +6,6 @@ everybody, and fit for caches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.datastructures import Headers
 
-from ..jose.jwk import Key
 from ..keys.remote import check_url
 from .app_state import AppState, current_state
 from .encoded_tokens import now
@@ -48,7 +46,7 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
 
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
-        return _public({"keys": published_keys(current_state(), now())}, max_age)
+        return _public({"keys": current_state().configured().keys.published(now())}, max_age)
 
     @blueprint.get(METADATA_PATH)
     @blueprint.get(f"{METADATA_PATH}/<path:path>")
@@ -66,36 +64,6 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
         return _public(_metadata(issuer, keys_at), max_age)
 
     return blueprint
-
-
-def published_keys(state: AppState, moment: float) -> list[dict[str, Any]]:
-    """The public JWKs of what verifies a manager's own tokens. Each has a ``kid`` of its own.
-
-    :raises ConfigurationError: if the keys can't be read, and never could.
-    """
-    configured = state.configured()
-    if configured.live is not None:
-        return _one_for_each_key(configured.live.schedule().to_publish(moment))
-    if not state.has_keys(configured):
-        return []  # it takes others' tokens alone
-    keys = (key for key in configured.ring if not key.is_symmetric)
-    return _one_for_each_key(key.to_public_jwk() for key in keys)
-
-
-def _one_for_each_key(jwks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each key once, under its name or its thumbprint.
-
-    One that serves several algorithms, by ``JWT_DECODE_ALGORITHMS``, says none: whoever chooses a
-    key by its ``kid`` takes the first of that name.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for jwk in jwks:
-        # What is in use may be weak; that it is in use has been warned of.
-        kid = jwk.get("kid") or Key.from_jwk(jwk, allow_weak=True).thumbprint()
-        other = found.setdefault(kid, {**jwk, "kid": kid})
-        if other.get("alg") != jwk["alg"]:
-            other.pop("alg", None)
-    return list(found.values())
 
 
 def _metadata(issuer: str, keys_at: str) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from ..exceptions import InvalidKeyError
-from ..jose.strict_json import loads_object
 
 KEY_FILES = (".pem", ".jwk", ".json")
 """How the name of a key's file in a folder ends."""
@@ -62,21 +61,6 @@ def key_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise InvalidKeyError(f"{folder} can't be read: {error.strerror}") from None
     return sorted((each for each in names if not each.name.startswith(".")), reverse=True)
-
-
-def jwks_of(text: str, named: str) -> list[Mapping[str, Any]]:
-    """The JWKs in a JSON text: a JWKS, or one JWK.
-
-    :raises InvalidKeyError: if it is neither; ``named`` says where it is.
-    """
-    try:
-        found = loads_object(text.encode("utf-8", "surrogatepass"), max_depth=8)
-    except ValueError:
-        raise InvalidKeyError(f"{named} is no JWKS") from None
-    members = found.get("keys", [found])
-    if not isinstance(members, list) or not all(isinstance(each, dict) for each in members):
-        raise InvalidKeyError(f"{named} is no JWKS: its keys are a list of JWKs")
-    return members
 
 
 def jwks_text(jwks: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
+from ..keys.given import fallbacks as fallbacks
 from .lifetime import Lifetime
 
 LOCATIONS: Final = ("headers", "cookies", "query_string", "json")
@@ -183,19 +184,6 @@ def audience(value: Any) -> str | list[str] | None:
 def anything(value: Any) -> Any:
     """Any value: it is checked where it is read, as a key."""
     return value
-
-
-def fallbacks(value: Any) -> tuple[Any, ...]:
-    """Secrets that were in use before, as a tuple.
-
-    :raises ValueError: for anything but None or a list. A text is refused above all: each of its
-        letters would be a secret.
-    """
-    if value is None:
-        return ()
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    raise ValueError("None or a list of secrets that were in use before")
 
 
 def keys(value: Any) -> Any:
