@@ -6,7 +6,7 @@ import contextvars
 import inspect
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ Answer = Callable[..., Any]
 """A loader that makes an error's response. It is called with the message, or with header and
 payload."""
 
-ToSync = Callable[[Callable[[], Awaitable[Any]]], Callable[[], Any]]
+ToSync = Callable[[Callable[..., Coroutine[Any, Any, Any]]], Callable[..., Any]]
 """Makes a plain function of an ``async`` one, as Flask's ``app.async_to_sync`` does."""
 
 
@@ -58,14 +58,11 @@ def settled(result: Any, to_sync: ToSync) -> Any:
     return _wait_for(result, to_sync)
 
 
-def run_in_a_loop(function: Callable[[], Awaitable[Any]]) -> Callable[[], Any]:
+def run_in_a_loop(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
     """An ``async`` function as a plain one, with an event loop of its own at each call."""
     import asyncio
 
-    async def wait() -> Any:
-        return await function()
-
-    return lambda: asyncio.run(wait())
+    return lambda *arguments, **named: asyncio.run(function(*arguments, **named))
 
 
 def _wait_for(awaitable: Awaitable[Any], to_sync: ToSync) -> Any:

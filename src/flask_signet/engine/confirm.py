@@ -1,5 +1,8 @@
-"""Confirm: whether a token that follows the rule is still good. It asks: the application's
-blocklist, what the store has refused, the application's last word, and for the user."""
+"""Confirm: whether a token that follows the rule is still good.
+
+It asks the application's blocklist, the store, and the application: for its verdict, and for the
+user.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""End: one session, all sessions of a subject, one token. What is refused from then on, and until
-when, is decided here."""
+"""End: one session, all sessions of a subject, or one token.
+
+What is refused from then on, and until when, is decided here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..exceptions import MissingRequiredClaimError
@@ -29,7 +31,7 @@ def named_by(issuer: str | None, name: str) -> str:
 
 
 class Ending(Verifying, Lifetimes):
-    """The verbs ``end``, ``end_all``, ``list`` and ``revoke``.
+    """The verbs ``end``, ``end_all``, ``sessions_of`` and ``revoke``.
 
     Each raises ConfigurationError where there is no store, and StoreUnavailableError where the
     store does not answer.
@@ -73,7 +75,7 @@ class Ending(Verifying, Lifetimes):
         self.doubt()
         self.tell(events.token_revoked, kind="subject", value=subject)
 
-    def list(self, subject: str) -> list[Session]:
+    def sessions_of(self, subject: str) -> list[Session]:
         """The live sessions of a subject, the one opened last first."""
         return self.store.list_sessions(subject, now=self.clock())
 
@@ -100,7 +102,7 @@ class Ending(Verifying, Lifetimes):
         self._refuse(named_by(token.issuer, jti), float(token.claims["exp"]) + leeway + 1)
 
     def end_of(self, claims: Claims) -> None:
-        """End the session of a token of ours with these claims, or refuse the token if it has none."""
+        """End the session of a token of ours; refuse the token itself if it has no session."""
         self.end_session_of(claims)
         jti = claims.get("jti")
         # A pair from before there was a store names a session that no store knows.
@@ -108,6 +110,14 @@ class Ending(Verifying, Lifetimes):
             expires_at = float(claims.get("exp", NEVER)) + self.settings.leeway + 1
             subject = claims.get(self.settings.identity_claim_key, "")
             self._refuse(jti, expires_at, str(subject))
+
+    def end_presented(self, presented: Iterable[Claims]) -> None:
+        """End what the tokens of one client belong to: each session once, and loose tokens."""
+        ended: set[str] = set()
+        for claims in presented:
+            if not (is_of_session(claims) and claims["sid"] in ended):
+                self.end_of(claims)
+            ended.add(str(claims.get("sid")))
 
     def end_session_of(self, claims: Claims) -> None:
         """End the session of a token, if it names one."""

@@ -1,5 +1,4 @@
-"""What happens to tokens and sessions, as signals (blinker). Applications import
-:mod:`flask_signet.signals`.
+"""What happens to tokens and sessions, as signals (blinker): :mod:`flask_signet.signals`.
 
 Handlers get keyword arguments, never a token. The sender is the application. A handler that raises
 makes the request fail, as with every signal of Flask.
@@ -32,6 +31,10 @@ token_rejected: NamedSignal = _signals.signal("token-rejected")
 
 Tell = Callable[..., None]
 """``(signal, **about)``: tells the signal's listeners what happened."""
+
+
+def silent(signal: NamedSignal, **about: Any) -> None:
+    """Tell nobody."""
 
 
 def tell_by(sender: Any) -> Tell:

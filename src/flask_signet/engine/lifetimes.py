@@ -35,9 +35,9 @@ class Lifetimes(Setup):
     def longest_life(self, now: float) -> float:
         """When the last token that was issued until now, by the options of now, has expired."""
         settings = self.settings
-        lifetimes = (settings.access_expires, settings.refresh_expires)
+        lifetimes = [settings.access_expires, settings.refresh_expires]
         if settings.refresh_idle_expires is not None:
-            lifetimes += (settings.refresh_idle_expires,)
+            lifetimes.append(settings.refresh_idle_expires)
         ends = []
         for lifetime in lifetimes:
             seconds = lifetime_seconds(lifetime, now)

@@ -48,9 +48,7 @@ class Pairing(Minting, Lifetimes):
 
     __slots__ = ()
 
-    def begun(
-        self, holder: Holder, *, lifetime: float, device: Device = UNKNOWN_DEVICE
-    ) -> Session:
+    def begun(self, holder: Holder, *, lifetime: float, device: Device = UNKNOWN_DEVICE) -> Session:
         """A session that begins now, as it will be in the store.
 
         :param lifetime: seconds until it ends without a refresh.
@@ -99,9 +97,7 @@ class Pairing(Minting, Lifetimes):
         refresh = self._refresh(holder, wish, named, refresh_expires_delta)
         return TokenPair(access, refresh, sid)
 
-    def _access(
-        self, holder: Holder, wish: Wish, session: Mapping[str, Any], fresh: Fresh
-    ) -> str:
+    def _access(self, holder: Holder, wish: Wish, session: Mapping[str, Any], fresh: Fresh) -> str:
         wanted = Wanted(
             kind="access",
             fresh=fresh,

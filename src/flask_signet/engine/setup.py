@@ -1,8 +1,8 @@
 """What the verbs of the engine work with: options, keys, store, callbacks and clock of one moment.
 
-Each verb (issue, verify, confirm, open, rotate, end) is a class of its own file on top of
-:class:`Setup`; :class:`.signet.Signet` is all of them. So a verb's methods take what they are about,
-and find the options in ``self``.
+Each verb (issue, verify, confirm, open, rotate, end) is a class in a file of its own, on top of
+:class:`Setup`; :class:`.signet.Signet` is all of them. So the methods of a verb take what they are
+about, and find the options in ``self``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..keys.own import Keys
 from ..options.table import Settings
 from ..sessions.store import SessionStore
 from .callbacks import Callbacks, ToSync, run_in_a_loop, settled
-from .events import Tell, tell_by
+from .events import Tell, silent
 from .issuers import Issuer
 from .storage import Storage
 
@@ -59,7 +59,7 @@ class Setup:
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     storage: Storage | None = None
     clock: Callable[[], float] = system_clock
-    tell: Tell = tell_by(None)
+    tell: Tell = silent
     to_json: Callable[[Any], Any] = no_json
     to_sync: ToSync = run_in_a_loop
 
@@ -81,6 +81,6 @@ class Setup:
         return self.storage.store
 
     def doubt(self) -> None:
-        """This process has just revoked something: the next check asks the store."""
+        """Have the next check ask the store: this process has just revoked something."""
         if self.storage is not None:
             self.storage.doubt()

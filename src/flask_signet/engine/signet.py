@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from ..exceptions import UserLookupError
 from ..keys.loaded import LoadedKeys
 from ..options.reader import OptionReader
-from ..options.table import Settings
 from .admission import Admission, Credentials
 from .open import Opening
-from .own_keys import own_keys
+from .own_keys import key_rules, own_keys
 from .rotate import Rotating
 from .rule import Rule
-from .setup import Setup, system_clock
+from .setup import system_clock
 from .storage import Storage
 
 
@@ -30,7 +28,8 @@ class Signet(Opening, Rotating):
     :meth:`~.open.Opening.open`                a log-in to the two tokens of a session
     :meth:`~.rotate.Rotating.rotate`           a refresh token to the next two
     :meth:`~.end.Ending.end`, ``end_all``      one session, or all of a subject's
-    :meth:`~.end.Ending.list`, ``revoke``      a subject's live sessions; one token
+    :meth:`~.end.Ending.sessions_of`           a subject's live sessions
+    :meth:`~.end.Ending.revoke`                one token
     =========================================  ====================================================
 
     It belongs to one moment: a changed option makes another Signet.
@@ -45,7 +44,8 @@ class Signet(Opening, Rotating):
         :param parts: other fields of :class:`.setup.Setup`, such as ``callbacks`` or ``clock``.
         :raises ConfigurationError: if an option is wrong.
         """
-        settings = OptionReader(prefix).settings(options)
+        reader = OptionReader(prefix)
+        settings = reader.check(reader.freeze(reader.snapshot(dict(options))))
         storage = None
         if settings.session_store is not None:
             storage = Storage(
@@ -56,13 +56,14 @@ class Signet(Opening, Rotating):
         keys = own_keys(
             settings,
             prefix,
-            store=lambda: storage and storage.store,
+            flask_keys=(None, None),
+            store=lambda: None if storage is None else storage.store,
             clock=parts.get("clock", system_clock),
         )
         return cls(
             settings=settings,
             keys=keys,
-            loaded=LoadedKeys(...),
+            loaded=LoadedKeys(key_rules(settings)),
             prefix=prefix,
             storage=storage,
             **parts,

@@ -70,7 +70,7 @@ class Storage:
             raise ConfigurationError(f"{self.option}: {error}") from None
 
     def view(self, max_staleness: float) -> RevocationView:
-        """This process's view of what is revoked.
+        """What is revoked, as this process knows it.
 
         :param max_staleness: seconds by which it may lag behind the store.
         :raises ConfigurationError: if the option's value is no store.
@@ -93,7 +93,7 @@ class Storage:
         return self._view is not None and self._view[1].is_failing
 
     def doubt(self) -> None:
-        """This process has just revoked something: the next check asks the store."""
+        """Have the next check ask the store: this process has just revoked something."""
         if self._view is not None:
             self._view[1].doubt()
 

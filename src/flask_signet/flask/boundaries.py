@@ -1,5 +1,8 @@
-"""Where errors leave this package. An error is bound to the manager that answers for it in two
-places: as it leaves a public method of a manager, and as it reaches the application's handler."""
+"""Where errors leave this package.
+
+An error is bound to the manager that answers for it in two places: as it leaves a public method of
+a manager, and as it reaches the application's handler.
+"""
 
 from __future__ import annotations
 

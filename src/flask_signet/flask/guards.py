@@ -49,9 +49,7 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
     return decorate
 
 
-def admit_request(
-    here: Installation, rule: Rule, signet: Signet | None = None
-) -> Admission | None:
+def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) -> Admission | None:
     """Admit this request, or refuse it.
 
     :param signet: works by this one instead of the options of now.

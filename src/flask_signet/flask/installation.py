@@ -13,10 +13,11 @@ from flask.json.provider import DefaultJSONProvider
 from ..engine.callbacks import Callbacks
 from ..engine.events import tell_by
 from ..engine.issuers import Issuer
-from ..engine.own_keys import loaded_keys, own_keys
+from ..engine.own_keys import key_rules, own_keys
 from ..engine.signet import Signet
 from ..engine.storage import Storage
 from ..exceptions import ConfigurationError
+from ..keys.loaded import LoadedKeys
 from ..options.reader import OptionReader
 from ..options.table import Settings
 from ..sessions.store import SessionStore
@@ -113,9 +114,9 @@ class Installation:
                 self.prefix,
                 flask_keys=(flask_keys[0], flask_keys[1]),
                 store=lambda: None if storage is None else storage.store,
-                clock=lambda: self.manager.clock(),
+                clock=self._now,
             ),
-            loaded=loaded_keys(settings),
+            loaded=LoadedKeys(key_rules(settings)),
             prefix=self.prefix,
             callbacks=manager.callbacks,
             issuers=manager.issuers,
@@ -138,6 +139,10 @@ class Installation:
                     option=f"{self.prefix}SESSION_STORE",
                 )
             return self._storage
+
+    def _now(self) -> float:
+        """Seconds since 1970, by the clock that the manager has now."""
+        return self.manager.clock()
 
     def _to_json(self, value: Any) -> Any:
         """What the application's JSON provider makes of a value that is not JSON."""

@@ -24,15 +24,15 @@ class Loaders:
         return self._register("additional_headers", callback)
 
     def decode_key_loader(self, callback: Loader) -> Loader:
-        """``(unverified header, unverified payload) -> key``: what verifies this token.
+        """``(unverified header, unverified payload) -> key``: the key that verifies this token.
 
-        Nothing of what it is given has been verified. It returns what a key option takes, or
-        None if there is no key for this token.
+        Nothing of what the loader is given has been verified. It returns what a key option takes,
+        or None if there is no key for this token.
         """
         return self._register("decode_key", callback)
 
     def encode_key_loader(self, callback: Loader) -> Loader:
-        """``(identity) -> key``: the key that signs the tokens of this."""
+        """``(identity) -> key``: the key that signs this identity's tokens."""
         return self._register("encode_key", callback)
 
     def expired_token_loader(self, callback: Loader) -> Loader:
