@@ -309,7 +309,7 @@ def test_an_application_with_a_key_ring_has_keys_of_its_own() -> None:
     kept = application(JWT_SECRET_KEY=None, JWT_KEYS="store:", JWT_SESSION_STORE="memory://")
     with kept.app_context():
         state = kept.extensions["flask-signet"][""]
-        assert state.has_keys(state.configured())
+        assert state.signet().keys.are_given
 
 
 def test_a_named_manager_has_issuers_of_its_own(app: Flask) -> None:

@@ -35,7 +35,7 @@ from flask_signet.exceptions import (
     JWTDecodeError,
     SignetError,
 )
-from flask_signet.flask import encoded_tokens
+from flask_signet.flask.manager import Manager
 from tests.applications import application, part, signed
 from tests.conftest import Clock
 from tests.jose import keys
@@ -52,7 +52,7 @@ def running(manager: JWTManager | None = None, **options: Any) -> Iterator[Flask
 
 @pytest.fixture(autouse=True)
 def _ticking(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(encoded_tokens, "now", clock)
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
 
 
 @pytest.fixture
