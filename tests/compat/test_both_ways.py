@@ -58,7 +58,7 @@ CASES = sorted(
 def test_a_token_of_one_is_accepted_by_the_other(
     issuer: ModuleType, verifier: ModuleType, algorithm: str, kind: str, variant: str
 ) -> None:
-    """By its guard and by decode_token, with the same claims as the issuer itself reads."""
+    """Each library's guard and decode_token read the other's token with the issuer's own claims."""
     config = {**key_options(algorithm), **VARIANTS[variant]}
     home, away = build(issuer, config), build(verifier, config)
     token = issue(issuer, home, kind, additional_claims={"role": ["a", 1, None]})
@@ -80,7 +80,7 @@ def test_a_token_of_one_is_accepted_by_the_other(
 def test_a_token_under_another_key_is_refused(
     issuer: ModuleType, verifier: ModuleType, algorithm: str
 ) -> None:
-    """The check has teeth: under a key that is not the verifier's, the token is refused."""
+    """A token of a key that is not the verifier's is refused: the comparison can fail."""
     if algorithm.startswith("HS"):
         other = {"JWT_ALGORITHM": algorithm, "JWT_SECRET_KEY": OTHER_SECRET}
     else:

@@ -50,7 +50,7 @@ TABLE = {
 
 
 def test_table_is_what_the_rfcs_register() -> None:
-    """There are the algorithms of RFC 7518, 8037, 9864 and ML-DSA, and no none."""
+    """The table has the algorithms of RFC 7518, 8037, 9864 and ML-DSA, and no algorithm none."""
     assert list(algorithms.ALGORITHMS) == [name for name in TABLE if name in keys.NAMES]
     assert len(keys.NAMES) in (15, 18)
     for name, entry in algorithms.ALGORITHMS.items():
@@ -153,7 +153,7 @@ def test_any_other_signature_is_false(name: str) -> None:
 @pytest.mark.parametrize("name", keys.NAMES)
 @pytest.mark.parametrize("other", keys.NAMES)
 def test_signature_of_another_algorithm(name: str, other: str) -> None:
-    """A signature holds under its own algorithm only; EdDSA is another name for both curves."""
+    """A signature is valid under its own algorithm only; EdDSA is another name for both curves."""
     same = keys.private(name)
     try:
         foreign = (
@@ -206,7 +206,7 @@ def test_a15_truncated_or_extended_mac(name: str) -> None:
 
 
 def test_a15_prefix_of_a_longer_mac() -> None:
-    """A MAC of one hash cut to the length of another is none of the other."""
+    """A MAC of one hash, cut to the length of another hash, is not a MAC of the other."""
     secret = keys.SECRET
     longer = Key.from_secret(secret, "HS512").sign(DATA)
     assert not Key.from_secret(secret, "HS256").verify(DATA, longer[:32])
@@ -261,7 +261,7 @@ def test_a7_short_rsa_private() -> None:
 
 
 def test_a7_short_rsa_by_name() -> None:
-    """Where the caller says so a short RSA key is taken, and says that it is weak."""
+    """With allow_weak a short RSA key is accepted, and the key says that it is weak."""
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     reader = Key.from_pem(keys.public_pem(weak), "RS256", allow_weak=True)
     for key in (
@@ -282,7 +282,7 @@ def test_a7_short_rsa_by_name() -> None:
     ("name", "bits"), [("RS512", 744), ("RS256", 488), ("PS256", 521), ("PS512", 1033)]
 )
 def test_a7_modulus_too_short_for_the_signature(name: str, bits: int) -> None:
-    """A modulus that can't hold the algorithm's signature is refused, whatever is allowed."""
+    """A modulus too short for the algorithm's signature is refused, also with allow_weak."""
     modulus = (1 << (bits - 1)) | 1 | random.Random(bits).getrandbits(bits)
     for allow_weak in (False, True):
         with pytest.raises(InvalidKeyError, match="too short for"):
@@ -291,7 +291,7 @@ def test_a7_modulus_too_short_for_the_signature(name: str, bits: int) -> None:
 
 @pytest.mark.parametrize("name", keys.RSA_NAMES)
 def test_a7_shortest_modulus_signs(name: str) -> None:
-    """A weak key that is taken is one that signs: one too short for that is not made."""
+    """Every weak key that is made can sign: a modulus too short for that is refused."""
     for bits in (1024, 1033, 1034, 1040):
         weak = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         try:
@@ -323,7 +323,7 @@ def test_a7_bad_exponent(exponent: int) -> None:
 
 @pytest.mark.parametrize("exponent", [3, 5, 17, 257, 65535, 65537])
 def test_a7_odd_exponent_verifies(exponent: int) -> None:
-    """An odd public exponent from 3 up is taken from another issuer."""
+    """An odd public exponent of 3 or more is accepted for verification."""
     assert Key.from_jwk(rsa_jwk(ordinary_modulus(1), exponent), "RS256").algorithm == "RS256"
 
 
@@ -384,7 +384,7 @@ def pkcs1_variants() -> Iterator[tuple[str, bytes]]:
 
 
 def test_raw_rsa_makes_good_signatures() -> None:
-    """The raw operation on a well-made block is the library's signature: the next test's base."""
+    """The raw operation on a correct block makes the library's signature; the next test needs it."""
     good = raw_rsa(encoded_pkcs1(SHA256_PREFIX, hashlib.sha256(DATA).digest(), 256))
     assert good == keys.key("RS256").sign(DATA)
 
@@ -393,7 +393,7 @@ def test_raw_rsa_makes_good_signatures() -> None:
     "block", [block for _, block in pkcs1_variants()], ids=[name for name, _ in pkcs1_variants()]
 )
 def test_a8_modified_padding(block: bytes) -> None:
-    """A block that isn't, to the bit, that of RFC 8017 section 9.2 makes no signature."""
+    """A block that differs in any bit from RFC 8017 section 9.2 makes no valid signature."""
     assert len(block) == 256
     assert not keys.key("RS256").verify(DATA, raw_rsa(block))
 
@@ -426,7 +426,7 @@ def test_a9_salt_of_another_length(name: str, salt: int | None) -> None:
 @pytest.mark.parametrize("mask", ["256", "384", "512"])
 @pytest.mark.parametrize("content", ["256", "384", "512"])
 def test_a9_mask_and_hash(name: str, mask: str, content: str) -> None:
-    """PSS takes one hash for both the data and the mask, the algorithm's own."""
+    """PSS uses the algorithm's own hash for the data and for the mask."""
     digest = DIGESTS[content]
     scheme = padding.PSS(padding.MGF1(DIGESTS[mask]), DIGESTS[name[2:]].digest_size)
     signature = keys.rsa_private().sign(DATA, scheme, digest)
@@ -436,7 +436,7 @@ def test_a9_mask_and_hash(name: str, mask: str, content: str) -> None:
 
 @pytest.mark.parametrize("size", ["256", "384", "512"])
 def test_a9_padding_of_the_other_kind(size: str) -> None:
-    """A PKCS #1 v1.5 signature is none under PS, a PSS one none under RS, with one key."""
+    """With one key, PS refuses a PKCS #1 v1.5 signature, and RS refuses a PSS signature."""
     assert not keys.key(f"PS{size}").verify(DATA, keys.key(f"RS{size}").sign(DATA))
     assert not keys.key(f"RS{size}").verify(DATA, keys.key(f"PS{size}").sign(DATA))
 
@@ -481,7 +481,7 @@ def test_a10_edge_values(name: str) -> None:
 
 @pytest.mark.parametrize("name", keys.EC_NAMES)
 def test_a10_parts_beyond_the_order(name: str) -> None:
-    """R + n and S + n, equal modulo n, are refused where they fit."""
+    """R + n and S + n, equal modulo n, are refused if they fit in the length."""
     key, order = keys.key(name), keys.ORDERS[name]
     tried = 0
     for _ in range(40):
@@ -539,7 +539,7 @@ def test_a11_part_without_its_leading_zero() -> None:
 
 @pytest.mark.parametrize("name", keys.EC_NAMES)
 def test_a12_malleability_is_accepted(name: str) -> None:
-    """(R, n-S) is as valid as (R, S): ECDSA says so, hence no store is keyed on a token's text."""
+    """(R, n-S) is as valid as (R, S), as ECDSA says; so no store uses a token's text as a key."""
     r, s, size = parts(name)
     twin = joined(r, keys.ORDERS[name] - s, size)
     assert twin != joined(r, s, size)
@@ -585,7 +585,7 @@ def test_a14_large_s(name: str) -> None:
     ],
 )
 def test_a14_one_curve_for_another(curve: str, name: str, size: int) -> None:
-    """A key of one Edwards curve, of another kind or length, is not taken for another's."""
+    """A key of one Edwards curve, or of a wrong length, is refused as a key of the other curve."""
     raw = bytes(range(3, 3 + size))
     with pytest.raises(InvalidKeyError):
         Key.from_jwk(okp(curve, raw), name)

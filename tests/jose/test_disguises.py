@@ -28,7 +28,7 @@ from .keys import DATA
 
 
 def pem_and_der() -> Iterator[tuple[str, bytes]]:
-    """The PEM and DER that a key, public or private, is handed around as."""
+    """The PEM and DER in which a key, public or private, is passed on."""
     for kind, private in (
         ("RSA", keys.rsa_private()),
         ("EC", keys.private("ES256")),
@@ -113,7 +113,7 @@ def older_forms() -> Iterator[tuple[str, bytes]]:
 
 
 def encoded_once_more() -> Iterator[tuple[str, bytes]]:
-    """What configuration files, environments and vaults make of a key's text."""
+    """A key's text in the encodings of configuration files, environments and vaults."""
     private = keys.private("ES256")
     pem, line = keys.public_pem(private), keys.openssh(private)
     jwk = json.dumps(keys.key("ES256").to_public_jwk()).encode()
@@ -168,7 +168,7 @@ def test_a2_public_key_as_hmac_secret(text: bytes) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a2_ordinary_secrets_are_taken(seed: int) -> None:
-    """Random bytes, and their hexadecimal and base64 texts, are none of these."""
+    """Random bytes, and their hexadecimal and base64 texts, are accepted as secrets."""
     numbers = random.Random(seed)
     for length in (32, 48, 64, 100, 300):
         data = numbers.randbytes(length)
@@ -194,7 +194,7 @@ def test_a2_ordinary_secrets_are_taken(seed: int) -> None:
     ],
 )
 def test_a2_ordinary_texts_are_taken(secret: str) -> None:
-    """A text that only looks a little like a key is a secret, taken as UTF-8."""
+    """A text that only looks a little like a key is a secret; its bytes are UTF-8."""
     for allow_weak in (True, keys.weakness(secret.encode(), "HS256") is not None):
         key = Key.from_secret(secret, allow_weak=allow_weak)
         assert key.sign(DATA) == hmac.digest(secret.encode(), DATA, "sha256")

@@ -30,7 +30,7 @@ from .refusals import SECRET_TEXT, pieces, refusal
 
 @pytest.mark.parametrize("name", keys.PAIR_NAMES)
 def test_a2_secret_for_an_algorithm_with_pairs(name: str) -> None:
-    """There is no making a key for RS, PS, ES, EdDSA or ML-DSA out of a secret."""
+    """A secret can't become a key for RS, PS, ES, EdDSA or ML-DSA."""
     with pytest.raises(InvalidKeyError):
         Key.from_secret(keys.SECRET, name)
     with pytest.raises(InvalidKeyError):
@@ -41,7 +41,7 @@ def test_a2_secret_for_an_algorithm_with_pairs(name: str) -> None:
 
 @pytest.mark.parametrize("name", keys.HMAC_NAMES)
 def test_a2_key_pair_for_hmac(name: str) -> None:
-    """There is no making an HMAC key out of a PEM, DER, JWK or key object of a pair."""
+    """A PEM, DER, JWK or key object of a key pair can't become an HMAC key."""
     private = keys.rsa_private()
     attempts: list[tuple[Callable[..., Key], Any]] = [
         (Key.from_pem, keys.pem(private)),
@@ -71,7 +71,7 @@ def test_a2_key_pair_for_hmac(name: str) -> None:
     ],
 )
 def test_a4_jwk_without_algorithm(jwk: dict[str, Any]) -> None:
-    """A JWK without alg is refused unless the caller says which; a curve of EC says it."""
+    """A JWK without alg is refused unless the caller names the algorithm or its curve does."""
     with pytest.raises(InvalidKeyError, match="alg"):
         Key.from_jwk(jwk)
 
@@ -123,7 +123,7 @@ def test_a4_ml_dsa_leaves_no_choice(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_a5_short_secret(name: str, size: int) -> None:
-    """A secret shorter than the hash is refused (RFC 7518, 3.2), one as long is taken."""
+    """A secret shorter than the hash is refused (RFC 7518, 3.2), one of its length is accepted."""
     for length in (1, 8, 16, size - 1):
         secret = keys.SECRET[:length]
         assert keys.weakness(secret, name)
@@ -143,7 +143,7 @@ def test_a5_short_secret(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("empty", ["", b"", None, 0, False, [], bytearray(b"x" * 64), 3.5])
 def test_a6_empty_or_no_secret(empty: Any) -> None:
-    """No secret at all, or one that is neither text nor bytes, is refused, weak or not."""
+    """An empty secret, or one that is neither text nor bytes, is refused, also with allow_weak."""
     for allow_weak in (False, True):
         with pytest.raises(InvalidKeyError):
             Key.from_secret(empty, allow_weak=allow_weak)
@@ -177,7 +177,7 @@ def test_a13_keys_of_no_algorithm(private: Callable[[], Any]) -> None:
     "value", [None, 1, "x", b"x" * 64, object(), [], {}], ids=lambda value: type(value).__name__
 )
 def test_object_that_is_no_key(value: Any) -> None:
-    """Something that is no key at all is an InvalidKeyError for every algorithm."""
+    """A value that is not a key is an InvalidKeyError for every algorithm."""
     for name in [None, *keys.NAMES]:
         with pytest.raises(InvalidKeyError):
             Key.from_cryptography(value, name)
@@ -229,7 +229,7 @@ def test_certificate_object_is_a_public_key(name: str) -> None:
     ids=str,
 )
 def test_a16_key_for_another_use(name: str, change: dict[str, Any]) -> None:
-    """A JWK that says it isn't for signatures, or says so malformed, is refused."""
+    """A JWK is refused if its use or key_ops are malformed or are not for signatures."""
     jwk = keys.key(name).to_private_jwk()
     with pytest.raises(InvalidKeyError):
         Key.from_jwk({**jwk, **change})
@@ -277,7 +277,7 @@ def test_a16_alg_must_agree(name: str, other: str) -> None:
 
 @pytest.mark.parametrize("name", keys.PAIR_NAMES)
 def test_kid_is_the_thumbprint(name: str) -> None:
-    """Where none is given, a pair's kid is its thumbprint, the same for both halves."""
+    """Without a given kid, the kid of a pair is its thumbprint, the same for both halves."""
     private = keys.private(name)
     expected = keys.key(name).thumbprint()
     assert len(expected) == 43
@@ -293,7 +293,7 @@ def test_kid_is_the_thumbprint(name: str) -> None:
 
 
 def test_kid_that_is_given() -> None:
-    """A kid that is given is kept; None is none; AUTO takes the JWK's, else the thumbprint."""
+    """A given kid is kept; None means no kid; AUTO takes the JWK's kid, else the thumbprint."""
     private, print_ = keys.private("ES256"), keys.key("ES256").thumbprint()
     jwk = {**keys.key("ES256").to_private_jwk(), "kid": "its own"}
     for given_, from_pem, from_jwk in (
@@ -312,7 +312,7 @@ def test_kid_that_is_given() -> None:
 
 
 def test_secret_has_no_kid_of_its_own() -> None:
-    """A secret gets no thumbprint for a name: that would publish a hash of it."""
+    """A secret's kid is never its thumbprint, which would publish a hash of the secret."""
     assert Key.from_secret(keys.SECRET).kid is None
     assert Key.from_jwk(keys.oct_jwk()).kid is None
     assert Key.from_jwk(keys.oct_jwk(kid="x")).kid == "x"
@@ -352,7 +352,7 @@ def test_secret_has_no_kid_of_its_own() -> None:
     ids=ascii,
 )
 def test_b3_bad_kid(kid: Any) -> None:
-    """A kid is 1 to 256 printable ASCII characters, however the key comes."""
+    """A kid is 1 to 256 printable ASCII characters, whichever way the key is made."""
     attempts: list[Callable[[], Key]] = [
         lambda: Key.from_secret(keys.SECRET, kid=kid),
         lambda: Key.from_cryptography(keys.private("ES256"), kid=kid),
@@ -368,7 +368,7 @@ def test_b3_bad_kid(kid: Any) -> None:
 
 @pytest.mark.parametrize("kid", ["x", "x" * MAX_KID_LENGTH, " ", "~", "a b/../c';--", "2011-04-29"])
 def test_b3_good_kid(kid: str) -> None:
-    """Any printable ASCII is taken: it is only a name."""
+    """Any printable ASCII is accepted as a kid: it is only a name."""
     assert Key.from_secret(keys.SECRET, kid=kid).kid == kid
     assert Key.from_jwk({**rfc.A3_KEY, "kid": kid}).kid == kid
 
@@ -390,7 +390,7 @@ def test_generate(name: str) -> None:
 
 
 def test_generated_sizes() -> None:
-    """Secrets are as long as the hash, RSA keys have 2048 bits and 65537."""
+    """Generated secrets are as long as the hash, RSA keys have 2048 bits and the exponent 65537."""
     for name, size in (("HS256", 32), ("HS384", 48), ("HS512", 64)):
         assert len(base64url.decode(Key.generate(name).to_private_jwk()["k"])) == size
     jwk = Key.generate("PS256").to_private_jwk()
@@ -497,7 +497,7 @@ def test_keys_are_equal_by_identity() -> None:
 @examples(500)
 @given(SECRET_TEXT, st.sampled_from(["HS256", "HS384", "HS512"]))
 def test_messages_hold_no_secret(secret: str, name: str) -> None:
-    """Whatever is wrong with a secret, no eight characters of it are in the error."""
+    """No error about a secret has eight characters of the secret in it."""
     shown = [
         refusal(lambda: Key.from_secret(secret, name)),
         refusal(lambda: Key.from_secret(secret, "RS256")),
@@ -524,7 +524,7 @@ def test_messages_hold_no_secret(secret: str, name: str) -> None:
 @examples(100)
 @given(SECRET_TEXT)
 def test_messages_hold_no_misplaced_secret(secret: str) -> None:
-    """A secret in the wrong argument, for an algorithm or a kid, is not in the error either."""
+    """A secret given as the algorithm or as the kid is not in the error either."""
     for text in (
         refusal(lambda: Key.from_secret("HS256", secret)),
         refusal(lambda: Key.from_pem(keys.pem(keys.private("ES256")), secret)),

@@ -79,7 +79,7 @@ BAD_EC: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", BAD_EC.values(), ids=BAD_EC)
 @pytest.mark.parametrize("stated", [None, "ES256"])
 def test_a13_bad_ec_key(change: dict[str, Any], stated: str | None) -> None:
-    """A point off the curve, of another curve or length, or with another's d, is refused."""
+    """A point off the curve, of another curve or length, or with another key's d, is refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_jwk({**rfc.A3_KEY, **change}, stated)
     assert Key.from_jwk(rfc.A3_KEY, stated).can_sign
@@ -258,7 +258,7 @@ def test_damaged_jwks_are_invalid_keys(data: st.DataObject) -> None:
     ids=ascii,
 )
 def test_jwk_text_that_is_none(text: str) -> None:
-    """A JWK text is strict JSON and an object."""
+    """A JWK text that is not strict JSON, or not an object, is refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_jwk(text, "ES256")
     with pytest.raises(InvalidKeyError):
@@ -310,7 +310,7 @@ def test_round_trip_of_pairs(name: str) -> None:
 
 @pytest.mark.parametrize("name", keys.PAIR_NAMES)
 def test_public_jwk_has_no_private_member(name: str) -> None:
-    """What is published has no private member, and no number of the private half."""
+    """A public JWK has no private member, and no number of the private half."""
     private, public = keys.key(name).to_private_jwk(), keys.key(name).to_public_jwk()
     hidden = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
     assert not hidden & public.keys()
@@ -335,7 +335,7 @@ def test_round_trip_of_secrets(name: str, kid: str | None) -> None:
 
 
 def test_coordinates_keep_their_leading_zeros() -> None:
-    """EC members have the full length of the curve, whatever zeros lead (RFC 7518, 6.2.1.2)."""
+    """EC members have the full length of the curve, leading zeros included (RFC 7518, 6.2.1.2)."""
     found = 0
     for d in range(1, 2000):
         jwk = Key.from_cryptography(ec.derive_private_key(d, ec.SECP256R1())).to_private_jwk()
@@ -353,7 +353,7 @@ def test_coordinates_keep_their_leading_zeros() -> None:
 
 
 def test_thumbprint_of_ml_dsa_has_its_algorithm() -> None:
-    """An AKP key's thumbprint is of alg, kty and pub, by hand the same."""
+    """The thumbprint of an AKP key is the hash of its alg, kty and pub."""
     for name in keys.ML_DSA_NAMES:
         jwk = keys.key(name).to_public_jwk()
         text = f'{{"alg":"{name}","kty":"AKP","pub":"{jwk["pub"]}"}}'
@@ -362,7 +362,7 @@ def test_thumbprint_of_ml_dsa_has_its_algorithm() -> None:
 
 
 def test_thumbprint_does_not_depend_on_the_rest() -> None:
-    """The thumbprint is the same whatever the kid, the algorithm or the half."""
+    """The thumbprint does not depend on the kid, the algorithm or the half."""
     reference = keys.key("RS256").thumbprint()
     assert Key.from_cryptography(keys.rsa_private(), "PS512", kid="x").thumbprint() == reference
     assert keys.key("RS256").public_key().thumbprint() == reference

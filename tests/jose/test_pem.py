@@ -52,7 +52,7 @@ def test_pem_and_der(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["RS256", "PS512", "ES256", "ES512"])
 def test_traditional_pem(name: str) -> None:
-    """PKCS #1 and SEC 1 keys load, as OpenSSL long wrote them."""
+    """PKCS #1 and SEC 1 keys load, the forms that older versions of OpenSSL write."""
     private = keys.private(name)
     assert b"BEGIN PRIVATE KEY" not in keys.pem(private, TRADITIONAL)
     assert Key.from_pem(keys.pem(private, TRADITIONAL), name).kid == keys.key(name).kid
@@ -78,7 +78,7 @@ def test_certificate(name: str) -> None:
 @pytest.mark.parametrize("form", [PKCS8, TRADITIONAL], ids=str)
 @pytest.mark.parametrize("password", ["correct horse", b"correct horse", "\u00fc\u0416" * 9])
 def test_locked_pem(form: PrivateFormat, password: str | bytes) -> None:
-    """A key locked with a password opens with it, as text in UTF-8 or bytes, and else doesn't."""
+    """A locked key opens with its password, as text in UTF-8 or as bytes, and with no other."""
     raw = password.encode() if isinstance(password, str) else password
     for name in ("RS256", "ES256"):
         pem = keys.pem(keys.private(name), form, keys.locked(raw))
@@ -94,7 +94,7 @@ def test_locked_pem(form: PrivateFormat, password: str | bytes) -> None:
 
 
 def test_password_for_an_open_key() -> None:
-    """A password for a key that has none is refused: the file is not the one that was meant."""
+    """A password for a key that has none is refused: it is probably the wrong file."""
     with pytest.raises(InvalidKeyError):
         Key.from_pem(keys.pem(keys.private("ES256")), password="not needed")
 
@@ -103,7 +103,7 @@ def test_password_for_an_open_key() -> None:
     "password", ["\udc80 half a pair", 5, object()], ids=["surrogate", "int", "object"]
 )
 def test_password_that_is_none(password: Any) -> None:
-    """A password that can't be one is an InvalidKeyError."""
+    """A password of the wrong type or with a lone surrogate is an InvalidKeyError."""
     pem = keys.pem(keys.private("ES256"), encryption=keys.locked(b"password"))
     with pytest.raises(InvalidKeyError):
         Key.from_pem(pem, password=password)
@@ -112,7 +112,7 @@ def test_password_that_is_none(password: Any) -> None:
 @pytest.mark.parametrize("name", ["RS256", "ES256", "ES512", "Ed25519"])
 @pytest.mark.parametrize("dress", ["{}", "{} somebody@example.com\n", "\n{}"])
 def test_ssh_public_key(name: str, dress: str) -> None:
-    """The one-line form of a public key is read too: PyJWT reads it, so applications have it."""
+    """The one-line form of an SSH public key is read, as PyJWT reads it."""
     text = dress.format(keys.openssh(keys.private(name)).decode())
     for form in (text, text.encode()):
         key = Key.from_pem(form, name)
@@ -153,7 +153,7 @@ NOT_PEM = {
 
 @pytest.mark.parametrize("data", NOT_PEM.values(), ids=NOT_PEM)
 def test_what_is_no_pem(data: bytes) -> None:
-    """What isn't a PEM key is an InvalidKeyError."""
+    """A text that is not a PEM key is an InvalidKeyError."""
     for name in (None, "RS256", "ES256"):
         with pytest.raises(InvalidKeyError):
             Key.from_pem(data, name)
@@ -167,7 +167,7 @@ def test_what_is_no_pem(data: bytes) -> None:
     ids=bytes.hex,
 )
 def test_what_is_no_der(data: bytes) -> None:
-    """What isn't a DER key is an InvalidKeyError; no header makes it ask for memory."""
+    """Bytes that are not a DER key are an InvalidKeyError; no length in them allocates memory."""
     with pytest.raises(InvalidKeyError):
         Key.from_der(data, "RS256")
 
@@ -183,7 +183,7 @@ def test_what_is_neither_text_nor_bytes(value: Any) -> None:
 
 
 def test_certificate_of_an_unknown_version() -> None:
-    """A certificate of a version that isn't is an InvalidKeyError, and no HMAC secret."""
+    """A certificate of an unknown version is an InvalidKeyError, and not an HMAC secret."""
     der = bytearray(keys.certificate(keys.private("ES256")).public_bytes(Encoding.DER))
     version = der.index(b"\xa0\x03\x02\x01\x02") + 4
     der[version] = 5
@@ -196,7 +196,7 @@ def test_certificate_of_an_unknown_version() -> None:
 @examples(400)
 @given(st.data())
 def test_damaged_keys_are_invalid_keys(data: st.DataObject) -> None:
-    """A PEM or DER with bytes changed, cut or added is a key or an InvalidKeyError, no else."""
+    """A damaged PEM or DER is a key or an InvalidKeyError, never another error."""
     name = data.draw(st.sampled_from(["RS256", "ES256", "Ed25519"]))
     private = keys.private(name)
     certificate = keys.certificate(private)
@@ -235,7 +235,7 @@ def test_damaged_keys_are_invalid_keys(data: st.DataObject) -> None:
 @examples(200)
 @given(st.data())
 def test_messages_hold_no_pem(data: st.DataObject) -> None:
-    """Whatever is wrong with a PEM, or its password, nothing of either is in the error."""
+    """No error about a PEM or its password has a piece of either in it."""
     name = data.draw(st.sampled_from(["RS256", "ES256", "Ed25519"]))
     password = data.draw(SECRET_TEXT)
     lock = data.draw(st.booleans())

@@ -58,7 +58,7 @@ from .moduli import ROCA_PRIMES, ROCA_PRODUCT, ordinary_modulus, rsa_jwk
     ],
 )
 def test_a5_guessable_secret(secret: str) -> None:
-    """A secret of tutorials, or of few characters, is refused though it is long enough."""
+    """A secret of a tutorial, or of few different characters, is refused although it is long."""
     assert len(secret) >= 32
     assert keys.weakness(secret.encode(), "HS256")
     with pytest.raises(InvalidKeyError, match="weak") as caught:
@@ -68,7 +68,7 @@ def test_a5_guessable_secret(secret: str) -> None:
 
 
 def test_a5_generated_secrets_are_strong() -> None:
-    """No generated secret, nor any text of one, is found weak."""
+    """No generated secret, and no text of one, is found weak."""
     for _ in range(500):
         data = secrets.token_bytes(64)
         for secret in (data, data.hex().encode(), base64.b64encode(data)):
@@ -163,7 +163,7 @@ def test_a7_one_residue_clears_a_modulus(prime: int) -> None:
 
 
 def test_a7_ordinary_moduli_are_taken() -> None:
-    """None of 200 ordinary moduli, of which some are of real keys, is taken for a weak one."""
+    """None of 200 ordinary moduli, some of them of real keys, is found weak."""
     moduli = [ordinary_modulus(seed) for seed in range(196)]
     moduli += [keys.rsa_private(number).public_key().public_numbers().n for number in range(4)]
     for modulus in moduli:
@@ -204,7 +204,7 @@ def test_a14_small_order_ed25519(name: str, raw: bytes) -> None:
 @pytest.mark.parametrize("raw", SMALL_448, ids=bytes.hex)
 @pytest.mark.parametrize("name", ["EdDSA", "Ed448"])
 def test_a14_small_order_ed448(name: str, raw: bytes) -> None:
-    """As for Ed25519."""
+    """A public key of small order on Ed448, in any encoding, is refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_jwk(okp("Ed448", raw), name)
 
