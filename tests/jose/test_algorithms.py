@@ -384,7 +384,7 @@ def pkcs1_variants() -> Iterator[tuple[str, bytes]]:
 
 
 def test_raw_rsa_makes_good_signatures() -> None:
-    """The raw operation on a correct block makes the library's signature; the next test needs it."""
+    """The raw operation on a correct block makes the library's signature."""
     good = raw_rsa(encoded_pkcs1(SHA256_PREFIX, hashlib.sha256(DATA).digest(), 256))
     assert good == keys.key("RS256").sign(DATA)
 
