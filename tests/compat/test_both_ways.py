@@ -11,10 +11,18 @@ from tests.compat.harness import REFERENCE, SUBJECT, Side, build, same
 from tests.compat.minting import OTHER_SECRET, key_options, key_pair
 
 ALGORITHMS = [
-    *("HS256", "HS384", "HS512"),
-    *("RS256", "RS384", "RS512"),
-    *("PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512"),
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
     "EdDSA",
 ]
 DIRECTIONS = [
@@ -108,8 +116,10 @@ def test_cookies_and_csrf_of_one_work_with_the_other(
     jar = {
         name: before.client.get_cookie(name)
         for name in (
-            *("access_token_cookie", "refresh_token_cookie"),
-            *("csrf_access_token", "csrf_refresh_token"),
+            "access_token_cookie",
+            "refresh_token_cookie",
+            "csrf_access_token",
+            "csrf_refresh_token",
         )
     }
     cookies = {name: cookie.value for name, cookie in jar.items() if cookie is not None}
