@@ -14,7 +14,7 @@ _enabled = select(User).where(User.id.not_in(select(DisabledUser.user_id)))
 
 
 class EmailTakenError(Exception):
-    """Somebody is registered with this address."""
+    """The address belongs to a registered user."""
 
 
 class Accounts:

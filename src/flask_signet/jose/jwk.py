@@ -296,7 +296,7 @@ class Key:
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether the key is a secret: whoever can verify with it can also sign."""
+        """Whether the key is a secret, so that each holder can sign as well as verify."""
         return isinstance(self._public, bytes)
 
     @property
