@@ -1048,9 +1048,9 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
     "any header": ("tokens", "flask_signet.jose.jws._check_header", always(None), WRONG[0]),
     "an error of its own": ("tokens", "flask_signet.jwt.verify.parse_payload", broken, WRONG[2]),
     "a message with the token": ("tokens", "tests.test_fuzzing.verify", repeats, WRONG[3]),
-    "a key as a secret": ("keys", "flask_signet.jose.jwk._other_kind", always(None), WRONG[0]),
-    "every secret a key": ("keys", "flask_signet.jose.jwk._other_kind", always("x"), WRONG[1]),
-    "a reader's own error": ("keys", "flask_signet.jose.jwk._load_any", broken, WRONG[2]),
+    "a key as a secret": ("keys", "flask_signet.jose.jwk.disguise", always(None), WRONG[0]),
+    "every secret a key": ("keys", "flask_signet.jose.jwk.disguise", always("x"), WRONG[1]),
+    "a reader's own error": ("keys", "flask_signet.jose.pem.load_pem", broken, WRONG[2]),
     "a private half": (
         "key sets",
         "flask_signet.keys.remote._PRIVATE_MEMBERS",
