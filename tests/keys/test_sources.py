@@ -23,9 +23,9 @@ from flask_signet import (
     jwt_required,
 )
 from flask_signet.exceptions import ConfigurationError, InvalidKeyError, InvalidSignatureError
-from flask_signet.keys.schedule import KeySchedule, TimedKey
 from flask_signet.keys.live import LiveKeys
 from flask_signet.keys.reading import KeyRules
+from flask_signet.keys.schedule import KeySchedule, TimedKey
 from flask_signet.keys.sources import key_source
 from flask_signet.stores.memory import MemoryStore
 
