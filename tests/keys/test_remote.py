@@ -16,14 +16,10 @@ from flask_signet.exceptions import (
     KeysUnavailableError,
 )
 from flask_signet.keys import remote as remote_keys
-from flask_signet.keys.remote import (
-    FetchError,
-    RemoteKeys,
-    check_url,
-    metadata_urls,
-    read_jwks,
-    start_thread,
-)
+from flask_signet.keys.fetch import FetchError
+from flask_signet.keys.jwks import read_jwks
+from flask_signet.keys.remote import RemoteKeys, start_thread
+from flask_signet.keys.urls import check_url, metadata_urls
 from tests.conftest import Clock
 from tests.issuing import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
 

@@ -28,8 +28,7 @@ from werkzeug.test import TestResponse
 from flask_signet import JWTManager, Key, get_jwt_identity, jwt_required
 from flask_signet.jose import base64url
 from flask_signet.keys import remote as remote_keys
-from flask_signet.keys.fetch import fetch
-from flask_signet.keys.remote import FetchError
+from flask_signet.keys.fetch import FetchError, fetch
 from tests.conftest import Clock
 from tests.issuing import pair, token
 from tests.jose import keys

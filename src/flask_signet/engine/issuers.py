@@ -19,9 +19,10 @@ from ..jose.jws import UnverifiedJWS, parse_payload
 from ..jwt.claims import ClaimRules
 from ..jwt.token import Token
 from ..jwt.verify import verify_parsed
+from ..keys.fetch import Fetch, require_urllib3
 from ..keys.fetch import fetch as fetch_by_urllib3
-from ..keys.fetch import require_urllib3
-from ..keys.remote import MAX_STALE, Fetch, RemoteKeys, check_url
+from ..keys.remote import MAX_STALE, RemoteKeys
+from ..keys.urls import check_url
 from ..options.table import Settings
 
 

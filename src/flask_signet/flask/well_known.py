@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.datastructures import Headers
 
-from ..keys.remote import check_url
+from ..keys.urls import check_url
 from .app_state import AppState, current_state
 from .encoded_tokens import now
 from .oauth import CLIENT_AUTHENTICATION, endpoints_of

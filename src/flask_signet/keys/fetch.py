@@ -12,15 +12,17 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError
-from .remote import MAX_BYTES, Fetched, FetchError
+
+MAX_BYTES: Final = 512 * 1024
+"""Bytes that are read of an answer."""
 
 _HEADERS: Final = {
     "Accept": "application/json",
@@ -31,6 +33,24 @@ _HEADERS: Final = {
 }
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"(?:^|[,\s])no-(?:store|cache)\b", re.IGNORECASE)
+
+
+class FetchError(Exception):
+    """A document could not be had, or can't be used. The message is for the log."""
+
+
+class Fetched(NamedTuple):
+    """What a URL gave: the body, and the seconds for which the server says that it holds."""
+
+    body: bytes
+    max_age: float | None = None
+
+
+Fetch = Callable[[str, float], Fetched]
+"""``(url, seconds)``: at most so long, and at most :data:`MAX_BYTES`; no redirect is followed.
+
+Raises :class:`FetchError`; whatever else it raises counts as one.
+"""
 
 
 def require_urllib3() -> Any:
@@ -55,23 +75,11 @@ def fetch(url: str, timeout: float) -> Fetched:
     connection open so long; none is shared after a fork.
 
     :param timeout: seconds, for all of it.
-    :raises FetchError: if the answer is not a plain 200 of at most :data:`.MAX_BYTES` in time.
+    :raises FetchError: if the answer is not a plain 200 of at most :data:`MAX_BYTES` in time.
     """
     urllib3 = require_urllib3()
     ends_at = time.monotonic() + timeout
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if parts.scheme == "https":
-        connection = urllib3.connection.HTTPSConnection(
-            *(parts.hostname, parts.port or 443),
-            timeout=timeout,
-            ssl_context=_tls(),
-            cert_reqs="CERT_REQUIRED",
-        )
-    else:
-        connection = urllib3.connection.HTTPConnection(
-            parts.hostname, parts.port or 80, timeout=timeout
-        )
+    connection = _connection(urllib3, url, timeout)
     line = _Line()
     # A time-out of a socket begins again with each byte: only this ends a server that drips.
     alarm = threading.Timer(timeout, line.cut)
@@ -80,14 +88,7 @@ def fetch(url: str, timeout: float) -> Fetched:
     try:
         connection.connect()
         line.hold(connection.sock)
-        connection.request(
-            "GET", target, headers=_HEADERS, preload_content=False, decode_content=False
-        )
-        response = connection.getresponse()
-        _check(response.status, response.headers)
-        body = response.read(MAX_BYTES + 1)
-        if len(body) <= MAX_BYTES:
-            body += response.read(1)  # at the end of it a body that was cut short is noticed
+        body, headers = _get(connection, url)
     except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
         why = "took too long" if time.monotonic() >= ends_at else f"{type(error).__name__}: {error}"
         raise FetchError(f"{url}: {why}") from error
@@ -100,7 +101,34 @@ def fetch(url: str, timeout: float) -> Fetched:
         raise FetchError(f"{url}: took too long")  # cut off: what was read may be anything
     if len(body) > MAX_BYTES:
         raise FetchError(f"{url}: more than {MAX_BYTES} bytes")
-    return Fetched(body, _max_age(response.headers))
+    return Fetched(body, _max_age(headers))
+
+
+def _connection(urllib3: Any, url: str, timeout: float) -> Any:
+    """A connection of urllib3's, not yet opened."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return urllib3.connection.HTTPSConnection(
+            parts.hostname,
+            parts.port or 443,
+            timeout=timeout,
+            ssl_context=_tls(),
+            cert_reqs="CERT_REQUIRED",
+        )
+    return urllib3.connection.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+
+
+def _get(connection: Any, url: str) -> tuple[bytes, Mapping[str, str]]:
+    """The body, or a little more than :data:`MAX_BYTES` of it, and the headers."""
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection.request("GET", target, headers=_HEADERS, preload_content=False, decode_content=False)
+    response = connection.getresponse()
+    _check(response.status, response.headers)
+    body = response.read(MAX_BYTES + 1)
+    if len(body) <= MAX_BYTES:
+        body += response.read(1)  # at the end of it a body that was cut short is noticed
+    return body, response.headers
 
 
 class _Line:
