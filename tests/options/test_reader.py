@@ -162,12 +162,13 @@ def test_flasks_own_options_may_be_deleted(name: str) -> None:
     assert current(app).algorithm == "HS256"
 
 
-def test_a_lifetime_changed_from_false_to_zero_is_noticed() -> None:
+@pytest.mark.parametrize("name", ["ACCESS_TOKEN_EXPIRES", "REFRESH_IDLE_EXPIRES"])
+def test_a_lifetime_changed_from_false_to_zero_is_noticed(name: str) -> None:
     """False and 0 are equal in Python: a change from the one to the other is still one."""
-    app = application(ACCESS_TOKEN_EXPIRES=False)
+    app = application(**{name: False})
     current(app)
-    app.config["JWT_ACCESS_TOKEN_EXPIRES"] = 0
-    with pytest.raises(ConfigurationError, match=r"^JWT_ACCESS_TOKEN_EXPIRES takes seconds above"):
+    app.config[f"JWT_{name}"] = 0
+    with pytest.raises(ConfigurationError, match=rf"^JWT_{name} takes seconds above"):
         current(app)
 
 
