@@ -181,13 +181,13 @@ def _check_id(value: object) -> None:
 
 
 def _check_fresh(value: object) -> None:
-    """``fresh``: yes, no, or until when, in seconds since 1970."""
+    """``fresh``: True, False, or until when, in seconds since 1970."""
     if type(value) is not bool and not is_fresh_claim(value):
         raise JWTDecodeError("Invalid claim: fresh")
 
 
 def _check_type(claims: Mapping[str, Any], rules: ClaimRules) -> None:
-    """``type``, where a token must say it, and another issuer's claim in its place."""
+    """``type``, where a token must have it; of another issuer, the claim that it uses for it."""
     if rules.require_type and "type" not in claims:
         raise MissingRequiredClaimError("type")
     if rules.type_claim is not None and claims.get(rules.type_claim[0]) != rules.type_claim[1]:
@@ -207,14 +207,14 @@ def _check_bounds(claims: Mapping[str, Any]) -> None:
 
 
 def is_fresh_claim(value: object) -> bool:
-    """Whether a value can be a ``fresh`` claim: yes, no, or until when."""
+    """Whether a value can be a ``fresh`` claim: True, False, or a number of seconds since 1970."""
     if type(value) is bool:
         return True
     return type(value) in (int, float) and isfinite(value)  # type: ignore[arg-type]  # a number
 
 
 def refuse_odd_claims(claims: Mapping[str, Any]) -> None:
-    """Refuse to make a token whose claims are of a kind that no verification takes.
+    """Refuse to make a token that no verification would take, because of a claim's type.
 
     :raises TypeError: naming the claim.
     :raises ValueError: if a time is no number, or after the year 9999.
@@ -233,8 +233,8 @@ def refuse_odd_claims(claims: Mapping[str, Any]) -> None:
 def check_csrf(claims: Mapping[str, Any], value: str) -> None:
     """Refuse a CSRF value that is not the token's own.
 
-    :raises JWTDecodeError: if the token has none.
-    :raises CSRFError: if they differ.
+    :raises JWTDecodeError: if the token has no ``csrf`` claim.
+    :raises CSRFError: if the values differ.
     """
     if "csrf" not in claims:
         raise JWTDecodeError("Missing claim: csrf")

@@ -22,7 +22,10 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 
 
 class Ignored(NamedTuple):
-    """A key of a set that is not used, and why."""
+    """A key of a set that is not used.
+
+    :param alarming: whether the issuer should mend it.
+    """
 
     kid: str
     reason: str
@@ -75,11 +78,15 @@ class _OtherAlgorithmError(InvalidKeyError):
 
 
 def _keys_of(jwk: dict[str, Any], algorithms: Sequence[str]) -> list[Key]:
+    """A key for each of the algorithms that a member of a set serves.
+
+    :raises InvalidKeyError: if it serves none, or must not be used.
+    """
     if jwk.get("kty") == "oct":
         raise InvalidKeyError("it is a shared secret, and published")
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise InvalidKeyError("its private half is published: anybody can sign with it")
-    # A key that does not say its algorithm gets it from the configuration, never from a token.
+    # The configuration decides the algorithm of a key that does not say its own; a token never.
     fitting = [
         name
         for name in algorithms
@@ -113,14 +120,19 @@ def _ambiguous(names: Counter[str], keys: Iterable[Key]) -> list[str]:
 
 
 class KeySet:
-    """The keys of one fetch. It does not change."""
+    """The keys of one fetch. It does not change.
+
+    :param loaded_at: when the fetch began, in seconds by a clock that never steps.
+    :param max_age: seconds for which it serves.
+    """
 
     __slots__ = ("_by_name", "_only", "kids", "loaded_at", "max_age")
 
     def __init__(self, keys: Iterable[Key], loaded_at: float, max_age: float) -> None:
         self._by_name = {(key.kid, key.algorithm): key for key in keys}
         counts = Counter(key.algorithm for key in self._by_name.values())
-        # OpenID Connect Core section 10.1: only where there is one key may a token not name it.
+        # A token may leave out the name of its key only where there is one key (OpenID Connect
+        # Core section 10.1).
         self._only = {
             key.algorithm: key for key in self._by_name.values() if counts[key.algorithm] == 1
         }
@@ -129,10 +141,12 @@ class KeySet:
         self.max_age = max_age
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
+        """The key of that name; without a name, the only key of the algorithm."""
         if kid is None:
             return self._only.get(algorithm)
         return self._by_name.get((kid, algorithm))
 
     @property
     def size(self) -> int:
-        return len(self._by_name)  # not __len__: an empty set is a set all the same
+        """How many keys there are. Not `__len__`: an empty set is not false."""
+        return len(self._by_name)

@@ -5,14 +5,15 @@ A token whose key is known never waits for the network. How old a set of keys ma
 ==============================  ================================================================
 up to half of its age           it serves; nothing is asked
 up to its age (10 minutes)      it serves; a thread fetches the next one meanwhile
-older                           the request that finds it so waits for the fetch, others are served
-                                the old set meanwhile; once a fetch has failed, nobody waits and a
-                                thread tries again, each time later, up to once in 30 seconds
+older                           the first request that finds it old waits for the fetch, the others
+                                are served the old set meanwhile; once a fetch has failed, no
+                                request waits, and a thread tries again after 1, 2, 4 … 30 seconds
 older by ``max_stale`` (1 hour) :class:`~flask_signet.exceptions.KeysUnavailableError`, 503
 ==============================  ================================================================
 
-There is one fetch at a time, outside any lock, in a thread that ends with it; and after a fork the
-child has its own. A fetched set replaces the old one: a key that its issuer removed is gone.
+There is one fetch at a time, outside any lock, in a thread that ends with the fetch. After a fork,
+the child has fetches of its own. A fetched set replaces the old one: a key that its issuer removed
+is gone.
 """
 
 from __future__ import annotations
@@ -40,28 +41,28 @@ MAX_AGE: Final = 600.0
 """Seconds that a set of keys serves. The server's ``max-age`` may shorten it, never lengthen."""
 
 MIN_AGE: Final = 60.0
-"""Seconds: not even a server that says ``max-age=0`` is asked more often than it can bear."""
+"""Seconds that a set of keys serves at least, even if its server says ``max-age=0``."""
 
 MAX_STALE: Final = 3600.0
-"""Seconds that a set serves beyond its age while its server fails, unless the caller says."""
+"""Seconds that a set serves beyond its age while its server fails, by default."""
 
 COOL_DOWN: Final = 30.0
-"""Seconds from one fetch until an unknown ``kid`` may cause another; the longest back-off too."""
+"""Seconds from one fetch until an unknown ``kid`` may cause another; also the longest back-off."""
 
 TIMEOUT: Final = 5.0
-"""Seconds for a whole fetch: discovery, redirections that are refused, slow bytes, all of it."""
+"""Seconds for a whole fetch: discovery, connection and the slowest bytes."""
 
 MISSING_FOR: Final = 120.0
-"""Seconds for which a ``kid`` that was looked for in vain is not looked for again."""
+"""Seconds for which a ``kid`` that a fetch did not bring causes no other fetch."""
 
 MAX_MISSING: Final = 256
-"""How many such names are remembered; the oldest goes first."""
+"""How many such names are remembered. The oldest goes first."""
 
 MAX_WAITING: Final = 4
-"""Requests with unknown names that wait for a fetch; more are told to come again (503).
+"""Requests with unknown names that wait for a fetch; others are answered 503.
 
-Anybody can write a token with an unknown ``kid``: they must not occupy every thread of a server
-while an issuer is slow.
+Anyone can write a token with an unknown ``kid``: such requests must not occupy every thread of a
+server while an issuer is slow.
 """
 
 _DISCOVERED_FOR: Final = 3600.0
@@ -73,25 +74,25 @@ class _Flight:
     __slots__ = ("done", "started_at", "waiting")
 
     def __init__(self, started_at: float) -> None:
-        # By way of the module, here and below: gevent replaces what is in it, maybe after the
-        # import of this file.
+        # `threading.Event`, not an imported name, here and below: gevent replaces the members of
+        # the module, maybe after this file was imported.
         self.done = threading.Event()
         self.started_at = started_at
         self.waiting = 0
 
 
 def start_thread(run: Callable[[], None]) -> None:
-    """Run it in a thread that does not keep the process alive."""
+    """Run a function in a thread that does not keep the process alive."""
     threading.Thread(target=run, name="flask-signet-issuer-keys", daemon=True).start()
 
 
 class RemoteKeys:
     """The keys of one issuer. Safe for threads, for greenlets, and after a fork.
 
-    :param issuer: its URL, exactly as its tokens and its metadata say it.
-    :param fetch: how a document is had.
+    :param issuer: its URL, exactly as its tokens and its metadata write it.
+    :param fetch: gets a document.
     :param algorithms: those that its tokens may have.
-    :param jwks_url: where its keys are; None has its metadata say so.
+    :param jwks_url: where its keys are; None: its metadata says so.
     :param max_stale: seconds that keys beyond their age serve while they can't be fetched.
     :param clock: seconds, by a clock that never steps.
     :param start: runs a fetch beside the request that caused it.
@@ -134,13 +135,14 @@ class RemoteKeys:
 
         :raises InvalidAlgorithmError: if ``alg`` is not accepted, or not the key's.
         :raises InvalidSignatureError: if the issuer has no key of that name.
-        :raises KeysUnavailableError: if nobody can say: the issuer's server does not answer.
+        :raises KeysUnavailableError: if that is not known, as the issuer's server does not answer.
         """
         kid, algorithm = header.get("kid"), header.get("alg")
         if type(algorithm) is not str or algorithm not in self._algorithms:
             raise InvalidAlgorithmError(algorithm_message(header))
         if self._pid != os.getpid():
-            # The parent's fetch is the parent's; a lock that its threads held stays locked here.
+            # This is a forked child: its parent's fetch does not end here, and a lock that a thread
+            # of the parent held stays locked here.
             self._begin()
         held = self._current()
         key = held.find(kid, algorithm)
@@ -153,7 +155,7 @@ class RemoteKeys:
         raise InvalidSignatureError("Signature verification failed")
 
     def _current(self) -> KeySet:
-        """The set to use now, after the fetch that this request has to wait for, if it has to."""
+        """The set to use now. If this request has to wait for a fetch, the set after it."""
         now, held = self._clock(), self._held
         if held is None or now - held.loaded_at > held.max_age + self._max_stale:
             return self._await_keys(now)
@@ -176,9 +178,9 @@ class RemoteKeys:
         return held
 
     def _look_again(self, kid: str, algorithm: str) -> Key | None:
-        """A key that may be newer than the set: what a fetch brings, if there may be one now.
+        """The key that a new fetch brings, if a fetch is due; None: there is no such key.
 
-        :raises KeysUnavailableError: if the last fetch failed, or too many wait for this one.
+        :raises KeysUnavailableError: if the last fetch failed, or too many requests wait for it.
         """
         now = self._clock()
         if self._missing.get(kid, -math.inf) > now:
@@ -197,7 +199,7 @@ class RemoteKeys:
         held = self._held
         key = held.find(kid, algorithm) if held is not None else None
         if key is None and self._failures:
-            raise self._unavailable()  # it may be a new key: "log in again" would be wrong
+            raise self._unavailable()  # the key may be new: "log in again" would be wrong
         if key is None and started is not None:
             self._note_missing(kid, now)
         return key
@@ -216,16 +218,16 @@ class RemoteKeys:
     # ── one fetch at a time ──────────────────────────────────────────────────────────────
 
     def _take_off(self, now: float, *, pause: float = 0.0) -> _Flight | None:
-        """Begin a fetch; None if one is under way, or it is too early for one.
+        """Begin a fetch; None if one is under way, or if it is too early for one.
 
-        :param pause: seconds since the last one began.
+        :param pause: seconds that must have passed since the last fetch began.
         """
         with self._lock:
             flight = self._flight
             if flight is not None:
                 if now - flight.started_at <= TIMEOUT + 1:
                     return None
-                # It can't be stopped where it is (a resolver that hangs), but it is given up.
+                # A fetch that hangs, in a resolver say, can't be stopped, but it is given up.
                 self._failed(now, "it does not end")
             if now < max(self._not_before, self._started_at + pause):
                 return None
@@ -241,7 +243,7 @@ class RemoteKeys:
     def _fly(self, flight: _Flight) -> None:
         try:
             loaded = self._load(flight.started_at)
-        except Exception as error:  # noqa: BLE001 - those who wait must learn of every failure
+        except Exception as error:  # noqa: BLE001 - the requests that wait must learn of every failure
             self._land(flight, error)
         else:
             self._land(flight, loaded)
@@ -251,7 +253,7 @@ class RemoteKeys:
     def _land(self, flight: _Flight, outcome: KeySet | Exception) -> None:
         with self._lock:
             if self._flight is not flight:
-                return  # it was given up
+                return  # this fetch was given up
             self._flight = None
             if isinstance(outcome, Exception):
                 self._failed(self._clock(), str(outcome) or type(outcome).__name__)
@@ -263,7 +265,7 @@ class RemoteKeys:
             self._held = outcome
 
     def _failed(self, now: float, why: str) -> None:
-        """Note a failure; the next fetch comes 1, 2, 4 … 30 seconds later."""
+        """A fetch has failed: the next one comes 1, 2, 4 … 30 seconds later."""
         self._flight = None
         self._not_before = now + min(COOL_DOWN, 2.0 ** min(self._failures, 10))
         self._failures += 1
@@ -307,7 +309,7 @@ class RemoteKeys:
         raise FetchError("; ".join(failures))
 
     def _report(self, ignored: Iterable[Ignored]) -> None:
-        """Tell of the keys that are ignored, once, not at each fetch of the same set."""
+        """Log the keys that are ignored, each once, not at each fetch of the same set."""
         found = frozenset(ignored)
         for each in found - self._reported:
             level = logging.WARNING if each.alarming else logging.INFO

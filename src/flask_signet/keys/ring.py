@@ -16,12 +16,12 @@ from ..jose.jws import algorithm_message
 class KeyRing(Sequence[Key]):
     """Keys for one issuer, in order.
 
-    A token with a ``kid`` is for the key of that name, and no other is tried. A token without
-    one, or keys without names (secrets from a configuration file), are matched by ``alg``: then
-    there may not be secrets and public keys in one ring, so that no ``alg`` chooses between them
-    (RFC 8725 section 3.1).
+    A token with a ``kid`` is for the key of that name; no other key is tried. A token without a
+    ``kid``, and keys without names (secrets from a configuration file), are matched by ``alg``.
+    Nameless keys in one ring are all secrets or all public keys, so that no ``alg`` chooses between
+    the two kinds (RFC 8725 section 3.1).
 
-    :param signing_key: signs in place of the ring's first key that can; it does not verify.
+    :param signing_key: signs in place of the ring's first key that can sign; it does not verify.
     :raises InvalidKeyError: if the ring is empty, two different keys have one ``kid``, or
         nameless keys are of both kinds.
     """
@@ -48,10 +48,10 @@ class KeyRing(Sequence[Key]):
         self.signing_key: Key | None = signing_key or next(filter(_can_sign, keys), None)
 
     def candidates(self, header: Mapping[str, Any]) -> Sequence[Key]:
-        """The keys that may have signed a token with this header: one, as a rule.
+        """The keys that may have signed a token with this header: as a rule, one.
 
-        More than one only where secrets without names share an algorithm (a secret and those
-        it replaced).
+        There are several only where secrets without names share an algorithm: a secret, and the
+        secrets that it replaced.
 
         :raises InvalidAlgorithmError: if no key of the ring has the header's ``alg``.
         :raises InvalidSignatureError: if the header names a key that is not in the ring.

@@ -12,7 +12,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 
 
 def check_url(url: object, *, loopback: bool = True) -> str:
-    """A URL that keys may come from: https; or http to this very machine, for development.
+    """A URL that keys may come from: https; or http to this same machine, for development.
 
     :param loopback: whether http to a loopback address is acceptable.
     :raises ValueError: saying what is wrong with it.
@@ -49,10 +49,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:
-    """Where an issuer's metadata may be.
+    """The two URLs where an issuer's metadata may be.
 
-    OpenID Connect Discovery 1.0 section 4.1 appends to the issuer's path, RFC 8414 section 3.1
-    inserts before it; both leave out a slash at its end.
+    OpenID Connect Discovery 1.0 section 4.1 appends to the issuer's path; RFC 8414 section 3.1
+    inserts before the path. Both leave out a slash at its end.
     """
     parts = urlsplit(issuer)
     path = parts.path.removesuffix("/")
