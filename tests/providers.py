@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask_signet import Key
 from flask_signet.keys.urls import metadata_urls
-from tests.issuing import Web, jwks, metadata, pair, token
+from tests.issuers import Web, jwks, metadata, pair, token
 
 NOW: Final = 1_700_000_000
 

@@ -10,8 +10,7 @@ from flask import Flask
 from flask_signet.config import config
 from flask_signet.exceptions import ConfigurationError
 from flask_signet.options.table import OPTIONS
-from tests.applications import application
-from tests.jose import keys
+from tests.applications import SECRET, application
 
 
 @pytest.fixture
@@ -39,8 +38,8 @@ def app() -> Iterator[Flask]:
         ("exempt_methods", {"OPTIONS"}),
         ("is_asymmetric", False),
         ("csrf_request_methods", ["POST", "PUT", "PATCH", "DELETE"]),
-        ("encode_key", keys.SECRET),
-        ("decode_key", keys.SECRET),
+        ("encode_key", SECRET),
+        ("decode_key", SECRET),
         ("identity_claim_key", "sub"),
         ("error_msg_key", "msg"),
     ],

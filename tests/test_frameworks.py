@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 import flask_signet
 from flask_signet import JWTManager, jwt_required, verify_jwt_in_request
 from flask_signet.exceptions import NoAuthorizationError
-from tests.application import (
+from tests.applications import (
     OTHER_SECRET,
     PROFILES,
     SECRET,

@@ -38,7 +38,7 @@ from flask_signet.jwt.claims import ClaimRules
 from flask_signet.jwt.verify import verify
 from flask_signet.keys.fetch import FetchError
 from flask_signet.keys.jwks import read_jwks
-from tests.application import (
+from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
     GUARDS,

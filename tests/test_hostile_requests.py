@@ -23,7 +23,7 @@ import flask_signet
 from flask_signet import Key, jwt_required
 from flask_signet.jose import base64url as our_base64url
 from flask_signet.jose import strict_json
-from tests.application import (
+from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
     GUARDS,
@@ -41,7 +41,7 @@ from tests.application import (
     manager,
     mint,
     set_clock,
-    sign,
+    signed,
 )
 from tests.conftest import Clock
 from tests.jose import keys
@@ -106,7 +106,11 @@ def by_algorithm(header: dict[str, Any]) -> str:
 
 
 MIXED = {"JWT_DECODE_ALGORITHMS": ["HS256", "HS512", "RS256", "ES256"]}
-ASYMMETRIC = {"JWT_ALGORITHM": "RS256", "JWT_PUBLIC_KEY": PUBLIC_PEM}
+ASYMMETRIC = {
+    "JWT_ALGORITHM": "RS256",
+    "JWT_PUBLIC_KEY": PUBLIC_PEM,
+    "JWT_SECRET_KEY": SECRET,
+}
 
 
 @cache
@@ -155,13 +159,13 @@ BAD: Final = {
     "expired": expired(),
     "forged": mint(secret=OTHER_SECRET),
     "immature": mint(nbf=NOW + 3600),
-    "none": sign({"alg": "none", "typ": "at+jwt"}, claims()),
-    "signed with the public key": sign({"alg": "HS256", "typ": "at+jwt"}, claims(), PUBLIC_PEM),
-    "RS256 by name only": sign({"alg": "RS256", "typ": "at+jwt"}, claims()),
+    "none": signed(claims(), header={"alg": "none", "typ": "at+jwt"}),
+    "signed with the public key": signed(claims(), PUBLIC_PEM, {"alg": "HS256", "typ": "at+jwt"}),
+    "RS256 by name only": signed(claims(), header={"alg": "RS256", "typ": "at+jwt"}),
     "unsigned": mint().rpartition(".")[0] + ".",
-    "no claims": sign({"alg": "HS256", "typ": "at+jwt"}, {}),
-    "an array": sign({"alg": "HS256", "typ": "at+jwt"}, []),
-    "bytes": sign(b"\xff\xfe", b"\x00"),
+    "no claims": signed({}, header={"alg": "HS256", "typ": "at+jwt"}),
+    "an array": signed([], header={"alg": "HS256", "typ": "at+jwt"}),
+    "bytes": signed(b"\x00", header=b"\xff\xfe"),
     "dots": "..",
     "empty": "",
 }
@@ -420,7 +424,8 @@ def test_any_claims_under_a_good_signature(
     name: str, changes: dict[str, Any], header: dict[str, Any], guard: str
 ) -> None:
     """Even who can sign, an older version or another service, causes no error of the server."""
-    token = sign({"alg": "HS256", "typ": "at+jwt", **header}, {**claims(fresh=True), **changes})
+    payload = {**claims(fresh=True), **changes}
+    token = signed(payload, header={"alg": "HS256", "typ": "at+jwt", **header})
     environ = create_environ(f"/hostile/{guard}")
     scheme = apps()[name].config["JWT_HEADER_TYPE"]
     environ["HTTP_AUTHORIZATION"] = f"{scheme} {token}"

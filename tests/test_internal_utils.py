@@ -39,7 +39,7 @@ def manager() -> JWTManager:
 
 @pytest.fixture
 def app(manager: JWTManager) -> Iterator[Flask]:
-    app = application(manager)
+    app = application(manager=manager)
     with app.app_context():
         yield app
 

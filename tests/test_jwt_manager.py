@@ -24,7 +24,7 @@ from flask_signet.exceptions import (
     MissingRequiredClaimError,
     SignetError,
 )
-from flask_signet.flask.app_state import EXTENSION
+from flask_signet.flask.installation import EXTENSION
 from flask_signet.options.reader import UnknownOptionWarning
 from tests.applications import application, bare_application
 from tests.jose import keys
@@ -90,7 +90,7 @@ def test_init_app_twice() -> None:
     """The same manager may be given an application twice: nothing is there double."""
     manager = JWTManager()
     manager.additional_claims_loader(lambda identity: {"loaded": True})
-    app = application(manager)
+    app = application(manager=manager)
     manager.init_app(app, add_context_processor=True)
     before = traces(app)
     manager.init_app(app, add_context_processor=True)
@@ -115,7 +115,7 @@ def test_a_second_manager_needs_a_name() -> None:
 def test_several_applications() -> None:
     """One manager serves many applications, each under its own options."""
     manager = JWTManager()
-    apps = [application(manager, ERROR_MESSAGE_KEY=f"m{n}") for n in range(3)]
+    apps = [application(manager=manager, ERROR_MESSAGE_KEY=f"m{n}") for n in range(3)]
     for number, app in enumerate(apps):
         app.add_url_rule("/", view_func=jwt_required()(lambda: "in"))
         answer = app.test_client().get("/")
@@ -152,7 +152,7 @@ def test_a_loader_is_a_decorator(name: str) -> None:
 def test_a_loader_may_come_after_init_app() -> None:
     """Loaders are looked up when they are needed."""
     manager = JWTManager()
-    app = application(manager)
+    app = application(manager=manager)
     with app.app_context():
         assert "late" not in decode_token(create_access_token("alice"))
         manager.additional_claims_loader(lambda identity: {"late": True})
@@ -191,7 +191,7 @@ def test_flask_jwt_extendeds_private_names(private: str, name: str) -> None:
 def test_flask_jwt_extendeds_private_names_can_be_assigned() -> None:
     """An application's test that assigns FJE's private attribute replaces the function."""
     manager = JWTManager()
-    app = application(manager)
+    app = application(manager=manager)
     app.add_url_rule("/", view_func=jwt_required()(lambda: "in"))
     with app.app_context():
         headers = {"Authorization": f"Bearer {create_access_token('alice')}"}

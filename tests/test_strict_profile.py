@@ -13,7 +13,7 @@ from flask import Flask
 import flask_signet
 from flask_signet import JWTManager
 from flask_signet.exceptions import ConfigurationError, WeakSecretWarning
-from tests.application import NOW, PROFILES, SECRET, answer, application, bearer, mint, set_clock
+from tests.applications import NOW, PROFILES, SECRET, answer, application, bearer, mint, set_clock
 from tests.conftest import Clock
 from tests.jose import keys
 

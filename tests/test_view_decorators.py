@@ -21,7 +21,7 @@ from flask_signet.exceptions import (
     SignetError,
 )
 from flask_signet.jose import jws
-from tests.application import (
+from tests.applications import (
     NOW,
     OTHER_SECRET,
     PROFILES,

@@ -99,7 +99,7 @@ class _Config:
 
     @property
     def json_encoder(self) -> type[json.JSONEncoder]:
-        from .internal_utils import JSONEncoder
+        from .flask.json_encoder import JSONEncoder
 
         return JSONEncoder
 

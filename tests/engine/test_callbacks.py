@@ -20,7 +20,7 @@ from flask_signet import (
     get_jwt,
     jwt_required,
 )
-from flask_signet.engine.callbacks import Callbacks, call
+from flask_signet.engine.callbacks import Callbacks, settled
 from tests.applications import application
 
 
@@ -71,6 +71,11 @@ def app() -> Iterator[Flask]:
     app = application()
     with app.app_context():
         yield app
+
+
+def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What a callback gives in the current application."""
+    return settled(function(*arguments, **named), current_app.async_to_sync)
 
 
 # ── the result, from both worlds ─────────────────────────────────────────────────────────
@@ -266,7 +271,7 @@ def test_async_loaders_decide(loaders: dict[str, Any], status: int, kind: str) -
     manager.additional_claims_loader(claims)
     for name, loader in loaders.items():
         getattr(manager, f"{name}_loader")(loader)
-    app = application(manager)
+    app = application(manager=manager)
 
     def view() -> dict[str, Any]:
         found = get_current_user() if "user_lookup" in loaders else "the user"
@@ -290,7 +295,7 @@ def test_async_loaders_for_making_tokens_in_an_async_view() -> None:
     manager = JWTManager()
     manager.additional_claims_loader(claims)
     manager.user_identity_loader(user)
-    app = application(manager)
+    app = application(manager=manager)
 
     @app.get("/")
     async def login() -> str:
@@ -330,7 +335,7 @@ async def user(header, payload):
     await asyncio.sleep(0)
     return payload["sub"] + "!"
 
-app = application(manager)
+app = application(manager=manager)
 
 @app.get("/")
 @jwt_required()

@@ -37,10 +37,9 @@ from flask_signet.exceptions import (
     SignetError,
 )
 from flask_signet.stores.memory import MemoryStore
-from tests.application import sign
 from tests.applications import signed
 from tests.conftest import Clock
-from tests.issuing import ISSUER, JWKS_URL, Web, jwks, pair, token
+from tests.issuers import ISSUER, JWKS_URL, Web, jwks, pair, token
 from tests.jose import keys
 from tests.providers import CURRENT, NOW, PROVIDERS, RETIRED, Provider
 
@@ -167,7 +166,7 @@ def test_a_provider_s_near_misses_are_refused(name: str) -> None:
         "kid": provider.token(CURRENT, kid="another"),
         "kid of nothing": provider.token(CURRENT, kid=""),
         "alg": provider.token(rs512),
-        "alg of a secret": sign({"alg": "HS256", "kid": CURRENT.kid}, provider.claims, public),
+        "alg of a secret": signed(provider.claims, public, {"alg": "HS256", "kid": CURRENT.kid}),
         "alg in words only": provider.token(CURRENT, alg="RS512"),
         "alg none": provider.token(CURRENT, alg="none"),
         "key of somebody else": provider.token(stranger),
@@ -310,7 +309,7 @@ def test_an_application_with_a_key_ring_has_keys_of_its_own() -> None:
     kept = application(JWT_SECRET_KEY=None, JWT_KEYS="store:", JWT_SESSION_STORE="memory://")
     with kept.app_context():
         state = kept.extensions["flask-signet"][""]
-        assert state.has_keys(state.configured())
+        assert state.signet().keys.are_given
 
 
 def test_a_named_manager_has_issuers_of_its_own(app: Flask) -> None:

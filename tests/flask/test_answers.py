@@ -31,7 +31,7 @@ from flask_signet.exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from tests.application import (
+from tests.applications import (
     CSRF,
     NOW,
     OTHER_SECRET,
@@ -44,7 +44,7 @@ from tests.application import (
     manager,
     mint,
     set_clock,
-    sign,
+    signed,
 )
 from tests.conftest import Clock
 from tests.jose.effort import examples
@@ -124,7 +124,7 @@ class Refusal:
 
 
 def unsigned(changes: dict[str, Any]) -> str:
-    return sign({"alg": "none", "typ": "at+jwt"}, claims(**BOUND, **changes))
+    return signed(claims(**BOUND, **changes), header={"alg": "none", "typ": "at+jwt"})
 
 
 def forged(changes: dict[str, Any]) -> str:
@@ -706,7 +706,7 @@ def test_no_piece_of_broken_json_is_repeated(
 ) -> None:
     """What a JSON parser complains of, it does not quote (E11, B7, C5)."""
     app = refusing_app(profile)
-    for part, text in said(app, REFUSALS["forged"], sign(header, payload), log).items():
+    for part, text in said(app, REFUSALS["forged"], signed(payload, header=header), log).items():
         assert not [piece for piece in windows(IDENTITY) if piece in text], part
         assert "77777777" not in text, part
 

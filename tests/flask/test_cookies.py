@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify
 import flask_signet
 from flask_signet import JWTManager
 from flask_signet.exceptions import ConfigurationError, SignetError
-from tests.application import CSRF, NOW, PROFILES, SECRET, application, mint, set_clock
+from tests.applications import CSRF, NOW, PROFILES, SECRET, application, mint, set_clock
 from tests.conftest import Clock
 
 YEAR = 31540000

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.application import (
+from tests.applications import (
     CSRF,
     METHODS,
     PROFILES,

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, jsonify, render_template_string
 
 import flask_signet
 from flask_signet import JWTManager, jwt_required, verify_jwt_in_request
-from tests.application import (
+from tests.applications import (
     NOW,
     OTHER_SECRET,
     PROFILES,

@@ -31,9 +31,9 @@ from flask_signet.flask.oauth import endpoints_of
 from flask_signet.signals import token_reused, token_revoked
 from tests.applications import signed
 from tests.conftest import Clock
-from tests.issuing import ISSUER, Web, jwks, metadata
-from tests.issuing import pair as key_pair
-from tests.issuing import token as token_of_issuer
+from tests.issuers import ISSUER, Web, jwks, metadata
+from tests.issuers import pair as key_pair
+from tests.issuers import token as token_of_issuer
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 CLIENT = ("orders", "p %+:&=\"'~pass")

@@ -95,7 +95,7 @@ def test_the_next_key_is_published_before_it_signs(ticking: Clock) -> None:
     start = ticking.now
     old = TimedKey(FIRST, verifies_until=start + 200)
     app = application(KEYS=[old, TimedKey(SECOND, signs_from=start + 100)])
-    live = app.extensions["flask-signet"][""].configured().keys
+    live = app.extensions["flask-signet"][""].signet().keys
     live._monotonic = ticking  # both of the ring's clocks
     for seconds, names, signer in (
         (0, {FIRST.kid, SECOND.kid}, FIRST),

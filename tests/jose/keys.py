@@ -29,8 +29,8 @@ OKP_NAMES: Final = ["EdDSA", "Ed25519", "Ed448"]
 ML_DSA_NAMES: Final = [name for name in NAMES if name.startswith("ML-DSA-")]
 PAIR_NAMES: Final = [name for name in NAMES if name not in HMAC_NAMES]
 
-SECRET: Final = hashlib.sha512(b"the secret of these tests").digest()
-"""64 bytes, enough for every HMAC algorithm."""
+SECRET: Final = b"9mJx2vQ7-Lr4TzWq_8bNcYd5HkFs3PgU1eRaXo6Zi0BtGnKwVhMjSuDyEpCfAlQx"
+"""64 bytes, long enough for HS512, so that no test has to deal with a weak secret."""
 
 ORDERS: Final = {
     "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,

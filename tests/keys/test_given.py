@@ -439,7 +439,7 @@ def test_a_jwks_with_more_than_is_needed() -> None:
     ]
     for jwks in ([*more, RSA_KEY.to_public_jwk()], [RSA_KEY.to_public_jwk(), *more]):
         options = {"ALGORITHM": "RS256", "PUBLIC_KEY": {"keys": jwks}}
-        ring = application(**options).extensions["flask-signet"][""].configured().ring
+        ring = application(**options).extensions["flask-signet"][""].signet().keys.ring()
         assert [key.thumbprint() for key in ring] == [RSA_KEY.thumbprint()]
         assert takes(signed({"sub": "alice"}, RSA_KEY), **options)
         assert not takes(signed({"sub": "alice"}, EC_KEY), **options)
@@ -589,7 +589,7 @@ def test_what_holds_the_keys_does_not_print_them() -> None:
     """The settings, the state and the ring can be logged."""
     app = application(SECRET_KEY="hunter2-" + TEXT, SECRET_KEY_FALLBACKS=["hunter3-" + TEXT])
     state = app.extensions["flask-signet"][""]
-    for thing in (state, state.configured(), state.configured().ring, state.settings):
+    for thing in (state, state.signet(), state.signet().keys.ring(), state.settings):
         assert "hunter" not in f"{thing!r} {thing!s}"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from flask_signet import Key
 from flask_signet.keys.jwks import read_jwks
-from tests.issuing import document, pair
+from tests.issuers import document, pair
 
 RSA_JWK = pair("a").to_public_jwk()
 PRIVATE_JWK = pair("a").to_private_jwk()

@@ -46,7 +46,7 @@ def with_loaders(encode_key: Any = None, decode_key: Any = None, **options: Any)
         manager.encode_key_loader(lambda identity: encode_key)
     if decode_key is not None:
         manager.decode_key_loader(lambda header, payload: decode_key)
-    return application(manager, **options)
+    return application(manager=manager, **options)
 
 
 @pytest.mark.parametrize("form", SECRETS)
@@ -78,7 +78,9 @@ def test_an_encode_key_that_is_none(value: Any, algorithm: str) -> None:
     """What an encode_key_loader must not return is a ConfigurationError that names the loader."""
     manager = JWTManager()
     manager.encode_key_loader(lambda identity: value)
-    app = application(manager, ALGORITHM=algorithm, SECRET_KEY=SECRET, ALLOW_WEAK_KEYS=False)
+    app = application(
+        manager=manager, ALGORITHM=algorithm, SECRET_KEY=SECRET, ALLOW_WEAK_KEYS=False
+    )
     with app.app_context(), pytest.raises(ConfigurationError) as caught:
         create_access_token("alice")
     assert str(caught.value).startswith("what the encode_key_loader returned")
@@ -96,7 +98,7 @@ def test_no_decode_key() -> None:
     manager = JWTManager()
     manager.decode_key_loader(lambda header, payload: None)
     token = new_token(SECRET_KEY=SECRET)
-    app = application(manager, SECRET_KEY=SECRET)
+    app = application(manager=manager, SECRET_KEY=SECRET)
     with app.app_context(), pytest.raises(InvalidSignatureError, match="Signature verification"):
         decode_token(token)
 
@@ -113,7 +115,7 @@ def test_what_a_decode_key_loader_is_given() -> None:
         return SECRET
 
     token = new_token(SECRET_KEY=SECRET)
-    with application(manager, SECRET_KEY=OTHER).app_context():
+    with application(manager=manager, SECRET_KEY=OTHER).app_context():
         for _ in range(2):
             assert decode_token(token)["sub"] == "alice"
         with pytest.raises(InvalidSignatureError):

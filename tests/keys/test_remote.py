@@ -20,7 +20,7 @@ from flask_signet.keys.jwks import read_jwks
 from flask_signet.keys.remote import RemoteKeys, start_thread
 from flask_signet.keys.urls import metadata_urls
 from tests.conftest import Clock
-from tests.issuing import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
+from tests.issuers import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
 
 PATIENCE = 20  # seconds
 DOWN = FetchError("status 500")
@@ -489,7 +489,7 @@ def test_under_gevent_a_fetch_delays_no_other_greenlet() -> None:
 from flask_signet.keys import remote as remote_keys  # before the patch: a server preloads
 from gevent import monkey; monkey.patch_all()
 import gevent, time
-from tests.issuing import ISSUER, JWKS_URL, jwks, pair
+from tests.issuers import ISSUER, JWKS_URL, jwks, pair
 now, slow, asked, served = 0.0, False, 0, []
 def fetch(url, seconds):
     global asked

@@ -54,7 +54,7 @@ def test_the_profile_does_not_change(first: str, then: str) -> None:
 def test_the_profile_does_not_change_by_another_init_app() -> None:
     """A second init_app under another profile is refused, or has that profile's defaults."""
     manager = JWTManager()
-    app = application(manager)
+    app = application(manager=manager)
     app.config["JWT_PROFILE"] = "strict"
     try:
         manager.init_app(app)

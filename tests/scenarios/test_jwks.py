@@ -30,7 +30,7 @@ from flask_signet.jose import base64url
 from flask_signet.keys import remote as remote_keys
 from flask_signet.keys.fetch import FetchError, fetch
 from tests.conftest import Clock
-from tests.issuing import pair, token
+from tests.issuers import pair, token
 from tests.jose import keys
 from tests.scenarios.issuer_server import (
     PATIENCE,

@@ -10,9 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from flask_signet.sessions.store import Session, Upgraded
+from flask_signet.sessions.session import Session
+from flask_signet.sessions.store import Upgraded
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import newest_version
+from flask_signet.stores.sql.schema import newest_version
 
 from .contract import NOW, live_until, new
 from .databases import own_database

@@ -22,6 +22,7 @@ import redis.connection
 import sqlalchemy.event
 
 from flask_signet import create_refresh_token
+from flask_signet.sessions.session import Presented
 from tests.scenarios.service import Scenario, bearer
 
 from .racing import Address
@@ -76,7 +77,9 @@ def victim(address: Address, work: Work, kill_at: int, pipe: Any, options: Any) 
         # As a process that has been at work for a while: connected, and in step.
         state = scenario.app.extensions["flask-signet"][""]
         state.store().find_session("-", now=0.0)
-        state.revocations(state.settings).refuses(now=0.0)
+        state.signet().storage.view(state.settings.revocation_max_staleness).refuses(
+            Presented(), now=0.0
+        )
         if kill_at:
             _die_at(kill_at, scenario)
         pipe.send("begun")

@@ -10,7 +10,7 @@ import redis
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, partition
+from flask_signet.sessions.session import Presented, Session, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
 
@@ -94,7 +94,7 @@ def test_an_url_that_can_not_work_is_refused_before_its_first_use(url, said):
 def test_a_cluster_that_is_down_is_an_error_of_its_use_and_not_of_its_url():
     store = open_store("redis+cluster://127.0.0.1:1,127.0.0.1:2", timeout=1)
     with pytest.raises(StoreUnavailableError):
-        store.is_revoked(now=NOW, jti="jti")
+        store.is_revoked(Presented(jti="jti"), now=NOW)
     store.close()
 
 
@@ -127,15 +127,15 @@ def test_two_databases_of_one_server_do_not_hear_each_other(url, store):
     other = open_store(f"{url}/1")
     other.upgrade()
     view = RevocationView(store, monotonic=lambda: 1000.0)
-    view.refuses(now=NOW)
+    view.refuses(Presented(), now=NOW)
     theirs = new()
     ours = next(jti for jti in iter(new, "") if partition(jti) == partition(theirs))
     other.revoke_token(theirs, now=NOW, expires_at=UNTIL)
     other.end_sessions("1", now=NOW, expires_at=UNTIL)
     store.revoke_token(ours, now=NOW, expires_at=UNTIL)
-    until(lambda: view.refuses(now=NOW, jti=ours), "the announcement")
-    assert not view.refuses(now=NOW, jti=theirs)
-    assert not view.refuses(now=NOW, subject="1", issued_at=NOW)
+    until(lambda: view.refuses(Presented(jti=ours), now=NOW), "the announcement")
+    assert not view.refuses(Presented(jti=theirs), now=NOW)
+    assert not view.refuses(Presented(subject="1", issued_at=NOW), now=NOW)
     view.close()
     other.close()
 
@@ -143,12 +143,12 @@ def test_two_databases_of_one_server_do_not_hear_each_other(url, store):
 @pytest.mark.parametrize("junk", ["junk", "", "A B C D E", b"\xff\xfe A B C"])
 def test_what_others_publish_on_our_channel_harms_nothing(server, store, junk):
     view = RevocationView(store, pause=0, monotonic=lambda: 1000.0)
-    view.refuses(now=NOW)
+    view.refuses(Presented(), now=NOW)
     server.client.publish(store.channel, junk)
     jti = new()
     store.revoke_token(jti, now=NOW, expires_at=UNTIL)
-    until(lambda: view.refuses(now=NOW, jti=jti), "the announcement")
-    assert not view.refuses(now=NOW, jti=new())
+    until(lambda: view.refuses(Presented(jti=jti), now=NOW), "the announcement")
+    assert not view.refuses(Presented(jti=new()), now=NOW)
     view.close()
 
 
@@ -161,7 +161,7 @@ def test_a_crowd_of_threads_waits_for_connections_and_has_one_subscription(serve
         barrier.wait(30)
         crowded.revoke_token(f"jti-{number}", now=NOW, expires_at=UNTIL)
         view.doubt()
-        return view.refuses(now=NOW, jti=f"jti-{number}")
+        return view.refuses(Presented(jti=f"jti-{number}"), now=NOW)
 
     with ThreadPoolExecutor(200) as threads:
         assert all(threads.map(ask, range(200)))
@@ -178,7 +178,7 @@ def test_a_client_of_the_application_s_stays_open(url, store):
         line = client.pubsub()
         line.subscribe("theirs")
         shared = RedisStore(client)
-        assert shared.is_revoked(now=NOW, jti="jti") is False
+        assert shared.is_revoked(Presented(jti="jti"), now=NOW) is False
         shared.close()
         assert line.get_message(timeout=5)["type"] == "subscribe"
         client.publish("theirs", "news")
@@ -207,7 +207,7 @@ def test_a_user_with_the_rights_to_its_keys_and_channel_is_enough(server, store)
     follower, jti = restricted.follow(), new()
     follower.sync()
     assert restricted.revoke_token(jti, now=NOW, expires_at=UNTIL)
-    assert restricted.is_revoked(now=NOW, jti=jti)
+    assert restricted.is_revoked(Presented(jti=jti), now=NOW)
     assert jti in {entry.value for entry in follower.sync().entries}
     assert restricted.save_keys("document", after=0)
     assert restricted.load_keys() == ("document", 1)
@@ -240,7 +240,7 @@ def test_a_wrong_password_is_found_by_the_check(server, store, login):
         assert (finding.level, finding.code) == ("error", "no_rights")
         assert "word" not in finding.message.replace("password", "")
         with pytest.raises(StoreUnavailableError):
-            intruder.is_revoked(now=NOW, jti="jti")
+            intruder.is_revoked(Presented(jti="jti"), now=NOW)
         intruder.close()
     finally:
         server.client.config_set("requirepass", "")
@@ -249,7 +249,7 @@ def test_a_wrong_password_is_found_by_the_check(server, store, login):
 def test_who_may_not_publish_writes_whole_all_the_same(server, store):
     """An adoption revokes first and opens then: an error in between would lose both."""
     mute = open_store(user(server, "~{signet.*", "resetchannels", "+@all"))
-    session = Session.begin("ada", new(), now=NOW, adopted_jti=new())
+    session = Session.begin("ada", new(), now=NOW).adopting(new())
     adopted = mute.adopt(
         session, issued_at=NOW - 1, token_expires_at=UNTIL, grace=0, refuse_until=UNTIL
     )
@@ -261,7 +261,7 @@ def test_who_may_not_publish_writes_whole_all_the_same(server, store):
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:{port}/9", "rediss://127.0.0.1:{port}/0"])
 def test_a_database_there_is_not_or_tls_where_there_is_none_is_an_error(server, store, address):
     wrong = open_store(address.format(port=server.port), timeout=1)
-    for action in (wrong.check, lambda: wrong.is_revoked(now=NOW, jti="jti")):
+    for action in (wrong.check, lambda: wrong.is_revoked(Presented(jti="jti"), now=NOW)):
         with pytest.raises(StoreUnavailableError):
             action()
     wrong.close()
@@ -280,7 +280,7 @@ def test_a_server_that_does_not_speak_redis_is_an_error():
         thread.start()
         wrong = open_store(f"redis://127.0.0.1:{listener.getsockname()[1]}/0", timeout=1)
         with pytest.raises(StoreUnavailableError):
-            wrong.is_revoked(now=NOW, jti="jti")
+            wrong.is_revoked(Presented(jti="jti"), now=NOW)
         thread.join()
         wrong.close()
 

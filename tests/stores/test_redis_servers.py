@@ -10,7 +10,7 @@ import redis
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor, partition
+from flask_signet.sessions.session import Presented, Session, Successor, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import PARTITIONS
 
@@ -53,12 +53,12 @@ class TestCluster(SessionStoreContract):
 
 def test_in_a_cluster_what_one_revokes_the_other_refuses_at_its_next_check(cluster_store):
     view = RevocationView(cluster_store, max_staleness=2.0, monotonic=lambda: 1000.0)
-    view.refuses(now=NOW)
+    view.refuses(Presented(), now=NOW)
     for _ in range(20):
         session = login(cluster_store)
         cluster_store.end_session(session.sid, now=NOW, refuse_until=UNTIL)
         end = time.monotonic() + 5
-        while not view.refuses(now=NOW, sid=session.sid):
+        while not view.refuses(Presented(sid=session.sid), now=NOW):
             assert time.monotonic() < end
     view.close()
 
@@ -85,10 +85,10 @@ def test_fault_redis_restart_keeps_what_was_rotated_and_revoked(server, store):
     store.revoke_token(jti, now=NOW, expires_at=UNTIL)
     server.kill()
     with pytest.raises(StoreUnavailableError):
-        store.is_revoked(now=NOW, jti=jti)
+        store.is_revoked(Presented(jti=jti), now=NOW)
     server.start()
-    assert store.is_revoked(now=NOW, jti=jti)
-    assert store.is_revoked(now=NOW, sid=ended.sid)
+    assert store.is_revoked(Presented(jti=jti), now=NOW)
+    assert store.is_revoked(Presented(sid=ended.sid), now=NOW)
     assert rotate(store, ended, "x").verdict == "gone"
     assert rotate(store, rotated, "x").verdict == "reused"
 
@@ -101,7 +101,7 @@ def test_fault_redis_hang_is_an_error_within_the_timeout(server, store):
     for action in (
         lambda: rotate(hasty, session, "second"),
         lambda: hasty.end_session(session.sid, now=NOW, refuse_until=UNTIL),
-        lambda: hasty.is_revoked(now=NOW, jti="jti"),
+        lambda: hasty.is_revoked(Presented(jti="jti"), now=NOW),
         lambda: login(open_store(f"redis://127.0.0.1:{server.port}", timeout=TIMEOUT)),
     ):
         begun = time.monotonic()
@@ -137,7 +137,7 @@ def test_fault_redis_full_is_an_error_and_the_state_is_as_before(server, store):
     assert store.find_session(session.sid, now=NOW) == session
     # What begins by freeing memory goes on to its end: one can log out of a full server.
     assert store.end_session(session.sid, now=NOW, refuse_until=UNTIL) == session
-    assert store.is_revoked(now=NOW, sid=session.sid)
+    assert store.is_revoked(Presented(sid=session.sid), now=NOW)
 
 
 def test_fault_redis_readonly_is_an_error(server, store):
@@ -165,7 +165,7 @@ def test_fault_redis_rollback_where_no_snapshot_can_be_written_nothing_has_happe
                 action()
             assert "MISCONF" in str(caught.value.__cause__)
         assert store.find_session(session.sid, now=NOW) == session
-        assert not store.is_revoked(now=NOW, sid=session.sid)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
         assert store.follow().sync().complete
     assert rotate(store, session, "second").verdict == "rotated"
 
@@ -181,7 +181,7 @@ def test_a_replica_is_asked_nothing_for_it_may_be_behind(tmp_path):
             lambda: behind.find_session(session.sid, now=NOW),
             lambda: behind.find_session("unknown", now=NOW),
             lambda: behind.list_sessions(session.subject, now=NOW),
-            lambda: behind.is_revoked(now=NOW, sid=session.sid),
+            lambda: behind.is_revoked(Presented(sid=session.sid), now=NOW),
             lambda: behind.follow().sync(),
             behind.load_keys,
             lambda: rotate(behind, session, "second"),
@@ -244,10 +244,10 @@ def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(ser
         store.follow().sync()
     for session in ended:
         with contextlib.suppress(StoreUnavailableError):
-            assert store.is_revoked(now=NOW, sid=session.sid)
+            assert store.is_revoked(Presented(sid=session.sid), now=NOW)
     for session in logged_out:
         with contextlib.suppress(StoreUnavailableError):
-            assert store.is_revoked(now=NOW, subject=session.subject, issued_at=NOW)
+            assert store.is_revoked(Presented(subject=session.subject, issued_at=NOW), now=NOW)
         with contextlib.suppress(StoreUnavailableError):
             assert store.find_session(session.sid, now=NOW) is None
     lost = [part for part in PARTITIONS if server.client.exists(*store.memory_of(part)) < 3]
@@ -262,7 +262,7 @@ def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(ser
                 assert store.list_sessions(session.subject, now=NOW) == []
     fresh = login(store, sessions[0].subject)
     store.end_session(fresh.sid, now=NOW, refuse_until=UNTIL)
-    assert store.is_revoked(now=NOW, sid=fresh.sid)
+    assert store.is_revoked(Presented(sid=fresh.sid), now=NOW)
 
 
 def test_a_past_that_was_lost_is_noticed_even_if_another_has_as_many_entries(server, store):

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from flask_signet import JWTManager
 from flask_signet.cli import jwt_cli
 from flask_signet.exceptions import StoreUnavailableError
-from flask_signet.sessions.store import Session, Successor, Upgraded
+from flask_signet.sessions.session import Presented, Session, Successor
+from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import STEPS
+from flask_signet.stores.sql.schema import STEPS
 from tests.scenarios.service import SECRET
 
 from .contract import NOW, live_until, new
@@ -118,8 +119,8 @@ def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
     assert store.upgrade() == Upgraded(3, 3)
     assert (second.done, third.done) == (1, 1)
     assert store.find_session(kept.sid, now=NOW) == kept
-    assert store.is_revoked(now=NOW, jti=jti)
-    assert store.is_revoked(now=NOW, sid=ended.sid)
+    assert store.is_revoked(Presented(jti=jti), now=NOW)
+    assert store.is_revoked(Presented(sid=ended.sid), now=NOW)
     assert epoch_of(store) == epoch  # whoever follows the store knows it again
 
 

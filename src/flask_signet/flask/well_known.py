@@ -14,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.datastructures import Headers
 
+from ..engine.signet import Signet
 from ..keys.urls import check_url
-from .app_state import AppState, current_state
-from .encoded_tokens import now
+from .installation import installation
 from .oauth import CLIENT_AUTHENTICATION, endpoints_of
 
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
@@ -46,20 +46,21 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
 
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
-        return _public({"keys": current_state().configured().keys.published(now())}, max_age)
+        signet = installation().signet()
+        return _public({"keys": signet.keys.published(signet.clock())}, max_age)
 
     @blueprint.get(METADATA_PATH)
     @blueprint.get(f"{METADATA_PATH}/<path:path>")
     def metadata(path: str = "") -> Response:
-        state = current_state()
-        issuer = state.settings.encode_issuer or ""
+        signet = installation().signet()
+        issuer = signet.settings.encode_issuer or ""
         try:
             parts = urlsplit(check_url(issuer))
         except ValueError:
-            return _nothing(state, "The issuer's name is no https URL: set JWT_ENCODE_ISSUER")
+            return _nothing(signet, "The issuer's name is no https URL: set JWT_ENCODE_ISSUER")
         # RFC 8414 section 3.1: the issuer's path comes after the well-known one.
         if parts.query or path not in ("", parts.path.strip("/")):
-            return _nothing(state, "There is no such issuer here")
+            return _nothing(signet, "There is no such issuer here")
         keys_at = url_for(f"{request.blueprint}.jwks", _external=False)
         return _public(_metadata(issuer, keys_at), max_age)
 
@@ -112,8 +113,8 @@ def _public(document: dict[str, Any], max_age: int) -> Response:
     return response
 
 
-def _nothing(state: AppState, message: str) -> Response:
-    response = jsonify({state.settings.error_msg_key: message})
+def _nothing(signet: Signet, message: str) -> Response:
+    response = jsonify({signet.settings.error_msg_key: message})
     response.status_code = HTTPStatus.NOT_FOUND
     response.headers["Cache-Control"] = "no-store"  # it may be set right in a moment
     return response

@@ -10,7 +10,8 @@ import logging
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
-from .store import SEEN_EVERY, SessionStore
+from .session import SEEN_EVERY
+from .store import SessionStore
 
 log: logging.Logger = logging.getLogger("flask_signet")
 

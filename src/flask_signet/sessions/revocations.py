@@ -21,14 +21,8 @@ from threading import Lock
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
-from .store import (
-    MAX_SUBJECT,
-    Follower,
-    Revocation,
-    SessionStore,
-    ended_by,
-    stored_id,
-)
+from .session import MAX_SUBJECT, Presented, Revocation, ended_by, stored_id
+from .store import Follower, SessionStore
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
@@ -45,15 +39,15 @@ class IdSet:
     readers need no lock; writers need one of their own.
     """
 
-    __slots__ = ("_buckets", "_length", "_swept")
+    __slots__ = ("_buckets", "_swept", "count")
 
     def __init__(self) -> None:
         self._buckets: list[tuple[array[int], array[int]] | None] = [None] * _BUCKETS
-        self._length = 0
+        self.count: int = 0  # how many ids are in it; a field, since each check of a token reads it
         self._swept = 0
 
     def __len__(self) -> int:
-        return self._length
+        return self.count
 
     def has(self, text: str, now: float) -> bool:
         """Whether it is in the set, and its moment has not come."""
@@ -79,7 +73,7 @@ class IdSet:
             numbers = numbers[:]
             numbers.insert(index, number)
             moments.insert(index, moment)
-            self._length += 1
+            self.count += 1
         self._buckets[at] = numbers, moments
 
     def sweep(self, now: float, buckets: int = 16) -> None:
@@ -93,7 +87,7 @@ class IdSet:
             if min(moments) > now:
                 continue
             kept = [index for index, moment in enumerate(moments) if moment > now]
-            self._length -= len(numbers) - len(kept)
+            self.count -= len(numbers) - len(kept)
             self._buckets[self._swept] = (
                 (
                     array("q", [numbers[index] for index in kept]),
@@ -156,16 +150,8 @@ class RevocationView:
         #: Whether the store failed when it was last asked anything.
         self.is_failing: bool = False
 
-    def refuses(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
-        """Whether a token is revoked; the arguments are those of :meth:`.SessionStore.is_revoked`.
+    def refuses(self, presented: Presented, *, now: float) -> bool:
+        """Whether a token is revoked.
 
         :raises StoreUnavailableError: if this process is not up to date, and the store fails.
         """
@@ -173,27 +159,15 @@ class RevocationView:
             self._forget_parent()
         failure = self._keep_up(now)
         # What is known to be revoked is, whether the store answers or not.
-        if self._knows(now, jti, sid, subject, issued_at):
+        if self._knows(presented, now):
             return True
         if self._monotonic() - self._synced_at <= self._max_staleness:
             return False
         if failure is not None and not failure.is_partial:
             raise failure  # one wait for a store that hangs is enough for one request
-        return self._ask(
-            lambda: self._store.is_revoked(
-                now=now, jti=jti, sid=sid, subject=subject, issued_at=issued_at
-            )
-        )
+        return self._ask(presented, now)
 
-    def knows(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def knows(self, presented: Presented, *, now: float) -> bool:
         """Whether this process knows the token to be revoked. The store is not asked about it.
 
         For whoever asks the store in another way afterwards, e.g. by a rotation. Never raises.
@@ -206,12 +180,13 @@ class RevocationView:
                 self._poll()
             finally:
                 self._lock.release()
-        return self._knows(now, jti, sid, subject, issued_at)
+        return self._knows(presented, now)
 
-    def _knows(self, now: float, jti: str, sid: str, subject: str, issued_at: float) -> bool:
-        if jti and self._tokens and self._tokens.has(stored_id(jti), now):
+    def _knows(self, presented: Presented, now: float) -> bool:
+        jti, sid, subject, issued_at = presented
+        if jti and self._tokens.count and self._tokens.has(stored_id(jti), now):
             return True
-        if sid and self._sessions and self._sessions.has(stored_id(sid), now):
+        if sid and self._sessions.count and self._sessions.has(stored_id(sid), now):
             return True
         if self._subjects:
             entry = self._subjects.get(stored_id(subject, MAX_SUBJECT))
@@ -311,11 +286,11 @@ class RevocationView:
                 if entry.expires_at > now
             }
 
-    def _ask(self, question: Callable[[], bool]) -> bool:
+    def _ask(self, presented: Presented, now: float) -> bool:
         if self._monotonic() - self._ask_failed_at < self._pause:
             raise StoreUnavailableError
         try:
-            answer = question()
+            answer = self._store.is_revoked(presented, now=now)
         except StoreUnavailableError as error:
             if not error.is_partial:
                 self._ask_failed_at = self._monotonic()

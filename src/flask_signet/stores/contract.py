@@ -25,24 +25,22 @@ from typing import Any, Final
 
 import pytest
 
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_ADDRESS,
     MAX_LABEL,
     MAX_MEMO,
     MAX_USER_AGENT,
     NEVER,
     Device,
-    Follower,
-    KeyStore,
+    Presented,
     Revocation,
     Rotation,
     Session,
-    SessionStore,
     Successor,
-    Upgraded,
     partition,
     stored_id,
 )
+from ..sessions.store import Follower, KeyStore, SessionStore, Upgraded
 
 NOW: Final = 1_700_000_000.25
 MINUTE: Final = 60.0
@@ -153,8 +151,7 @@ class SessionStoreContract:
             now=now,
             expires_at=now + 7 * DAY,
             absolute_expires_at=now + 30 * DAY,
-            adopted_jti=jti,
-        )
+        ).adopting(jti)
 
     def logout(
         self, store: SessionStore, sid: str, now: float = NOW, **options: Any
@@ -263,7 +260,7 @@ class SessionStoreContract:
         assert self.found(store, session.sid, NOW).subject == stored_id(subject, 255)
         self.logout_everywhere(store, subject)
         assert self.sids(store, subject) == []
-        assert store.is_revoked(now=NOW, subject=subject, issued_at=NOW)
+        assert store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW)
 
     # ── the limit of sessions ────────────────────────────────────────────────────────────
 
@@ -275,8 +272,8 @@ class SessionStoreContract:
         opened = store.open_session(begun, max_sessions=2, refuse_until=live_until(NOW + 3))
         assert [each.sid for each in opened.ended] == [sessions[0].sid, sessions[1].sid]
         assert self.sids(store, subject, NOW + 3) == [begun.sid, sessions[2].sid]
-        assert store.is_revoked(now=NOW + 3, sid=sessions[0].sid)
-        assert not store.is_revoked(now=NOW + 3, sid=sessions[2].sid)
+        assert store.is_revoked(Presented(sid=sessions[0].sid), now=NOW + 3)
+        assert not store.is_revoked(Presented(sid=sessions[2].sid), now=NOW + 3)
 
     def test_expired_sessions_do_not_count_against_the_limit(
         self, store: SessionStore, subject: str
@@ -405,8 +402,8 @@ class SessionStoreContract:
         session = self.login(store, subject, jti="first")
         self.rotate(store, session.sid, "first", "second", grace=0)
         self.rotate(store, session.sid, "first", "x", grace=0)
-        assert store.is_revoked(now=live_until(NOW) - TICK, sid=session.sid)
-        assert not store.is_revoked(now=live_until(NOW), sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=live_until(NOW) - TICK)
+        assert not store.is_revoked(Presented(sid=session.sid), now=live_until(NOW))
         assert ("sid", session.sid) in self.news(follower)
 
     def test_two_generations_back_is_reuse_inside_any_grace(
@@ -452,7 +449,7 @@ class SessionStoreContract:
         later = NOW + 7 * DAY
         assert self.rotate(store, session.sid, "first", "x", later) == ("gone", None)
         assert self.rotate(store, session.sid, "other", "x", later) == ("gone", None)
-        assert not store.is_revoked(now=NOW, sid=session.sid)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
 
     def test_rotation_keeps_a_session_alive_until_its_absolute_end(
         self, store: SessionStore, subject: str
@@ -496,8 +493,8 @@ class SessionStoreContract:
         begun = self.adopted(subject, old, following="second")
         assert self.adopt(store, begun) == ("rotated", begun)
         assert store.find_session(begun.sid, now=NOW) == begun
-        assert store.is_revoked(now=NOW, jti=old)
-        assert store.is_revoked(now=NOW, jti=old, subject=subject)
+        assert store.is_revoked(Presented(jti=old), now=NOW)
+        assert store.is_revoked(Presented(jti=old, subject=subject), now=NOW)
         assert ("jti", old) in self.news(follower)
         assert self.rotate(store, begun.sid, "second", "third").verdict == "rotated"
 
@@ -534,7 +531,7 @@ class SessionStoreContract:
         assert self.adopt(store, self.adopted(subject, old, later), later) == ("reused", first)
         assert self.adopt(store, self.adopted(subject, old, later), later) == ("gone", None)
         assert self.sids(store, subject, later) == []
-        assert store.is_revoked(now=later, sid=first.sid)
+        assert store.is_revoked(Presented(sid=first.sid), now=later)
 
     def test_an_adopter_after_the_successor_was_used_is_reuse(
         self, store: SessionStore, subject: str
@@ -585,7 +582,7 @@ class SessionStoreContract:
         assert self.logout(store, session.sid) == session
         assert store.find_session(session.sid, now=NOW) is None
         assert self.rotate(store, session.sid, "first", "second") == ("gone", None)
-        assert store.is_revoked(now=NOW, sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=NOW)
         assert ("sid", session.sid) in self.news(follower)
 
     def test_a_session_is_ended_once(self, store: SessionStore, subject: str) -> None:
@@ -606,18 +603,18 @@ class SessionStoreContract:
         else:
             self.login(store, subject, max_sessions=1)
         last = live_until(NOW + HOUR) - TICK
-        assert store.is_revoked(now=last, sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=last)
 
     def test_access_tokens_of_a_session_that_is_gone_are_refused_too(
         self, store: SessionStore, subject: str
     ) -> None:
         session = self.login(store, subject, expires_at=NOW + 1)
         assert self.logout(store, session.sid, NOW + 2) is None
-        assert store.is_revoked(now=NOW + 2, sid=session.sid)
-        assert store.is_revoked(now=live_until(NOW + 2) - TICK, sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=NOW + 2)
+        assert store.is_revoked(Presented(sid=session.sid), now=live_until(NOW + 2) - TICK)
         unknown = new("sid")
         assert self.logout(store, unknown) is None
-        assert store.is_revoked(now=NOW, sid=unknown)
+        assert store.is_revoked(Presented(sid=unknown), now=NOW)
 
     def test_a_session_is_not_ended_in_another_ones_name(
         self, store: SessionStore, subject: str
@@ -625,7 +622,7 @@ class SessionStoreContract:
         session = self.login(store, subject)
         assert self.logout(store, session.sid, subject=new("thief")) is None
         assert store.find_session(session.sid, now=NOW) == session
-        assert not store.is_revoked(now=NOW, sid=session.sid)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
         assert self.logout(store, session.sid, subject=subject) == session
 
     def test_an_unknown_session_is_not_revoked_in_somebodys_name(
@@ -633,7 +630,7 @@ class SessionStoreContract:
     ) -> None:
         unknown = new("sid")
         assert self.logout(store, unknown, subject=subject) is None
-        assert not store.is_revoked(now=NOW, sid=unknown)
+        assert not store.is_revoked(Presented(sid=unknown), now=NOW)
 
     def test_a_second_shorter_refusal_does_not_shorten_the_first(
         self, store: SessionStore, subject: str
@@ -641,8 +638,8 @@ class SessionStoreContract:
         session = self.login(store, subject)
         store.end_session(session.sid, now=NOW, refuse_until=NOW + HOUR)
         store.end_session(session.sid, now=NOW, refuse_until=NOW + MINUTE)
-        assert store.is_revoked(now=NOW + HOUR - TICK, sid=session.sid)
-        assert not store.is_revoked(now=NOW + HOUR, sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=NOW + HOUR - TICK)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW + HOUR)
 
     # ── ending all of a subject's ────────────────────────────────────────────────────────
 
@@ -658,7 +655,9 @@ class SessionStoreContract:
             assert self.rotate(store, session.sid, "never", "x") == ("gone", None)
             assert self.logout(store, session.sid) is None
             issued = session.created_at
-            assert store.is_revoked(now=NOW, sid=session.sid, subject=subject, issued_at=issued)
+            assert store.is_revoked(
+                Presented(sid=session.sid, subject=subject, issued_at=issued), now=NOW
+            )
         assert self.news(follower) >= {("subject", subject)}
 
     def test_a_login_after_it_survives_even_in_the_same_microsecond(
@@ -669,7 +668,7 @@ class SessionStoreContract:
         session = self.login(store, subject, NOW, jti="first")
         assert self.sids(store, subject) == [session.sid]
         assert not store.is_revoked(
-            now=NOW, sid=session.sid, subject=subject, issued_at=session.created_at
+            Presented(sid=session.sid, subject=subject, issued_at=session.created_at), now=NOW
         )
         assert self.rotate(store, session.sid, "first", "second").verdict == "rotated"
 
@@ -688,17 +687,17 @@ class SessionStoreContract:
         self.logout_everywhere(store, subject, NOW)
         assert store.find_session(session.sid, now=NOW) is None
         assert store.is_revoked(
-            now=NOW, sid=session.sid, subject=subject, issued_at=session.created_at
+            Presented(sid=session.sid, subject=subject, issued_at=session.created_at), now=NOW
         )
 
     def test_it_compares_moments_to_the_microsecond(
         self, store: SessionStore, subject: str
     ) -> None:
         self.logout_everywhere(store, subject, NOW)
-        assert store.is_revoked(now=NOW, subject=subject, issued_at=NOW)
-        assert store.is_revoked(now=NOW, subject=subject, issued_at=NOW - DAY)
-        assert store.is_revoked(now=NOW, subject=subject)
-        assert not store.is_revoked(now=NOW, subject=subject, issued_at=NOW + TICK)
+        assert store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW)
+        assert store.is_revoked(Presented(subject=subject, issued_at=NOW - DAY), now=NOW)
+        assert store.is_revoked(Presented(subject=subject), now=NOW)
+        assert not store.is_revoked(Presented(subject=subject, issued_at=NOW + TICK), now=NOW)
 
     def test_the_one_session_that_is_spared_goes_on(
         self, store: SessionStore, subject: str
@@ -710,7 +709,7 @@ class SessionStoreContract:
         assert self.rotate(store, kept.sid, "first", "second", NOW + 1).verdict == "rotated"
         for session, revoked in ((kept, False), (gone, True)):
             assert revoked == store.is_revoked(
-                now=NOW + 1, sid=session.sid, subject=subject, issued_at=NOW
+                Presented(sid=session.sid, subject=subject, issued_at=NOW), now=NOW + 1
             )
 
     def test_a_session_that_is_gone_is_not_brought_back_by_sparing_it(
@@ -720,7 +719,9 @@ class SessionStoreContract:
         self.logout_everywhere(store, subject, NOW + 1)
         self.logout_everywhere(store, subject, NOW + 2, except_sid=session.sid)
         assert self.sids(store, subject, NOW + 2) == []
-        assert store.is_revoked(now=NOW + 2, sid=session.sid, subject=subject, issued_at=NOW)
+        assert store.is_revoked(
+            Presented(sid=session.sid, subject=subject, issued_at=NOW), now=NOW + 2
+        )
 
     def test_one_spared_twice_goes_on_and_one_spared_before_does_not(
         self, store: SessionStore, subject: str
@@ -737,21 +738,21 @@ class SessionStoreContract:
     ) -> None:
         other = self.login(store, new("other"))
         self.logout_everywhere(store, subject, NOW, except_sid=other.sid)
-        assert store.is_revoked(now=NOW, sid=other.sid, subject=subject, issued_at=NOW)
+        assert store.is_revoked(Presented(sid=other.sid, subject=subject, issued_at=NOW), now=NOW)
 
     def test_a_clock_that_steps_back_does_not_take_it_back(
         self, store: SessionStore, subject: str
     ) -> None:
         self.logout_everywhere(store, subject, NOW)
         self.logout_everywhere(store, subject, NOW - HOUR)
-        assert store.is_revoked(now=NOW, subject=subject, issued_at=NOW)
+        assert store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW)
 
     def test_its_entry_lives_as_long_as_it_was_told(
         self, store: SessionStore, subject: str
     ) -> None:
         self.logout_everywhere(store, subject, NOW)
-        assert store.is_revoked(now=NOW + 7 * DAY - TICK, subject=subject, issued_at=NOW)
-        assert not store.is_revoked(now=NOW + 7 * DAY, subject=subject, issued_at=NOW)
+        assert store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW + 7 * DAY - TICK)
+        assert not store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW + 7 * DAY)
 
     def test_sessions_stay_gone_after_its_entry_expired(
         self, store: SessionStore, subject: str
@@ -795,11 +796,11 @@ class SessionStoreContract:
     ) -> None:
         for known in ("", subject):
             jti = new()
-            assert not store.is_revoked(now=NOW, jti=jti, subject=known)
+            assert not store.is_revoked(Presented(jti=jti, subject=known), now=NOW)
             assert store.revoke_token(jti, now=NOW, expires_at=NOW + HOUR, subject=known)
-            assert store.is_revoked(now=NOW, jti=jti, subject=subject)
-            assert store.is_revoked(now=NOW + HOUR - TICK, jti=jti, subject=subject)
-            assert not store.is_revoked(now=NOW + HOUR, jti=jti, subject=subject)
+            assert store.is_revoked(Presented(jti=jti, subject=subject), now=NOW)
+            assert store.is_revoked(Presented(jti=jti, subject=subject), now=NOW + HOUR - TICK)
+            assert not store.is_revoked(Presented(jti=jti, subject=subject), now=NOW + HOUR)
             assert ("jti", jti) in self.news(follower)
 
     def test_a_token_is_revoked_once(self, store: SessionStore) -> None:
@@ -813,34 +814,34 @@ class SessionStoreContract:
         jti = new()
         for expires in (HOUR, MINUTE, 2 * HOUR):
             store.revoke_token(jti, now=NOW, expires_at=NOW + expires)
-        assert store.is_revoked(now=NOW + 2 * HOUR - TICK, jti=jti)
-        assert not store.is_revoked(now=NOW + 2 * HOUR, jti=jti)
+        assert store.is_revoked(Presented(jti=jti), now=NOW + 2 * HOUR - TICK)
+        assert not store.is_revoked(Presented(jti=jti), now=NOW + 2 * HOUR)
 
     def test_an_expired_token_needs_no_entry(self, store: SessionStore, follower: Follower) -> None:
         jti = new()
         assert store.revoke_token(jti, now=NOW, expires_at=NOW) is False
-        assert not store.is_revoked(now=NOW - HOUR, jti=jti)
+        assert not store.is_revoked(Presented(jti=jti), now=NOW - HOUR)
         assert ("jti", jti) not in self.news(follower)
 
     def test_a_token_that_never_expires_is_refused_for_ever(self, store: SessionStore) -> None:
         jti = new()
         store.revoke_token(jti, now=NOW, expires_at=NEVER)
-        assert store.is_revoked(now=NOW + 1000 * 365 * DAY, jti=jti)
+        assert store.is_revoked(Presented(jti=jti), now=NOW + 1000 * 365 * DAY)
 
     @pytest.mark.parametrize("odd", ODD_TEXTS)
     def test_a_token_with_any_jti_can_be_revoked(self, store: SessionStore, odd: str) -> None:
         jti = odd + new() if len(odd) < 1000 else odd[:-20] + new()
-        assert not store.is_revoked(now=NOW, jti=jti)
+        assert not store.is_revoked(Presented(jti=jti), now=NOW)
         assert store.revoke_token(jti, now=NOW, expires_at=NOW + HOUR)
-        assert store.is_revoked(now=NOW, jti=jti)
+        assert store.is_revoked(Presented(jti=jti), now=NOW)
 
     def test_the_kinds_of_entry_do_not_mix(self, store: SessionStore) -> None:
         text = new()
         store.revoke_token(text, now=NOW, expires_at=NOW + HOUR)
-        assert not store.is_revoked(now=NOW, sid=text, subject=text)
+        assert not store.is_revoked(Presented(sid=text, subject=text), now=NOW)
 
     def test_nothing_asked_is_nothing_refused(self, store: SessionStore) -> None:
-        assert not store.is_revoked(now=NOW)
+        assert not store.is_revoked(Presented(), now=NOW)
 
     def test_one_reason_of_three_is_enough(self, store: SessionStore, subject: str) -> None:
         jti, session = new(), self.login(store, subject)
@@ -850,10 +851,10 @@ class SessionStoreContract:
             "subject": subject,
             "issued_at": NOW,
         }
-        assert not store.is_revoked(now=NOW, **asked)
+        assert not store.is_revoked(Presented(**asked), now=NOW)
         store.revoke_token(jti, now=NOW, expires_at=NOW + HOUR)
-        assert store.is_revoked(now=NOW, **asked)
-        assert not store.is_revoked(now=NOW, **{**asked, "jti": new()})
+        assert store.is_revoked(Presented(**asked), now=NOW)
+        assert not store.is_revoked(Presented(**{**asked, "jti": new()}), now=NOW)
 
     # ── following ────────────────────────────────────────────────────────────────────────
 
@@ -964,14 +965,14 @@ class SessionStoreContract:
         assert all(each.sessions <= 3 and each.revocations <= 3 for each in pruned)
         assert sum(each.revocations for each in pruned) >= 5
         assert self.sids(store, subject, NOW + 1) == [live.sid]
-        assert store.is_revoked(now=NOW + 1, jti=kept)
+        assert store.is_revoked(Presented(jti=kept), now=NOW + 1)
 
     def test_a_pruned_session_is_not_revoked(self, store: SessionStore, subject: str) -> None:
         session = self.login(store, subject, expires_at=NOW + 1)
         while store.prune(now=NOW + 1).more:
             pass
         assert store.find_session(session.sid, now=NOW + 1) is None
-        assert not store.is_revoked(now=NOW, sid=session.sid)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
 
     def test_a_store_that_is_set_up_has_no_error(self, store: SessionStore) -> None:
         assert [each for each in store.check() if each.level == "error"] == []

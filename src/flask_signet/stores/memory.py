@@ -12,19 +12,16 @@ from dataclasses import replace
 from itertools import islice
 from threading import RLock
 
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
-    Finding,
     Kind,
     Opened,
-    Pruned,
+    Presented,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     ended_by,
     is_grace_replay,
@@ -32,6 +29,7 @@ from ..sessions.store import (
     seconds,
     stored_id,
 )
+from ..sessions.store import Finding, Pruned, Synced, Upgraded
 
 _SCHEMA = 1
 
@@ -108,14 +106,15 @@ class MemoryStore:
         """See :meth:`.SessionStore.adopt`."""
         now, jti = session.created_at, session.previous_jti
         with self._lock:
-            if self.is_revoked(now=now, jti=jti):
+            if self.is_revoked(Presented(jti=jti), now=now):
                 found = self.find_session(session.sid, now=now)
                 if found is None:
                     return Rotation("gone")
                 if found.jti == session.jti:
                     return Rotation("rotated", found)
                 return self._refuse(found, jti, now, grace, refuse_until)
-            gone = self.is_revoked(now=now, subject=session.subject, issued_at=issued_at)
+            owner = Presented(subject=session.subject, issued_at=issued_at)
+            gone = self.is_revoked(owner, now=now)
             if gone or not self.revoke_token(jti, now=now, expires_at=token_expires_at):
                 return Rotation("gone")
             return Rotation("rotated", self._keep(session))
@@ -144,10 +143,6 @@ class MemoryStore:
         with self._lock:
             spared = self.find_session(except_sid, now=now)
             spares = spared is not None and spared.subject == subject
-            moments = [self._sessions[sid].created_at for sid in self._of_subject.get(subject, ())]
-            before = self._entry("subject", subject)
-            if before is not None:
-                moments.append(before.not_before)
             self._revoke(
                 Revocation(
                     "subject",
@@ -224,30 +219,22 @@ class MemoryStore:
         with self._lock:
             if microseconds(expires_at) <= microseconds(now):
                 return False
-            known = self.is_revoked(now=now, jti=jti)
+            known = self.is_revoked(Presented(jti=jti), now=now)
             self._revoke(Revocation("jti", stored_id(jti), expires_at))
             return not known
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
         with self._lock:
-            token = self._entry("jti", stored_id(jti))
-            session = self._entry("sid", stored_id(sid))
+            token = self._entry("jti", stored_id(presented.jti))
+            session = self._entry("sid", stored_id(presented.sid))
             if any(entry and _in_force(entry, now) for entry in (token, session)):
                 return True
-            everywhere = self._entry("subject", stored_id(subject, MAX_SUBJECT))
+            everywhere = self._entry("subject", stored_id(presented.subject, MAX_SUBJECT))
         return (
             everywhere is not None
             and _in_force(everywhere, now)
-            and ended_by(issued_at, stored_id(sid), everywhere)
+            and ended_by(presented.issued_at, stored_id(presented.sid), everywhere)
         )
 
     def follow(self) -> MemoryFollower:

@@ -29,7 +29,7 @@ from sqlalchemy import Text as LongText
 from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARBINARY
 from sqlalchemy.types import TypeEngine
 
-from ..sessions.store import (
+from ...sessions.session import (
     MAX_ADDRESS,
     MAX_ID,
     MAX_LABEL,

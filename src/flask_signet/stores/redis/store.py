@@ -47,21 +47,18 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.store import (
+from ...exceptions import ConfigurationError, StoreUnavailableError
+from ...sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
-    Finding,
     Kind,
     Opened,
-    Pruned,
+    Presented,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     ended_by,
     microseconds,
@@ -69,7 +66,8 @@ from ..sessions.store import (
     seconds,
     stored_id,
 )
-from . import redis_scripts as scripts
+from ...sessions.store import Finding, Pruned, Synced, Upgraded
+from . import scripts
 
 VERSION: Final = 1
 """Of what is in the keys. It is in each partition's ``meta``."""
@@ -351,17 +349,10 @@ class RedisStore:
         with contextlib.suppress(StoreUnavailableError), self.failing():
             self.client.ping()
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
-        jti, sid, subject = stored_id(jti), stored_id(sid), stored_id(subject, MAX_SUBJECT)
+        jti, sid = stored_id(presented.jti), stored_id(presented.sid)
+        subject = stored_id(presented.subject, MAX_SUBJECT)
         scores: list[tuple[str, str]] = []
         if jti:
             scores.append((partition(jti), f"jti:{jti}"))
@@ -383,7 +374,7 @@ class RedisStore:
             return False
         not_before, _, spared = everywhere.partition(":")
         entry = Revocation("subject", subject, 0, seconds(int(not_before)), spared)
-        return ended_by(issued_at, sid, entry)
+        return ended_by(presented.issued_at, sid, entry)
 
     def _look_up(
         self, scores: Sequence[tuple[str, str]], subject: str

@@ -36,28 +36,26 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.store import (
+from ...exceptions import ConfigurationError, StoreUnavailableError
+from ...sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
     Device,
-    Finding,
     Opened,
-    Pruned,
+    Presented,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     is_grace_replay,
     microseconds,
     seconds,
     stored_id,
 )
-from .sql_engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
-from .sql_schema import (
+from ...sessions.store import Finding, Pruned, Synced, Upgraded
+from .engines import CHANNEL, KINDS, RESTORE, EngineKind, SQLite, Trouble, deadline
+from .schema import (
     STEPS,
     keys_table,
     metadata,
@@ -532,22 +530,14 @@ class SqlStore:
             return False
         return self._run(work)
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
         parameters = {
             "now": microseconds(now),
-            "for_jti": stored_id(jti),
-            "for_sid": stored_id(sid),
-            "for_subject": stored_id(subject, MAX_SUBJECT),
-            "issued_at": microseconds(issued_at),
+            "for_jti": stored_id(presented.jti),
+            "for_sid": stored_id(presented.sid),
+            "for_subject": stored_id(presented.subject, MAX_SUBJECT),
+            "issued_at": microseconds(presented.issued_at),
         }
         found = self._run(lambda connection: connection.execute(_IS_REVOKED, parameters).first())
         return found is not None

@@ -9,7 +9,7 @@ from flask import Flask
 
 from flask_signet import JWTManager, create_access_token, decode_token
 from flask_signet.exceptions import ConfigurationError, InvalidSignatureError
-from flask_signet.flask.app_state import EXTENSION, AppState, current_state
+from flask_signet.flask.installation import EXTENSION, Installation, installation
 from tests.applications import application
 from tests.jose import keys
 
@@ -17,46 +17,46 @@ NO_MANAGER = "You must initialize a JWTManager with this flask application befor
 
 
 @pytest.fixture
-def state() -> AppState:
-    found: AppState = application().extensions[EXTENSION][""]
+def state() -> Installation:
+    found: Installation = application().extensions[EXTENSION][""]
     return found
 
 
-def test_the_current_state_is_the_current_applications() -> None:
+def test_the_current_installation_is_the_current_applications() -> None:
     """In each application's context the state is that application's."""
     one, other = application(), application()
     with one.app_context():
-        assert current_state() is one.extensions[EXTENSION][""]
+        assert installation() is one.extensions[EXTENSION][""]
         with other.app_context():
-            assert current_state() is other.extensions[EXTENSION][""]
-        assert current_state().app is one
+            assert installation() is other.extensions[EXTENSION][""]
+        assert installation().app is one
 
 
 @pytest.mark.parametrize("name", ["", "partner"])
 def test_an_application_without_a_manager(name: str) -> None:
     """Without a manager of this name the error says what to do, in FJE's words."""
     with Flask("tests").app_context(), pytest.raises(RuntimeError) as caught:
-        current_state(name)
+        installation(name)
     assert str(caught.value) == NO_MANAGER
 
 
 def test_no_application() -> None:
     """Outside an application context Flask says so."""
     with pytest.raises(RuntimeError, match="outside of application context"):
-        current_state()
+        installation()
 
 
-def test_configured_stands_as_long_as_nothing_changes(state: AppState) -> None:
+def test_a_signet_stands_as_long_as_nothing_changes(state: Installation) -> None:
     """Options and keys are one object until an option changes, and then another."""
-    before = state.configured()
-    ring = before.ring
-    assert state.configured() is before
+    before = state.signet()
+    ring = before.keys.ring()
+    assert state.signet() is before
     state.app.config["JWT_SECRET_KEY"] = keys.private("HS256", 1)
-    after = state.configured()
+    after = state.signet()
     assert after is not before
-    assert after.ring is not ring
+    assert after.keys.ring() is not ring
     # Who verifies by the old ones does so to the end.
-    assert before.ring is ring
+    assert before.keys.ring() is ring
 
 
 @pytest.mark.parametrize(
@@ -68,36 +68,36 @@ def test_configured_stands_as_long_as_nothing_changes(state: AppState) -> None:
         ("SECRET_KEY_FALLBACKS", ["another"]),
     ],
 )
-def test_every_option_is_looked_at(state: AppState, option: str, value: Any) -> None:
+def test_every_option_is_looked_at(state: Installation, option: str, value: Any) -> None:
     """A change of any option, Flask's two for secrets among them, makes a new object."""
-    before = state.configured()
+    before = state.signet()
     state.app.config[option] = value
-    assert state.configured() is not before
+    assert state.signet() is not before
 
 
-def test_other_keys_of_the_configuration_are_not_looked_at(state: AppState) -> None:
+def test_other_keys_of_the_configuration_are_not_looked_at(state: Installation) -> None:
     """What is none of our options changes nothing."""
-    before = state.configured()
+    before = state.signet()
     state.app.config.update(DEBUG=True, MY_OPTION=object())
-    assert state.configured() is before
+    assert state.signet() is before
 
 
-def test_a_wrong_option_does_not_linger(state: AppState) -> None:
+def test_a_wrong_option_does_not_linger(state: Installation) -> None:
     """As long as an option is wrong each use says so; put right, all is as before."""
     state.app.config["JWT_ALGORITHM"] = "none"
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="JWT_ALGORITHM takes"):
-            state.configured()
+            state.signet()
     state.app.config["JWT_ALGORITHM"] = "HS256"
     assert state.settings.algorithm == "HS256"
 
 
-def test_a_key_that_fails_fails_each_time(state: AppState) -> None:
+def test_a_key_that_fails_fails_each_time(state: Installation) -> None:
     """A ring that can't be built is not remembered as built."""
     state.app.config["JWT_SECRET_KEY"] = 5
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"^JWT_SECRET_KEY: "):
-            state.configured().ring  # noqa: B018 - the ring is built when it is asked for
+            state.signet().keys.ring()
 
 
 def test_threads_see_one_state_or_the_other() -> None:
@@ -138,10 +138,11 @@ def test_threads_that_begin_at_once_share_one_view_of_the_store(
     """Each has a line to the store, which nobody would give back."""
     state = application(SESSION_STORE="memory://").extensions[EXTENSION][""]
     settings = state.settings
-    state.store(settings)
-    monkeypatch.setattr(state, "_opening", Meeting())
+    storage = state.signet().storage
+    assert storage.store is state.store()
+    monkeypatch.setattr(storage, "_lock", Meeting())
     with ThreadPoolExecutor(2) as pool:
-        views = list(pool.map(lambda _: state.revocations(settings), range(2)))
+        views = list(pool.map(lambda _: storage.view(settings.revocation_max_staleness), range(2)))
     assert views[0] is views[1]
 
 
@@ -149,8 +150,10 @@ def test_one_manager_for_several_applications() -> None:
     """Applications with one manager share its loaders, and neither options nor keys."""
     manager = JWTManager()
     manager.additional_claims_loader(lambda identity: {"loaded": True})
-    one = application(manager, SECRET_KEY=keys.private("HS256", 1), ACCESS_TOKEN_EXPIRES=False)
-    other = application(manager, SECRET_KEY=keys.private("HS256", 2))
+    one = application(
+        manager=manager, SECRET_KEY=keys.private("HS256", 1), ACCESS_TOKEN_EXPIRES=False
+    )
+    other = application(manager=manager, SECRET_KEY=keys.private("HS256", 2))
     with one.app_context():
         token = create_access_token("alice")
         assert decode_token(token)["loaded"] is True

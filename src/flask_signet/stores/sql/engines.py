@@ -30,9 +30,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from ..exceptions import ConfigurationError, StoreUnavailableError
-from ..sessions.store import Finding
-from .sql_schema import revocations_table, sessions_table, store_table
+from ...exceptions import ConfigurationError, StoreUnavailableError
+from ...sessions.store import Finding
+from .schema import revocations_table, sessions_table, store_table
 
 CHANNEL = "signet_revocations"
 """The name under which PostgreSQL announces that there is a new revocation."""

@@ -19,7 +19,7 @@ from flask_signet import (
     verify_jwt_in_request,
 )
 from flask_signet.exceptions import RevokedTokenError, TokenReusedError
-from flask_signet.flask import encoded_tokens
+from flask_signet.flask.manager import Manager
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import application, bare_application
 from tests.conftest import Clock
@@ -28,7 +28,7 @@ from tests.jose import keys
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Flask]:
-    monkeypatch.setattr(encoded_tokens, "now", clock)
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
     app = application()
     with app.app_context():
         yield app

@@ -35,7 +35,7 @@ from flask_signet.exceptions import (
     JWTDecodeError,
     SignetError,
 )
-from flask_signet.flask import encoded_tokens
+from flask_signet.flask.manager import Manager
 from tests.applications import application, part, signed
 from tests.conftest import Clock
 from tests.jose import keys
@@ -45,14 +45,14 @@ KEY = Key.from_secret(keys.SECRET)
 
 @contextmanager
 def running(manager: JWTManager | None = None, **options: Any) -> Iterator[Flask]:
-    app = application(manager, **options)
+    app = application(manager=manager, **options)
     with app.app_context():
         yield app
 
 
 @pytest.fixture(autouse=True)
 def _ticking(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(encoded_tokens, "now", clock)
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
 
 
 @pytest.fixture
