@@ -36,7 +36,8 @@ from flask_signet import Key, KeyRing, get_jwt_identity, jwt_required
 from flask_signet.exceptions import DecodeError, InvalidKeyError, SignetError
 from flask_signet.jwt.claims import ClaimRules
 from flask_signet.jwt.verify import verify
-from flask_signet.keys.remote import FetchError, read_jwks
+from flask_signet.keys.fetch import FetchError
+from flask_signet.keys.jwks import read_jwks
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
@@ -1053,11 +1054,11 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
     "a reader's own error": ("keys", "flask_signet.jose.pem.load_pem", broken, WRONG[2]),
     "a private half": (
         "key sets",
-        "flask_signet.keys.remote._PRIVATE_MEMBERS",
+        "flask_signet.keys.jwks._PRIVATE_MEMBERS",
         frozenset(),
         WRONG[0],
     ),
-    "no key": ("key sets", "flask_signet.keys.remote._keys_of", always([]), WRONG[1]),
+    "no key": ("key sets", "flask_signet.keys.jwks._keys_of", always([]), WRONG[1]),
     "any type": ("requests", "flask_signet.view_decorators.check_type", always(None), WRONG[0]),
     "no bearer": ("requests", "flask_signet.flask.credentials._is_scheme", always(False), WRONG[1]),
     "a view's error": ("requests", "flask_signet.view_decorators.check_fresh", broken, WRONG[2]),

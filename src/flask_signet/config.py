@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class _Config:
     """``flask_jwt_extended.config.config``: the options of the current application.
 
-    Its properties are named like the attributes of :class:`Settings`, and give what the
-    application wrote. Read-only; options are changed in ``app.config``.
+    Its properties are named like the attributes of :class:`.Settings`, and give the values as the
+    application wrote them. Read-only: options are changed in ``app.config``.
     """
 
     __slots__ = ()

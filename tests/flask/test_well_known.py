@@ -22,8 +22,9 @@ from flask_signet import (
     oauth_blueprint,
 )
 from flask_signet.cli.keys import PUBLISHED_FOR
-from flask_signet.keys.remote import Fetched, FetchError, metadata_urls
+from flask_signet.keys.fetch import Fetched, FetchError
 from flask_signet.keys.schedule import TimedKey
+from flask_signet.keys.urls import metadata_urls
 from tests.conftest import Clock
 from tests.jose import keys
 

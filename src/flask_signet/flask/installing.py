@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from weakref import WeakSet
 
 import click
 from flask import Blueprint, Flask
 
 from ..engine.callbacks import Callbacks
-from ..engine.issuers import Issuer, is_our_name, make_issuer
+from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer
 from ..engine.setup import system_clock
 from ..exceptions import ConfigurationError, adopt_pyjwt
-from ..keys.remote import MAX_STALE, Fetch
 from ..options.reader import check_names, set_defaults
 from ..options.table import Settings
 from .boundaries import HANDLED, handle, handle_for_api
@@ -140,41 +138,19 @@ class Installing(Loaders):
         return installation(self.name) if self.name else unnamed()
 
     def add_issuer(
-        self,
-        issuer: str,
-        *,
-        audience: str | Iterable[str],
-        algorithms: Iterable[str] = ("RS256",),
-        identity_claim: str = "sub",
-        type_claim: tuple[str, str] | None = None,
-        typ: str | None = None,
-        audience_claim: str = "aud",
-        jwks_url: str | None = None,
-        leeway: float | timedelta | None = None,
-        max_stale: float | timedelta = MAX_STALE,
-        fetch: Fetch | None = None,
+        self, issuer: str, *, audience: str | Iterable[str], **terms: Unpack[IssuerTerms]
     ) -> None:
         """Take the access tokens of another issuer too, wherever this manager guards.
 
-        A token whose ``iss`` is exactly this is verified by the issuer's keys, which are fetched
-        when the first one comes; every other token is verified as before. It is good for access
-        only: it is never fresh, and never refreshes. Needs the extra ``issuers``.
+        A token whose ``iss`` is exactly this issuer is verified by the issuer's keys, which are
+        fetched when the first such token comes. Every other token is verified as before. A token
+        of another issuer is good for access only: it is never fresh, and never refreshes. Needs the
+        extra ``issuers``.
 
         :param issuer: its URL, letter for letter as its tokens say it.
-        :param audience: what the tokens for this application name as theirs; one of several.
-        :param algorithms: those that it signs with; no HS, whose secret would be shared.
-        :param identity_claim: the claim that ``get_jwt_identity()`` gives.
-        :param type_claim: a claim and the value that its access tokens have in it, e.g.
-            ``("token_use", "access")``, where it makes other kinds of tokens with the same keys.
-        :param typ: the ``typ`` that their header has, e.g. ``"at+jwt"`` (RFC 9068 section 4).
-        :param audience_claim: the claim that names the audience, where it is not ``aud``.
-        :param jwks_url: where its keys are; by default its metadata says so (OpenID Connect
-            Discovery 1.0, RFC 8414).
-        :param leeway: seconds by which its clock may differ; None: ``JWT_DECODE_LEEWAY``.
-        :param max_stale: seconds that its keys, ten minutes old, still serve while they can't be
-            fetched.
-        :param fetch: gets a document, ``(url, seconds) -> Fetched``, instead of urllib3: for a
-            proxy, say. The bounds are then its own to keep.
+        :param audience: the audience that the tokens for this application have; one of several is
+            enough.
+        :param terms: what else there is to say of it, by keyword: see :class:`.IssuerTerms`.
         :raises ConfigurationError: if one of these can't be right; it says what to give.
         """
         if issuer in self.issuers:
@@ -182,19 +158,7 @@ class Installing(Loaders):
                 f"add_issuer: {issuer!r} is there already: call it once, with all of its audiences "
                 "in a list"
             )
-        made = make_issuer(
-            issuer,
-            audience=audience,
-            algorithms=algorithms,
-            identity_claim=identity_claim,
-            type_claim=type_claim,
-            typ=typ,
-            audience_claim=audience_claim,
-            jwks_url=jwks_url,
-            leeway=leeway,
-            max_stale=max_stale,
-            fetch=fetch,
-        )
+        made = make_issuer(issuer, audience, terms, clock=self.monotonic)
         before = self.issuers
         self.issuers = {**before, issuer: made}  # another one: requests may be at the old
         try:

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.datastructures import Headers
 
 from ..engine.signet import Signet
-from ..keys.remote import check_url
+from ..keys.urls import check_url
 from .installation import installation
 from .oauth import CLIENT_AUTHENTICATION, endpoints_of
 

@@ -17,6 +17,7 @@ class Keys(Protocol):
     @property
     def are_given(self) -> bool:
         """Whether the options name any key. Without one, only other issuers' tokens are taken."""
+        ...
 
     def ring(self) -> KeyRing:
         """The keys of this moment.
@@ -24,12 +25,14 @@ class Keys(Protocol):
         :raises ConfigurationError: if a key is missing or can't be used.
         :raises StoreUnavailableError: if the keys are in a store that does not answer.
         """
+        ...
 
     def signing_key(self) -> Key:
         """The key that signs.
 
         :raises ConfigurationError: if there is none; else as :meth:`ring`.
         """
+        ...
 
     def published(self, now: float) -> list[dict[str, Any]]:
         """The public JWKs of the keys that verify, each once, under a ``kid``. No secret has one.
@@ -37,3 +40,4 @@ class Keys(Protocol):
         :param now: seconds since 1970.
         :raises ConfigurationError: as :meth:`ring`.
         """
+        ...

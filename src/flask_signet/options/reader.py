@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
-from .checks import PROFILES, lifetime, nearest
+from .checks import PROFILES, lifetime, maybe_lifetime, nearest
 from .table import OPTIONS, Settings
 from .together import check_together
 
@@ -111,7 +111,9 @@ class _ExactlyFalse:
 _EXACTLY_FALSE: Final = _ExactlyFalse()
 
 _LIFETIMES: Final = frozenset(
-    index for index, option in enumerate(OPTIONS.values()) if option.check is lifetime
+    index
+    for index, option in enumerate(OPTIONS.values())
+    if option.check in (lifetime, maybe_lifetime)
 )
 
 

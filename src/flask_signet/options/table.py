@@ -23,7 +23,15 @@ _SAME: Final = object()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Option:
-    """One option: what the table says of it."""
+    """One option, a row of the table.
+
+    :param name: in ``app.config``, without the prefix ``JWT_``.
+    :param default: of the profile ``compatible``.
+    :param strict: the default of the profile ``strict``.
+    :param check: makes the value to use of the value that was written, or raises ValueError.
+    :param about: a sentence for the documentation.
+    :param new: Flask-JWT-Extended does not have it.
+    """
 
     name: str
     default: Any
@@ -33,7 +41,7 @@ class Option:
     new: bool
 
     def default_in(self, profile: str) -> Any:
-        """A fresh default: a list of it belongs to one application."""
+        """The default in a profile; a new list each time, which belongs to one application."""
         value = self.strict if profile == "strict" and self.strict is not _SAME else self.default
         return list(value) if isinstance(value, list) else value
 
@@ -48,7 +56,8 @@ def _option(
     new: bool = False,
     shown: bool = True,
 ) -> Any:
-    # `shown`: whether the settings print it. A key, or a URL with a password in it, is not.
+    # `shown`: whether the settings print the value. They print no key, and no URL, which may have
+    # a password in it.
     option = Option(name, default, strict, check, about, new)
     return dataclasses.field(metadata={"option": option}, repr=shown)
 
@@ -57,7 +66,7 @@ def _option(
 class Settings:
     """The options of one manager in one application, checked. Times are in seconds.
 
-    The attributes are Flask-JWT-Extended's names for them, where it has one.
+    The attributes have Flask-JWT-Extended's names where it has the option.
     """
 
     profile: str = _option(
@@ -65,7 +74,7 @@ class Settings:
         "compatible",
         checks.choice(*checks.PROFILES),
         "Which column of defaults applies: `compatible` is Flask-JWT-Extended's behaviour, "
-        "`strict` what the standards ask for. Read by `init_app`.",
+        "`strict` is what the standards ask for. Read by `init_app`.",
         strict="strict",
         new=True,
     )
@@ -76,7 +85,7 @@ class Settings:
         "DECODE_ALGORITHMS",
         None,
         checks.algorithms,
-        "Algorithms that a token may be signed with, beside `JWT_ALGORITHM`.",
+        "Algorithms that a token may be signed with, besides `JWT_ALGORITHM`.",
     )
     secret_key: Any = _option(
         "SECRET_KEY",
@@ -90,7 +99,7 @@ class Settings:
         "SECRET_KEY_FALLBACKS",
         None,
         checks.fallbacks,
-        "Secrets used before: they verify, they don't sign. Flask's own "
+        "Secrets that were in use before: they verify, they don't sign. Flask's own "
         "`SECRET_KEY_FALLBACKS` go with its `SECRET_KEY`.",
         new=True,
         shown=False,
@@ -140,8 +149,8 @@ class Settings:
         "ENCODE_KID",
         False,
         checks.flag,
-        "Name the signing key in the header (`kid`), by its thumbprint if it came without a name; "
-        "a secret has no name then. One that was given a name is always named.",
+        "Put the name of the signing key into the header (`kid`); a key without a name gets its "
+        "thumbprint, a secret gets none. A key that has a name of its own is always named.",
         strict=True,
         new=True,
     )
@@ -204,7 +213,8 @@ class Settings:
         "REQUIRE_TYPE",
         False,
         checks.flag,
-        "An access token must say `type: access`; else every type but `refresh` is one.",
+        "An access token must say `type: access`. If False, every type but `refresh` is an access "
+        "token.",
         strict=True,
         new=True,
     )
@@ -212,7 +222,7 @@ class Settings:
         "EXPLICIT_TYP",
         False,
         checks.flag,
-        "Tokens carry `typ: at+jwt` or `rt+jwt` in the header, and must "
+        "Tokens carry `typ: at+jwt` or `rt+jwt` in the header, and are refused without it "
         "(RFC 8725 section 3.11, RFC 9068 section 2.1).",
         strict=True,
         new=True,
@@ -221,7 +231,7 @@ class Settings:
         "BOUNDED_IDS",
         False,
         checks.flag,
-        "`sub` has 1 to 255 characters, `jti` is there and has 1 to 64, `fresh` does not outlive "
+        "`sub` has 1 to 255 characters, `jti` is present and has 1 to 64, `fresh` does not outlive "
         "`exp`.",
         strict=True,
         new=True,
@@ -370,7 +380,7 @@ class Settings:
         "REFRESH_COOKIE_SAMESITE",
         None,
         checks.samesite,
-        "The same for the refresh token's cookie; None: as the other.",
+        "The same for the refresh token's cookie; None: as `JWT_COOKIE_SAMESITE`.",
         strict="Strict",
         new=True,
     )
@@ -378,7 +388,7 @@ class Settings:
         "SESSION_COOKIE",
         True,
         checks.flag,
-        "Cookies end with the browser; if False, after a year.",
+        "Cookies end when the browser is closed; if False, after a year.",
     )
     cookie_expires_with_token: bool = _option(
         "COOKIE_EXPIRES_WITH_TOKEN",
@@ -413,8 +423,7 @@ class Settings:
         "CSRF_CHECK_ORIGIN",
         False,
         checks.flag,
-        "Refuse an unsafe request that its `Sec-Fetch-Site` or `Origin` shows to come from "
-        "another site.",
+        "Refuse an unsafe request whose `Sec-Fetch-Site` or `Origin` names another site.",
         strict=True,
         new=True,
     )
@@ -441,22 +450,34 @@ class Settings:
         strict="__Secure-csrf_refresh_token",
     )
     access_csrf_cookie_path: str = _option(
-        "ACCESS_CSRF_COOKIE_PATH", "/", checks.text, "The path of that cookie."
+        "ACCESS_CSRF_COOKIE_PATH", "/", checks.text, "The path of the access token's CSRF cookie."
     )
     refresh_csrf_cookie_path: str = _option(
-        "REFRESH_CSRF_COOKIE_PATH", "/", checks.text, "The path of that cookie, for refresh tokens."
+        "REFRESH_CSRF_COOKIE_PATH", "/", checks.text, "The path of the refresh token's CSRF cookie."
     )
     access_csrf_field_name: str = _option(
-        "ACCESS_CSRF_FIELD_NAME", "csrf_token", checks.text, "The form field of the CSRF value."
+        "ACCESS_CSRF_FIELD_NAME",
+        "csrf_token",
+        checks.text,
+        "The form field of the access token's CSRF value.",
     )
     refresh_csrf_field_name: str = _option(
-        "REFRESH_CSRF_FIELD_NAME", "csrf_token", checks.text, "The same for refresh tokens."
+        "REFRESH_CSRF_FIELD_NAME",
+        "csrf_token",
+        checks.text,
+        "The form field of the refresh token's CSRF value.",
     )
     access_csrf_header_name: str = _option(
-        "ACCESS_CSRF_HEADER_NAME", "X-CSRF-TOKEN", checks.text, "The header of the CSRF value."
+        "ACCESS_CSRF_HEADER_NAME",
+        "X-CSRF-TOKEN",
+        checks.text,
+        "The header of the access token's CSRF value.",
     )
     refresh_csrf_header_name: str = _option(
-        "REFRESH_CSRF_HEADER_NAME", "X-CSRF-TOKEN", checks.text, "The same for refresh tokens."
+        "REFRESH_CSRF_HEADER_NAME",
+        "X-CSRF-TOKEN",
+        checks.text,
+        "The header of the refresh token's CSRF value.",
     )
 
     # sessions
@@ -474,14 +495,15 @@ class Settings:
         "STORE_TIMEOUT",
         2,
         checks.above_zero,
-        "Seconds after which a store that does not answer is a 503.",
+        "Seconds that a request waits for the store; then it is answered 503.",
         new=True,
     )
     refresh_rotation: bool | None = _option(
         "REFRESH_ROTATION",
         None,
         checks.choice(None, True, False),
-        "Each refresh token is good once (RFC 9700 section 4.14.2). None: where there is a store.",
+        "Each refresh token is good once (RFC 9700 section 4.14.2). None: True where there is a "
+        "store.",
         new=True,
     )
     refresh_reuse_grace: float = _option(
@@ -503,14 +525,14 @@ class Settings:
         "REFRESH_ABSOLUTE_EXPIRES",
         timedelta(days=90),
         checks.lifetime,
-        "How long a session lives at most, however often it is refreshed; False: no end.",
+        "How long a session lives at most, however often it is refreshed; False: for ever.",
         new=True,
     )
     max_sessions_per_subject: int = _option(
         "MAX_SESSIONS_PER_SUBJECT",
         0,
         checks.count,
-        "Sessions that one subject can have at once: the oldest are ended; 0: any number.",
+        "How many sessions one subject can have at once: the oldest are ended; 0: any number.",
         new=True,
     )
     revocation_max_staleness: float = _option(
@@ -529,7 +551,7 @@ class Settings:
         new=True,
     )
 
-    # what follows from them, made once
+    # made of the options above, once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -576,4 +598,4 @@ OPTIONS: Final[dict[str, Option]] = {
 """The table by attribute of :class:`Settings`."""
 
 ONE_YEAR: Final = 31540000
-"""Seconds; Flask-JWT-Extended's figure."""
+"""Seconds that a cookie lives with ``JWT_SESSION_COOKIE = False``; Flask-JWT-Extended's figure."""
