@@ -289,10 +289,10 @@ def test_a_server_that_does_not_speak_redis_is_an_error():
     ("version", "codes"), [("5.0.14", ["old_server"]), ("6.0.0", []), ("10.1", []), ("edge", [])]
 )
 def test_a_server_that_is_too_old_is_found_by_the_check(store, monkeypatch, version, codes):
-    real = store._infos
+    real = store.client.info
 
-    def infos(section):
-        return [{**info, "redis_version": version} for info in real(section)]
+    def info(section):
+        return {**real(section), "redis_version": version}
 
-    monkeypatch.setattr(store, "_infos", infos)
+    monkeypatch.setattr(store.client, "info", info)
     assert [finding.code for finding in store.check()] == codes
