@@ -1,0 +1,43 @@
+"""What :class:`flask_signet.sessions.store.SessionStore` promises, each promise as one test.
+
+Our own stores are tested by it, and so is yours: subclass in a file that pytest collects, and give
+a ``store`` fixture::
+
+    from flask_signet.stores.contract import SessionStoreContract
+
+    class TestMyStore(SessionStoreContract):
+        @pytest.fixture
+        def store(self):
+            return MyStore()
+
+The tests use subjects of their own and need no empty store. They never sleep: the time is an
+argument. It needs pytest; ``pytest.register_assert_rewrite("flask_signet.stores.contract")`` in
+your ``conftest.py`` has a failure show the values that it compared.
+"""
+
+from __future__ import annotations
+
+from .adopting import Adopting
+from .ending import Ending
+from .hands import DAY, GRACE, HOUR, MINUTE, NOW, ODD_TEXTS, TICK, live_until, new
+from .opening import Opening
+from .operating import Operating
+from .revoking import Revoking
+from .rotating import Rotating
+
+__all__ = [
+    "DAY",
+    "GRACE",
+    "HOUR",
+    "MINUTE",
+    "NOW",
+    "ODD_TEXTS",
+    "TICK",
+    "SessionStoreContract",
+    "live_until",
+    "new",
+]
+
+
+class SessionStoreContract(Opening, Rotating, Adopting, Ending, Revoking, Operating):
+    """All promises. Needs a fixture ``store``."""
