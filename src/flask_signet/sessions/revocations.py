@@ -14,95 +14,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
+from .id_set import IdSet
 from .session import MAX_SUBJECT, Presented, Revocation, ended_by, stored_id
 from .store import Follower, SessionStore
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
-_BUCKETS: Final = 4096
-_FOR_EVER: Final = 2**32 - 1  # in the year 2106
-
-
-class IdSet:
-    """A great many ids, each until a moment: 13 bytes an entry, ten million are no slower.
-
-    Of an id its 64-bit ``hash`` is kept, which is keyed by a secret of the process: of so many
-    million entries one stands for a wrong id with a chance of one in 10**12. They lie in sorted
-    arrays, one for each of 4,096 remainders. A change replaces an array by a changed copy, so
-    readers need no lock; writers need one of their own.
-    """
-
-    __slots__ = ("_buckets", "_swept", "count")
-
-    def __init__(self) -> None:
-        self._buckets: list[tuple[array[int], array[int]] | None] = [None] * _BUCKETS
-        self.count: int = 0  # how many ids are in it; a field, since each check of a token reads it
-        self._swept = 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    def has(self, text: str, now: float) -> bool:
-        """Whether it is in the set, and its moment has not come."""
-        number = hash(text)
-        bucket = self._buckets[number & (_BUCKETS - 1)]
-        if bucket is None:
-            return False
-        numbers, moments = bucket
-        index = bisect_left(numbers, number)
-        return index < len(numbers) and numbers[index] == number and now < moments[index]
-
-    def add(self, text: str, until: float) -> None:
-        """Put it in until that moment, in seconds, rounded up; a second time never shortens it."""
-        number = hash(text)
-        moment = _FOR_EVER if until >= _FOR_EVER else max(0, -int(-until // 1))
-        at = number & (_BUCKETS - 1)
-        numbers, moments = self._buckets[at] or (array("q"), array("L" if _LONG else "I"))
-        index = bisect_left(numbers, number)
-        moments = moments[:]
-        if index < len(numbers) and numbers[index] == number:
-            moments[index] = max(moments[index], moment)
-        else:
-            numbers = numbers[:]
-            numbers.insert(index, number)
-            moments.insert(index, moment)
-            self.count += 1
-        self._buckets[at] = numbers, moments
-
-    def sweep(self, now: float, buckets: int = 16) -> None:
-        """Drop from a few buckets what has expired; the next call goes on from there."""
-        for _ in range(buckets):
-            self._swept = (self._swept + 1) % _BUCKETS
-            bucket = self._buckets[self._swept]
-            if bucket is None:
-                continue
-            numbers, moments = bucket
-            if min(moments) > now:
-                continue
-            kept = [index for index, moment in enumerate(moments) if moment > now]
-            self.count -= len(numbers) - len(kept)
-            self._buckets[self._swept] = (
-                (
-                    array("q", [numbers[index] for index in kept]),
-                    array(moments.typecode, [moments[index] for index in kept]),
-                )
-                if kept
-                else None
-            )
-
-
 _STEP: Final = 1.0
 """Seconds that one request's clock may be behind another's without having stepped back."""
-
-_LONG: Final = array("I").itemsize < 4
-"""Whether an unsigned int is too short for a moment, so that a long is needed."""
 
 
 class RevocationView:
