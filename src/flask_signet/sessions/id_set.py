@@ -14,26 +14,27 @@ _LONG: Final = array("I").itemsize < 4
 
 
 class IdSet:
-    """A great many ids, each until a moment: 13 bytes an entry, ten million are no slower.
+    """A great many ids, each until a moment: 13 bytes an entry, and quick with ten million.
 
-    Of an id its 64-bit ``hash`` is kept, which is keyed by a secret of the process: of so many
-    million entries one stands for a wrong id with a chance of one in 10**12. They lie in sorted
-    arrays, one for each of 4,096 remainders. A change replaces an array by a changed copy, so
-    readers need no lock; writers need one of their own.
+    Only the 64-bit ``hash`` of an id is kept. Python keys it with a secret of the process, so
+    nobody can choose ids that collide; with ten million entries, an id that is not in the set is
+    taken for one that is with a chance of about one in 10**12. The hashes lie in sorted arrays, one
+    for each of 4,096 remainders. A change replaces an array by a changed copy: readers need no
+    lock, writers must take turns.
     """
 
     __slots__ = ("_buckets", "_swept", "count")
 
     def __init__(self) -> None:
         self._buckets: list[tuple[array[int], array[int]] | None] = [None] * _BUCKETS
-        self.count: int = 0  # how many ids are in it; a field, since each check of a token reads it
+        self.count: int = 0  # how many ids are in the set; each check of a token reads it
         self._swept = 0
 
     def __len__(self) -> int:
         return self.count
 
     def has(self, text: str, now: float) -> bool:
-        """Whether it is in the set, and its moment has not come."""
+        """Whether the id is in the set, and its moment has not come. ``now`` is in seconds."""
         number = hash(text)
         bucket = self._buckets[number & (_BUCKETS - 1)]
         if bucket is None:
@@ -43,7 +44,10 @@ class IdSet:
         return index < len(numbers) and numbers[index] == number and now < moments[index]
 
     def add(self, text: str, until: float) -> None:
-        """Put it in until that moment, in seconds, rounded up; a second time never shortens it."""
+        """Put the id in until that moment. A second time never shortens the first.
+
+        :param until: seconds since 1970, rounded up to whole seconds.
+        """
         number = hash(text)
         moment = _FOR_EVER if until >= _FOR_EVER else max(0, -int(-until // 1))
         at = number & (_BUCKETS - 1)
@@ -60,7 +64,7 @@ class IdSet:
         self._buckets[at] = numbers, moments
 
     def sweep(self, now: float, buckets: int = 16) -> None:
-        """Drop from a few buckets what has expired; the next call goes on from there."""
+        """Remove expired ids from a few buckets. The next call goes on with the buckets after."""
         for _ in range(buckets):
             self._swept = (self._swept + 1) % _BUCKETS
             bucket = self._buckets[self._swept]
