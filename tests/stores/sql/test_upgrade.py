@@ -21,9 +21,9 @@ from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql.schema import STEPS
 from tests.scenarios.service import SECRET
 
-from .contract import NOW, live_until, new
-from .databases import own_database
-from .proxy import behind_proxy
+from ..contract import NOW, live_until, new
+from ..databases import own_database
+from ..proxy import behind_proxy
 
 UNTIL = live_until(NOW)
 
