@@ -375,7 +375,7 @@ def test_what_is_known_is_told_without_asking_the_store(clock):
     view = RevocationView(store)
     assert not view.refuses(Presented(jti="j"), now=NOW)  # in step
     store.revoke_token("j", now=NOW, expires_at=NOW + 60)
-    store.is_revoked = store.follow = None  # whoever asked would fail
+    store.is_revoked = store.follow = None  # a question would fail
     assert view.knows(Presented(jti="j"), now=NOW)
     assert not view.knows(Presented(jti="j"), now=NOW + 61)
     assert not view.knows(Presented(jti="other"), now=NOW)

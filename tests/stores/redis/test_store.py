@@ -201,7 +201,7 @@ ALL_WE_NEED = ("~{signet.*", "&signet.*", "+@all", "-@dangerous", "-@admin")
 def test_a_user_with_the_rights_to_its_keys_and_channel_is_enough(server, store):
     restricted = open_store(user(server, *ALL_WE_NEED))
     [finding] = restricted.check()
-    # Without INFO, as at some who sell Redis, the check goes on and says what it could not see.
+    # Without INFO, which some vendors of Redis forbid, the check goes on and says what it missed.
     assert (finding.level, finding.code) == ("warning", "unknown_server")
     assert "maxmemory-policy noeviction" in finding.mend
     follower, jti = restricted.follow(), new()

@@ -121,7 +121,7 @@ def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
     assert store.find_session(kept.sid, now=NOW) == kept
     assert store.is_revoked(Presented(jti=jti), now=NOW)
     assert store.is_revoked(Presented(sid=ended.sid), now=NOW)
-    assert epoch_of(store) == epoch  # whoever follows the store knows it again
+    assert epoch_of(store) == epoch  # its followers know it again
 
 
 def test_a_new_store_is_made_as_it_is_today_and_takes_no_step(store, steps):

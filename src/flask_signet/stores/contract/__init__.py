@@ -1,7 +1,7 @@
-"""What :class:`flask_signet.sessions.store.SessionStore` promises, each promise as one test.
+"""The promises of :class:`flask_signet.sessions.store.SessionStore`, one test for each.
 
-Our own stores are tested by it, and so is yours: subclass in a file that pytest collects, and give
-a ``store`` fixture::
+The stores of this package are tested by it. To test your own, write a subclass in a file that
+pytest collects, and give it a ``store`` fixture::
 
     from flask_signet.stores.contract import SessionStoreContract
 
@@ -10,9 +10,9 @@ a ``store`` fixture::
         def store(self):
             return MyStore()
 
-The tests use subjects of their own and need no empty store. They never sleep: the time is an
-argument. It needs pytest; ``pytest.register_assert_rewrite("flask_signet.stores.contract")`` in
-your ``conftest.py`` has a failure show the values that it compared.
+The tests use subjects of their own, so the store need not be empty. They never sleep: the time is
+an argument. They need pytest. For a failure to show the values that it compared, write
+``pytest.register_assert_rewrite("flask_signet.stores.contract")`` in your ``conftest.py``.
 """
 
 from __future__ import annotations

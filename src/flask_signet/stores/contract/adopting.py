@@ -1,4 +1,4 @@
-"""Adoption: a session for a refresh token from before, that has none."""
+"""Adoption: a session for a refresh token that was issued without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .hands import DAY, GRACE, NOW, TICK, Hands, new
 
 
 class Adopting(Hands):
-    """Adoption: a session for a refresh token from before, that has none."""
+    """Adoption: a session for a refresh token that was issued without one."""
 
     def test_a_token_from_before_opens_a_session_and_is_revoked(
         self, store: SessionStore, subject: str, follower: Follower

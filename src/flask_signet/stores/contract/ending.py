@@ -82,7 +82,7 @@ class Ending(Hands):
         assert store.is_revoked(Presented(sid=session.sid), now=NOW + HOUR - TICK)
         assert not store.is_revoked(Presented(sid=session.sid), now=NOW + HOUR)
 
-    # ── ending all of a subject's ─────────────────────────────────────────────────────
+    # ── ending all sessions of a subject ──────────────────────────────────────────────
 
     def test_logged_out_everywhere_every_session_is_gone(
         self, store: SessionStore, subject: str, follower: Follower

@@ -124,7 +124,7 @@ class Rotating(Hands):
     def test_a_token_that_the_session_never_had_is_reuse(
         self, store: SessionStore, subject: str
     ) -> None:
-        # It verifies as one of the session's, so it was: the store lost its rotation, say.
+        # It verifies as the session's, so it was its token once; perhaps the store lost a rotation.
         session = self.login(store, subject, jti="first")
         assert self.rotate(store, session.sid, "never", "x").verdict == "reused"
         assert store.find_session(session.sid, now=NOW) is None

@@ -122,8 +122,8 @@ def _persistence_findings(info: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             code="not_durable",
-            message="the server has no append-only file: a crash logs out whoever logged in since "
-            "the last snapshot, and takes again what was revoked since then",
+            message="the server has no append-only file: a crash loses the log-ins and the "
+            "revocations since the last snapshot",
             mend="set appendonly yes",
         )
 
