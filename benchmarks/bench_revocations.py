@@ -26,7 +26,8 @@ from redis import Redis
 import flask_signet
 from benchmarks.bench_guard import requests
 from benchmarks.side_by_side import measure, show, versions
-from flask_signet.sessions.revocations import IdSet, RevocationView
+from flask_signet.sessions.id_set import IdSet
+from flask_signet.sessions.revocations import RevocationView
 from flask_signet.sessions.session import Presented, Session
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore

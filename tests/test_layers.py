@@ -29,7 +29,11 @@ LAYERS = {
     ),
     "flask_signet.sessions": ("flask_signet.sessions", "flask_signet.exceptions"),
     # The tests that a store must pass: for whoever writes one, and has pytest.
-    "flask_signet.stores.contract": ("pytest", "flask_signet.sessions"),
+    "flask_signet.stores.contract": (
+        "pytest",
+        "flask_signet.stores.contract",
+        "flask_signet.sessions",
+    ),
     "flask_signet.stores": (
         "sqlalchemy",
         "redis",

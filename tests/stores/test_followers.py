@@ -236,7 +236,7 @@ def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monot
         view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW)
     own_redis.upgrade()
     monotonic.tick(10)
-    # Nobody knows any more what was revoked: what was issued before is refused here.
+    # The revocations are lost, so all tokens from before are refused here.
     assert view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW + 5)
     assert not view.refuses(Presented(sid="new", issued_at=NOW + 6), now=NOW + 6)
     view.close()

@@ -238,7 +238,7 @@ def test_fault_kill9_mid_rotation_without_grace_loses_nothing_without_an_event(a
                 app.next(again.json)  # it never happened
             else:
                 assert again.status_code == 401
-                assert "reused" in events  # it happened, and whoever listens is told
+                assert "reused" in events  # it happened, and the listeners are told
                 nobody_is_in(app, first)
 
         assert kill(address, prepare, check, refresh_reuse_grace=0) > 0
@@ -300,7 +300,7 @@ def test_fault_kill9_mid_log_out_everywhere_is_all_or_nothing(address, kill):
     with started(address) as app:
 
         def prepare():
-            # Somebody else each time: an entry for one would hide the next.
+            # Another user each time: an entry for one would hide the next.
             user = f"{app.user}-{random.Random().getrandbits(64)}"
             pairs = [app.login(user) for _ in range(3)]
             return Work("DELETE", "/auth/sessions", pairs[0]["access_token"]), pairs

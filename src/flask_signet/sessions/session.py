@@ -1,13 +1,15 @@
 """The records of sessions and revocations, and the rules that all stores share.
 
 *A session* is what one log-in opened. Its id is ``sid`` (OpenID Connect Front-Channel Logout 1.0
-section 3), it is one row, and the row holds the ``jti`` of its one current refresh token and of
-the one before that. Rotation is one conditional write on that row, so of any number of clients
-that refresh one token at once exactly one rotates it (RFC 9700 section 4.14.2).
+section 3). It is one row, and the row holds the ``jti`` of its one current refresh token and of
+the one before that. Rotation is one conditional write on that row. So of any number of clients
+that refresh one token at once, exactly one rotates it (RFC 9700 section 4.14.2).
 
 *A revocation* is an entry in a list of what is refused although its signature and its times are
 good: one token (``jti``), the tokens of one session (``sid``), or all tokens of a subject from
-before a moment. It goes when the last token that it could refuse has expired by itself.
+before a moment. It is removed when the last token that it could refuse has expired by itself.
+
+All times are seconds since 1970, with fractions.
 """
 
 from __future__ import annotations
@@ -38,12 +40,15 @@ _DIGEST_MARK: Final = "sha256:"
 _ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
 
 
+# ── times, ids and texts as stores keep them ─────────────────────────────────────────────
+
+
 def microseconds(seconds: float) -> int:
     """Whole microseconds since 1970, the form in which stores keep and compare times.
 
-    A float of seconds can't hold less: at today's date neighbouring floats are 0.24 of a
-    microsecond apart. Two that were equal before a journey through JSON or SQL are equal after
-    it, which two floats are not.
+    A float of seconds has no finer resolution: at today's date neighbouring floats are 0.24 of a
+    microsecond apart. Two equal times are still equal after a journey through JSON or SQL; two
+    equal floats need not be.
     """
     if seconds * 1_000_000 >= _LAST_MICROSECOND:
         return _LAST_MICROSECOND
@@ -56,10 +61,10 @@ def seconds(whole: int) -> float:
 
 
 def stored_id(text: str, limit: int = MAX_ID) -> str:
-    """The form in which a store keeps a ``jti``, a ``sid`` or a subject: itself, as a rule.
+    """The form in which a store keeps a ``jti``, a ``sid`` or a subject: nearly always the text.
 
-    What is too long or can't be a text in every database (NUL, half a surrogate pair) becomes a
-    digest, so that a token with an odd ``jti`` can be revoked like any other.
+    A text that is too long, or that some database can't hold (NUL, half a surrogate pair), becomes
+    a digest. So a token with an odd ``jti`` can be revoked like any other.
     """
     if len(text) <= limit and (_is_plain(text) or not _ODD.search(text)):
         return text
@@ -67,15 +72,15 @@ def stored_id(text: str, limit: int = MAX_ID) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether it is certainly not odd: nearly every id, at a fraction of a search's cost."""
+    """Whether the text is certainly not odd. Nearly every id is plain, and this is quick."""
     return text.isascii() and text.isprintable() and not text.startswith(_DIGEST_MARK)
 
 
 def partition(text: str) -> str:
-    """One of 64 characters, by a digest of the text.
+    """One of 64 characters, from a digest of the text.
 
-    A session's id begins with its subject's, so that a store that is spread over machines finds
-    a session and all that belongs to its subject in one place, from the ``sid`` alone.
+    A session's id begins with its subject's partition. So a store that is spread over several
+    machines finds a session, and all that belongs to its subject, in one place from the ``sid``.
     """
     return _digest(text)[0]
 
@@ -90,16 +95,26 @@ def new_sid(subject: str) -> str:
 
 
 def bounded(text: str | None, limit: int) -> str:
-    """A text from a client, fit to be kept: no NUL, no half surrogate, so many characters."""
+    """A client's text, made fit to be kept: no NUL, no half surrogate, at most ``limit`` long."""
     kept = (text or "")[:limit].encode("utf-8", "replace").decode()
     return kept.replace("\0", "?")
 
 
-# ── what goes in and comes out ───────────────────────────────────────────────────────────
+def checked_memo(memo: str) -> str:
+    """The memo itself.
+
+    :raises ValueError: if it is too long, or some database can't hold it.
+    """
+    if len(memo) > MAX_MEMO or bounded(memo, MAX_MEMO) != memo:
+        raise ValueError(f"a memo has at most {MAX_MEMO} characters, and no NUL")
+    return memo
+
+
+# ── sessions ─────────────────────────────────────────────────────────────────────────────
 
 
 class Device(NamedTuple):
-    """What is known of the client that logged in: for its owner to recognize, never trusted."""
+    """What the client said of itself at the log-in: for the owner to recognize, never trusted."""
 
     user_agent: str = ""
     address: str = ""
@@ -111,22 +126,21 @@ UNKNOWN_DEVICE: Final = Device()
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session, as it was when the store answered. There is no token in it.
+    """One session, as it was when the store answered. It contains no token.
 
     :param sid: its id, from :func:`new_sid` or from :meth:`adopting`.
-    :param subject: whose it is.
+    :param subject: the subject whose session it is.
     :param jti: of its one current refresh token.
-    :param expires_at: the first moment at which the current refresh token is not taken any
-        more. Each rotation moves it, never beyond ``absolute_expires_at``.
+    :param expires_at: the first moment at which the current refresh token is no longer accepted.
+        Each rotation moves it, never beyond ``absolute_expires_at``.
     :param absolute_expires_at: the end that rotation never moves (ASVS 5.0, 7.3.2).
-    :param created_at: when it was opened. Tokens of the session should carry it: it is what
-        ends a session when its subject is logged out everywhere, see :func:`ended_by`.
-    :param rotated_at: when the current refresh token took the place of the one before: its
-        ``iat``.
+    :param created_at: when it was opened. The session's tokens should carry it: it decides which
+        sessions end when the subject is logged out everywhere, see :func:`ended_by`.
+    :param rotated_at: when the current refresh token replaced the one before: its ``iat``.
     :param last_seen_at: written by a rotation, and by ``touch`` at most once a minute.
     :param previous_jti: of the refresh token before the current one; empty before the first
         rotation.
-    :param memo: what the caller wants back to mint the current refresh token again, at most
+    :param memo: what the caller needs to mint the current refresh token again, at most
         :data:`MAX_MEMO` characters. Never a token.
     """
 
@@ -154,7 +168,7 @@ class Session:
         memo: str = "",
         device: Device = UNKNOWN_DEVICE,
     ) -> Session:
-        """A session for :meth:`.SessionStore.open_session`.
+        """A new session for :meth:`.SessionStore.open_session`.
 
         :raises ValueError: if an id is empty, or the memo is too long.
         """
@@ -172,17 +186,17 @@ class Session:
             last_seen_at=now,
             memo=checked_memo(memo),
             device=Device(
-                bounded(device.user_agent, MAX_USER_AGENT),
-                bounded(device.address, MAX_ADDRESS),
-                bounded(device.label, MAX_LABEL),
+                user_agent=bounded(device.user_agent, MAX_USER_AGENT),
+                address=bounded(device.address, MAX_ADDRESS),
+                label=bounded(device.label, MAX_LABEL),
             ),
         )
 
     def adopting(self, jti: str) -> Session:
-        """The session for :meth:`.SessionStore.adopt`: the one that a token without one opens.
+        """The same session for :meth:`.SessionStore.adopt`, which a token without a session opens.
 
-        Its id follows from the subject and the token, so two requests that adopt one token at
-        once open one session. The id is no secret; nor is any ``sid``.
+        Its id follows from the subject and the token. So two requests that adopt one token at once
+        open one session. The id is no secret; nor is any ``sid``.
 
         :param jti: of the token that is handed in.
         """
@@ -190,16 +204,17 @@ class Session:
         return replace(self, sid=sid, previous_jti=stored_id(jti))
 
     def refused_until(self, refuse_until: float, now: float) -> float:
-        """When the last access token has expired, if the session ends ``now``.
+        """When the last access token of the session has expired, if the session ends ``now``.
 
-        As told, or later by as much as the clock that gave out the last ones was ahead.
+        ``refuse_until``, plus the seconds by which the clock that issued the last access tokens
+        ran ahead of ``now``.
         """
         return refuse_until + max(0.0, self.rotated_at - now)
 
     def opened_after(self, moment: float) -> Session:
         """The session, with a ``created_at`` after that moment.
 
-        Clocks step back and differ between machines; a log-in that comes after "log out
+        Clocks step back, and differ between machines. A log-in that comes after "log out
         everywhere" must not be ended by it, nor be the oldest of its subject's sessions.
         """
         if microseconds(self.created_at) > microseconds(moment):
@@ -207,10 +222,20 @@ class Session:
         return replace(self, created_at=seconds(microseconds(moment) + 1))
 
 
-class Successor(NamedTuple):
-    """The refresh token that takes the place of the current one.
+class Opened(NamedTuple):
+    """The session as it was opened, and the sessions that were ended for it, oldest first."""
 
-    :param jti: new and never used before: it makes a repeated ``rotate`` recognizable.
+    session: Session
+    ended: tuple[Session, ...] = ()
+
+
+# ── rotation ─────────────────────────────────────────────────────────────────────────────
+
+
+class Successor(NamedTuple):
+    """The refresh token that replaces the current one.
+
+    :param jti: new and never used before, so a store can recognize a repeated ``rotate``.
     :param expires_at: of the token; the session's ``absolute_expires_at`` if that is earlier.
     :param memo: as in :class:`Session`.
     """
@@ -220,13 +245,6 @@ class Successor(NamedTuple):
     memo: str = ""
 
 
-class Opened(NamedTuple):
-    """The session as it was opened, and those that had to make room for it, oldest first."""
-
-    session: Session
-    ended: tuple[Session, ...] = ()
-
-
 Verdict = Literal["rotated", "replayed", "reused", "gone"]
 
 
@@ -234,76 +252,24 @@ class Rotation(NamedTuple):
     """What became of a refresh token that was handed in.
 
     ``rotated``
-        the successor is the session's current token. ``session`` is None for ``rotate``.
+        The successor is the session's current token. ``session`` is None for ``rotate``.
     ``replayed``
-        somebody was faster, within the grace: ``session`` is what he left, from which the same
-        successor is minted again.
+        Another request rotated it first, within the grace. ``session`` is what that request left;
+        from it the same successor is minted again.
     ``reused``
-        the token had been used before: ``session`` was ended, by this very call.
+        The token had been used before. This very call has ended ``session``.
     ``gone``
-        there is no such session any more, or never was. ``session`` is None.
+        There is no such session any more, or never was. ``session`` is None.
     """
 
     verdict: Verdict
     session: Session | None = None
 
 
-class Presented(NamedTuple):
-    """What a token says of itself, as the list of revocations is asked about it.
-
-    An empty text asks nothing.
-
-    :param jti: the token's own id.
-    :param sid: the id of its session.
-    :param subject: the subject, as text.
-    :param issued_at: when the token's session was opened (:attr:`Session.created_at`); for a token
-        without a session, its ``iat``. An access token that a refresh gave out while its subject
-        was being logged out everywhere is younger than the entry, its session is not.
-    """
-
-    jti: str = ""
-    sid: str = ""
-    subject: str = ""
-    issued_at: float = 0.0
-
-
-Kind = Literal["jti", "sid", "subject"]
-
-
-class Revocation(NamedTuple):
-    """One entry of the list of what is refused.
-
-    :param kind: what ``value`` is.
-    :param value: as :func:`stored_id` gives it.
-    :param expires_at: the entry is in force while ``now < expires_at``.
-    :param not_before: for a subject: refused is what was issued at this moment or before it.
-    :param except_sid: for a subject: the one session that goes on; empty for none.
-    """
-
-    kind: Kind
-    value: str
-    expires_at: float
-    not_before: float = 0.0
-    except_sid: str = ""
-
-
-# ── the rules that all stores share ──────────────────────────────────────────────────────
-
-
-def checked_memo(memo: str) -> str:
-    """The memo itself.
-
-    :raises ValueError: if it is too long, or no text that every database takes.
-    """
-    if len(memo) > MAX_MEMO or bounded(memo, MAX_MEMO) != memo:
-        raise ValueError(f"a memo has at most {MAX_MEMO} characters, and no NUL")
-    return memo
-
-
 def checked_rotation(jti: str, successor: Successor) -> Successor:
     """The successor, in the form that is stored.
 
-    :raises ValueError: if it is no other token than the one it follows.
+    :raises ValueError: if its ``jti`` is empty, or that of the token that it replaces.
     """
     kept = stored_id(successor.jti)
     if not kept or kept == stored_id(jti):
@@ -314,8 +280,8 @@ def checked_rotation(jti: str, successor: Successor) -> Successor:
 def is_grace_replay(session: Session, jti: str, now: float, grace: float) -> bool:
     """Whether this token is the immediate predecessor, replaced less than ``grace`` ago.
 
-    To both sides: the clocks of two processes may differ by a little, and a clock that steps
-    back an hour must not make the grace an hour long.
+    The distance counts in both directions. The clocks of two processes may differ by a little; and
+    a clock that steps back an hour must not make the grace an hour long.
 
     :param grace: seconds; 0 is strict.
     """
@@ -323,8 +289,50 @@ def is_grace_replay(session: Session, jti: str, now: float, grace: float) -> boo
     return session.previous_jti == jti and distance < microseconds(grace)
 
 
+# ── revocation ───────────────────────────────────────────────────────────────────────────
+
+Kind = Literal["jti", "sid", "subject"]
+
+
+class Revocation(NamedTuple):
+    """One entry of the list of revocations.
+
+    :param kind: what ``value`` is.
+    :param value: in the form of :func:`stored_id`.
+    :param expires_at: the entry is in force while ``now < expires_at``.
+    :param not_before: for a subject: what was issued at this moment or before it is refused.
+    :param except_sid: for a subject: the one session that goes on; empty for none.
+    """
+
+    kind: Kind
+    value: str
+    expires_at: float
+    not_before: float = 0.0
+    except_sid: str = ""
+
+
+class Presented(NamedTuple):
+    """What a token says of itself: the question to the list of revocations.
+
+    An empty text asks nothing.
+
+    :param jti: the token's own id.
+    :param sid: the id of its session.
+    :param subject: its subject, as text.
+    :param issued_at: when the token's session was opened (:attr:`Session.created_at`); for a token
+        without a session, its ``iat``. The ``iat`` of a session's access token would not do: if a
+        refresh issued it while the subject was being logged out everywhere, it is younger than
+        the entry, but its session is not.
+    """
+
+    jti: str = ""
+    sid: str = ""
+    subject: str = ""
+    issued_at: float = 0.0
+
+
 def ended_by(created_at: float, sid: str, entry: Revocation) -> bool:
-    """Whether a subject's entry ends what was issued then, or a session opened then."""
+    """Whether a subject's entry ends a session that was opened then, or a token issued then."""
     return (
         microseconds(created_at) <= microseconds(entry.not_before)
         and not (sid and sid == entry.except_sid)

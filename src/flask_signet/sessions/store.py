@@ -1,21 +1,21 @@
 """What a store of sessions and revocations must do: the protocol, each edge case decided here.
 
-Any object with these methods is a store. Three rules hold for all of them:
+Any object with these methods is a store. Three rules hold for all methods:
 
-**Unknown is gone, never an error.** Nothing raises because a session, a token or a subject is
+**Unknown is gone, never an error.** No method raises because a session, a token or a subject is
 not in the store, has expired, or is an odd text.
 
-**Raising is for the system's failure alone**, and then it is always
+**Only a failure of the system raises**, and then always
 :class:`~flask_signet.exceptions.StoreUnavailableError`: the store is down, slow, full, read-only,
-not set up, or was emptied. After it the write has happened or not; every write here may be
-repeated with the same arguments, and the second does no harm.
+not set up, or was emptied. The write may have happened or not. Every write here may be repeated
+with the same arguments; the second one does no harm.
 
 **Time is an argument.** ``now`` and all other times are seconds since 1970, with fractions; they
 are kept and compared in whole microseconds. A store never reads a clock to decide anything.
 :data:`.NEVER` is a time that never comes.
 """
 
-# A protocol's methods are their docstrings: pyright would have a body in each.
+# The methods of a protocol have docstrings and no bodies; pyright would report each of them.
 # pyright: reportReturnType=false
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .session import Opened, Presented, Revocation, Rotation, Session, Successor
 class Synced(NamedTuple):
     """What :meth:`Follower.sync` learned.
 
-    :param entries: what is new, at least; an entry may come twice.
-    :param complete: whether the follower now knows all that is in the store. If not, ``sync``
-        has more.
-    :param epoch: the store's name for its own memory: another one than before means that the
-        store was emptied or exchanged, and does not know what it once refused.
+    :param entries: all that is new, perhaps more: an entry may come twice.
+    :param complete: whether the follower now knows all that is in the store. If not, call ``sync``
+        again.
+    :param epoch: the store's name for its own memory. If it changes, the store was emptied or
+        exchanged, and no longer knows what it once refused.
     """
 
     entries: Sequence[Revocation]
@@ -42,7 +42,7 @@ class Synced(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """How many rows went, and whether there may be more to go."""
+    """How many rows were removed, and whether there may be more to remove."""
 
     sessions: int
     revocations: int
@@ -52,10 +52,10 @@ class Pruned(NamedTuple):
 class Finding(NamedTuple):
     """What is wrong with a store's set-up.
 
-    :param level: with an ``"error"`` it can't be used, or not safely.
+    :param level: with an ``"error"`` the store can't be used, or not safely.
     :param code: a stable word for programs.
-    :param message: what is the matter.
-    :param mend: what to do about it.
+    :param message: what is wrong.
+    :param mend: what the operator should do.
     """
 
     level: Literal["error", "warning"]
@@ -73,52 +73,53 @@ class Upgraded(NamedTuple):
 
 @runtime_checkable
 class Follower(Protocol):
-    """One process's ear at the store's list of revocations. Not thread-safe, and not for a fork.
+    """How one process reads the store's list of revocations. Not safe for threads or after a fork.
 
-    It remembers how far it has read. After any error it starts again from the beginning, because
-    the server that answers next may be another one, with another past.
+    It remembers how far it has read. After any error it starts again from the beginning: the server
+    that answers next may be another one, with another past.
     """
 
     def poll(self) -> Sequence[Revocation]:
-        """What the store has pushed since the last call. Never waits, never asks.
+        """What the store has pushed since the last call. It never waits and never asks.
 
-        Nothing may mean that nothing happened, or that the line is dead: only ``sync`` tells.
+        An empty answer means that there was no revocation, or that the connection is dead; only
+        ``sync`` can tell.
 
-        :raises StoreUnavailableError: if the line is known to be dead.
+        :raises StoreUnavailableError: if the connection is known to be dead.
         """
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """Ask the store for all that is new since the last call: one round trip if nothing is.
 
-        At the first call that is everything in the store. What was acknowledged to anybody
-        before this call began is in the answer, or in the next if it is not complete.
+        At the first call that is everything in the store. A revocation that was acknowledged
+        before this call began is in the answer, or in a later one if this is not complete.
 
         :param limit: about so many entries at once, so that a call is short.
-        :raises StoreUnavailableError: if it does not answer, or was emptied.
+        :raises StoreUnavailableError: if the store does not answer, or was emptied.
         """
 
     def close(self) -> None:
-        """Give the line back. Never raises."""
+        """Give the connection back. Never raises."""
 
 
 @runtime_checkable
 class KeyStore(Protocol):
     """What a store has in addition, if it can keep the application's keys: one document.
 
-    Whoever can read it can make tokens.
+    Any process that can read the document can make tokens.
     """
 
     def load_keys(self) -> tuple[str, int]:
-        """The document, and its version; an empty text and 0 where there is none.
+        """The document and its version; an empty text and 0 where there is none.
 
-        :raises StoreUnavailableError: if it does not answer.
+        :raises StoreUnavailableError: if the store does not answer.
         """
 
     def save_keys(self, text: str, *, after: int) -> bool:
         """Replace the document, if its version is still ``after``; the version goes up by one.
 
-        :return: whether it was.
-        :raises StoreUnavailableError: if it does not answer.
+        :return: whether the document is now this one.
+        :raises StoreUnavailableError: if the store does not answer.
         """
 
 
@@ -126,9 +127,9 @@ class KeyStore(Protocol):
 class SessionStore(Protocol):
     """Where sessions and revocations are kept. Safe for threads, and after a fork.
 
-    ``refuse_until``, where it is asked for, is the moment at which the last access token of a
-    session that ends now has expired by itself, leeway included: the session's ``sid`` is
-    revoked until then (:meth:`.Session.refused_until`), in the same atomic write that ends it.
+    Several methods take ``refuse_until``: the moment at which the last access token of a session
+    that ends now has expired by itself, leeway included. The session's ``sid`` is revoked until
+    then (:meth:`.Session.refused_until`), in the same atomic write that ends the session.
     """
 
     # ── the life of a session ────────────────────────────────────────────────────────────
@@ -138,13 +139,13 @@ class SessionStore(Protocol):
     ) -> Opened:
         """Keep a new session, from :meth:`.Session.begin`.
 
-        Its ``created_at`` may come back later than it went in: whatever the clocks say, it is
-        after the subject was last logged out everywhere, and after the subject's other sessions
+        The store may return a later ``created_at`` than it was given. Whatever the clocks say, it
+        is after the subject was last logged out everywhere, and after the subject's other sessions
         were opened.
 
-        Above ``max_sessions`` of one subject the oldest (by ``created_at``, then ``sid``) are
-        ended. Of many log-ins at once each may see the others' sessions or not, and one may end
-        another's; once the last has returned, at most so many are live.
+        If a subject has more than ``max_sessions``, the oldest (by ``created_at``, then ``sid``)
+        are ended. Of many log-ins at once each may see the others' sessions or not, and one may end
+        another's session; once the last has returned, at most so many are live.
 
         :param max_sessions: 0 sets no limit.
         """
@@ -159,23 +160,24 @@ class SessionStore(Protocol):
         grace: float,
         refuse_until: float,
     ) -> Rotation:
-        """Replace a session's current refresh token, if it is the one handed in.
+        """Replace a session's current refresh token, if it is the token that was handed in.
 
         One conditional write decides, and nothing is read before it. The verdict:
 
-        - the session is live and ``jti`` is its current one: *rotated*;
-        - it is live and :func:`.is_grace_replay`: *replayed*. The successor that was given is
-          dropped, nothing is written;
-        - it is live and ``jti`` is any other: *reused*, and the session has ended when this
-          returns. Any other refresh token that verifies as this session's was its own once,
-          however long ago (RFC 9700 section 4.14.2). Of many that replay at once one is told
-          *reused*, the others *gone*;
-        - it is not live (unknown, ended, ``expires_at <= now``, its subject logged out
+        - The session is live and ``jti`` is its current token's: *rotated*.
+        - The session is live, and :func:`.is_grace_replay` is true: *replayed*. The successor that
+          was given is dropped; nothing is written.
+        - The session is live and ``jti`` is another token's: *reused*, and the session has ended
+          when this returns. A refresh token that verifies as this session's was its current token
+          once, however long ago (RFC 9700 section 4.14.2). Of many replays at once, one gets
+          *reused* and the others *gone*.
+        - The session is not live (unknown, ended, ``expires_at <= now``, its subject logged out
           everywhere): *gone*.
 
-        If the session's current token is the given successor already, this very call was
-        repeated after its answer got lost: *rotated*.
+        If the given successor is already the session's current token, this very call was
+        repeated because its answer got lost: *rotated*.
 
+        :param jti: of the token that was handed in.
         :param grace: seconds; 0 is strict.
         :raises ValueError: if the successor's ``jti`` is empty or the one handed in.
         """
@@ -189,21 +191,21 @@ class SessionStore(Protocol):
         grace: float,
         refuse_until: float,
     ) -> Rotation:
-        """Open a session for a refresh token from before, that has none, and revoke that token.
+        """Open a session for a refresh token that has none, and revoke that token.
 
-        The session is from :meth:`.Session.adopting`, so its ``previous_jti`` is the ``jti`` of
-        that token. Both happen or neither. The verdict:
+        Such a token was issued before the application had a store. The session is from
+        :meth:`.Session.adopting`, so its ``previous_jti`` is the token's ``jti``. Both happen or
+        neither. The verdict:
 
-        - the first time: *rotated*, with the session as it was opened;
-        - again, with that session live: as in :meth:`rotate` for the token before its current
-          one, so *replayed* within the grace and *reused* after it, or once the successor was
-          used;
-        - if the token was revoked, has expired (``token_expires_at <= now``), or its subject
-          was logged out everywhere at ``issued_at`` or later, or the session that it once opened
-          is not live: *gone*.
+        - The first time: *rotated*, with the session as it was opened.
+        - Again, while that session is live: as in :meth:`rotate` for the token before the current
+          one. So *replayed* within the grace; *reused* after it, or once the successor was used.
+        - The token was revoked, has expired (``token_expires_at <= now``), its subject was logged
+          out everywhere at ``issued_at`` or later, or the session that the token once opened is
+          not live: *gone*.
 
-        ``now`` is the session's ``created_at``. There is no limit to the number of sessions here:
-        nobody logs in.
+        ``now`` is the session's ``created_at``. The number of sessions is not limited here, since
+        this is no log-in.
 
         :param issued_at: the token's ``iat``.
         :param token_expires_at: the token's ``exp``; it stays revoked until then.
@@ -212,13 +214,13 @@ class SessionStore(Protocol):
     def end_session(
         self, sid: str, *, now: float, refuse_until: float, subject: str = ""
     ) -> Session | None:
-        """End one session: no refresh token of it is taken any more, nor an access token.
+        """End one session: none of its tokens is accepted any more.
 
-        The ``sid`` is revoked even where the session itself is gone (it expired, say): its
-        access tokens may still live.
+        The ``sid`` is revoked even where the session is gone already (it expired, say): its access
+        tokens may still live.
 
-        :param subject: end it only if it is this subject's. If it is another's or unknown,
-            nothing is written.
+        :param subject: end the session only if it is this subject's. If it is another's or
+            unknown, nothing is written. Empty: any subject's.
         :return: the session, if it was live until this call; of many calls at once, one gets it.
         """
 
@@ -227,24 +229,24 @@ class SessionStore(Protocol):
     ) -> None:
         """Log a subject out everywhere: one entry, whatever the number of sessions.
 
-        Refused from now on is every token of the subject issued until now, and every session
-        opened until now is gone: whatever is in the store when this is called, even if the
-        clock that opened it runs ahead of this one.
+        From now on every token of the subject that was issued until now is refused, and every
+        session that was opened until now is gone. That is every session in the store when this is
+        called, even one that was opened by a clock that runs ahead of this one.
 
         :param expires_at: when the last token of the subject that lives now has expired by
             itself. Sessions stay gone even after it.
         :param except_sid: the one session that goes on, with its tokens. If it is not live, no
-            session goes on: the exception brings nothing back.
+            session goes on: a session that is gone stays gone.
         """
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """A live session, or None."""
 
     def list_sessions(self, subject: str, *, now: float) -> list[Session]:
-        """The live sessions of a subject, the one opened last first."""
+        """The live sessions of a subject, the newest first."""
 
     def touch(self, sid: str, *, now: float) -> None:
-        """Note that the session is in use, if the last note is :data:`.SEEN_EVERY` old."""
+        """Set ``last_seen_at``, if it is at least :data:`.SEEN_EVERY` seconds old."""
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
@@ -254,42 +256,43 @@ class SessionStore(Protocol):
         A refresh token with a ``sid`` is revoked by :meth:`end_session`: :meth:`rotate` does
         not look here.
 
-        :param expires_at: the token's ``exp``, and the leeway with which it is verified. A
-            second, earlier one does not shorten the first; one that has come writes nothing.
+        :param expires_at: the token's ``exp``, plus the leeway with which it is verified. A
+            second call with an earlier time does not shorten the first. If the time has come,
+            nothing is written.
         :param subject: the token's ``sub``, if it is known.
-        :return: whether it was not revoked before.
+        :return: whether the token was not revoked before.
         """
 
     def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """Whether an entry in force refuses this token: one round trip.
 
-        It says nothing about sessions that expired: so have their tokens.
+        Sessions that expired are not looked for: their tokens have expired too.
         """
 
     def follow(self) -> Follower:
-        """A new follower of the list. It does nothing until it is asked."""
+        """A new follower of the list. It does not connect until its first ``sync``."""
 
     # ── what the operator does ───────────────────────────────────────────────────────────
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
-        """Remove what has expired, at most ``batch`` rows of a kind, and lock nobody out for it.
+        """Remove what has expired, at most ``batch`` rows of a kind, without blocking requests.
 
-        Call it again while there is more. Nothing depends on it but the room that rows take.
+        Call it again while there is more. It only frees space; no verdict depends on it.
         """
 
     def check(self) -> list[Finding]:
-        """Look at the set-up: schema, durability, eviction, timeouts. Writes nothing.
+        """Look at the set-up: schema, durability, eviction, timeouts. It writes nothing.
 
-        :return: empty if all is well.
+        :return: what is wrong; empty if all is well.
         :raises StoreUnavailableError: if the store can't be reached at all.
         """
 
     def upgrade(self) -> Upgraded:
         """Make what the store needs (tables, an epoch), or bring it up to this version.
 
-        May be repeated, and by several at once. A newer schema than this version knows is left
-        alone.
+        It may be repeated, and run by several processes at once. A schema that is newer than this
+        version knows is left alone.
         """
 
     def close(self) -> None:
-        """Give back connections. The store opens new ones if it is used again. Never raises."""
+        """Close the connections. The store opens new ones if it is used again. Never raises."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from .store import MAX_CONNECTIONS, PARTITIONS, RedisStore
+from .client import MAX_CONNECTIONS
+from .server import PARTITIONS
+from .store import RedisStore
 
 __all__ = ["MAX_CONNECTIONS", "PARTITIONS", "RedisStore"]

@@ -1,10 +1,11 @@
-"""What the Redis store decides, in Lua: each script is one atomic step on one partition.
+"""The decisions of the Redis store, in Lua: each script is one atomic step on one partition.
 
 All keys of a script begin with the partition's hash tag, so they are in one slot of a Cluster.
-The keys of a session's siblings are put together inside the script: their subject is only known
-there. They have the same tag.
+The scripts put together the keys of a session's siblings themselves, because the subject is known
+only there. These keys have the same tag.
 
-Numbers travel as text: Lua 5.1 prints a whole microsecond since 1970 with its last digits lost.
+Times are microseconds since 1970. They travel as text: Lua 5.1 would print such a number without
+its last digits.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from __future__ import annotations
 from typing import Final
 
 EMPTIED: Final = "SIGNETEMPTIED"
-"""The error of every script where the partition has no epoch, or lost what it refused."""
+"""The error of every script if the partition has no epoch, or has lost what it refused."""
 
 MARK: Final = "\0"
-"""A member of ``revoked`` and of ``subjects`` from ``upgrade`` on, which no entry can be.
+"""A member of ``revoked`` and of ``subjects`` from ``upgrade`` on. No entry can have this name.
 
-So neither is ever empty, and one that the server threw away for want of memory is noticed.
+So neither key is ever empty. If the server evicts one of them, that is noticed.
 """
 
 # KEYS: meta, revoked, subjects, log [, session [, another session]]
@@ -34,8 +35,8 @@ end
 
 local function whole(number) return string.format('%.0f', number) end
 
--- An answer without a write is only a primary's to give: a replica may be behind. It is told by a
--- write that changes nothing. Not at the begin of a script: after a write, memory is not asked for.
+-- Only a primary may answer: a replica may be behind. A write that changes nothing tells which of
+-- them this is. It comes last: after a script's first write Redis does not look at memory any more.
 local function told(answer)
   local write = redis.pcall('PERSIST', meta)
   if type(write) == 'table' and write.err and string.find(write.err, 'READONLY', 1, true) then
@@ -48,7 +49,7 @@ local function later(a, b)
   if tonumber(a) >= tonumber(b) then return a else return b end
 end
 
--- Redis's clock only cleans up, a minute late; what is in force is decided by `now`.
+-- Redis's clock only cleans up, a minute late. `now` decides what is in force.
 local function keep_until(key, expires)
   expires = tonumber(expires)
   if expires >= NEVER then return redis.call('PERSIST', key) end
@@ -70,8 +71,8 @@ local function everywhere(subject)
   return string.match(entry, '^(%d+):(.*)$')
 end
 
--- The fields of a live session by name, or nil. One of an epoch before is not: what ended it may
--- be lost.
+-- The fields of a live session by name, or nil. A session of an earlier epoch is not live: the
+-- entry that ended it may be lost.
 local function live(key)
   local flat = redis.call('HGETALL', key)
   if #flat == 0 then return nil end
@@ -94,13 +95,14 @@ local function revoke(kind, value, expires, not_before, spared)
   if kind == 'subject' then redis.call('HSET', subjects, value, not_before .. ':' .. spared) end
   local number = whole(redis.call('HINCRBY', meta, 'number', 1))
   local text = table.concat({expires, not_before, kind, spared, value}, ' ')
-  -- The entries are a chain. Where a fail-over lost the last ones, and others have their numbers
-  -- now, it ends differently.
+  -- The entries are a chain of digests. If a fail-over lost the last entries, and other entries got
+  -- their numbers since, the chain ends differently.
   local before = redis.call('HGET', meta, 'chain')
   local chain = string.sub(redis.sha1hex(before .. text), 1, 16)
   redis.call('HSET', meta, 'chain', chain)
   redis.call('XADD', log, 'MAXLEN', '~', '10000', number .. '-0', 't', text, 'c', chain)
-  -- Who may not announce has written all the same, and followers ask: half a write is worse.
+  -- Without the right to publish, the entry is written all the same, and followers learn it by
+  -- their next sync. To stop here would be worse: half of the write.
   redis.pcall('PUBLISH', channel, table.concat({part, number, before, chain, text}, ' '))
 end
 
@@ -109,7 +111,7 @@ local function drop(key, sid, subject)
   return redis.call('DEL', key)
 end
 
--- Later by as much as the clock that gave out its last access tokens was ahead.
+-- Later by as much as the clock that issued the last access tokens was ahead of `now`.
 local function revoke_session(sid, refuse_until, rotated_at)
   local ahead = math.max(0, tonumber(rotated_at) - now)
   if tonumber(refuse_until) < NEVER then refuse_until = whole(tonumber(refuse_until) + ahead) end
@@ -122,7 +124,8 @@ local function last_moment(subject)
   return math.max(tonumber(newest[2] or '0'), tonumber((everywhere(subject))))
 end
 
--- ARGV from `first`: names and values of the row. The session after its subject's others.
+-- Write the session in ARGV from `first` on (names and values in turns), dated after the other
+-- sessions of its subject.
 local function keep(first)
   local session = {}
   for i = first, #ARGV, 2 do session[ARGV[i]] = ARGV[i + 1] end
@@ -139,7 +142,7 @@ local function keep(first)
   return session
 end
 
--- Of a token that is not the session's current one.
+-- The verdict on a token that is not the session's current one.
 local function refuse(session, handed_in, grace, refuse_until)
   local distance = math.abs(now - tonumber(session.rotated_at))
   if session.previous_jti == handed_in and distance < tonumber(grace) then
@@ -158,14 +161,14 @@ local before = redis.call('HGET', meta, 'version')
 if before and tonumber(before) > tonumber(version) then return before end
 local whole = redis.call('EXISTS', revoked, subjects) == 2
 if before and whole and redis.call('HEXISTS', meta, 'chain') == 1 then return before end
--- The numbers begin again, and those in the log may not go down.
+-- The log goes too: the numbers begin again at 1, and in one log they may only rise.
 redis.call('DEL', meta, log)
 redis.call('ZADD', revoked, '+inf', mark)
 redis.call('HSET', subjects, mark, '')
 redis.call('HSET', meta, 'number', 0, 'epoch', epoch, 'chain', epoch, 'version', version)
 return '0'
 """
-"""Of each partition by itself; it has no prelude. What the version was before; 0 for none."""
+"""For one partition. Its answer is the version before; 0 for none."""
 
 OPEN: Final = (
     _PRELUDE
@@ -174,7 +177,7 @@ local refuse_until, max_sessions = ARGV[5], tonumber(ARGV[6])
 if redis.call('HGET', row, 'epoch') == epoch then return {redis.call('HGETALL', row), {}} end
 local session = keep(7)
 local siblings, count, ended = tag .. 'sessions:' .. session.subject, 0, {}
--- Without a limit a few of the oldest are looked at, so that the index does not grow for ever.
+-- Without a limit only the ten oldest are looked at, so that the index does not grow for ever.
 local sids
 if max_sessions > 0 then sids = redis.call('ZREVRANGE', siblings, 0, -1)
 else sids = redis.call('ZRANGE', siblings, 0, 9) end
@@ -308,7 +311,8 @@ local members = redis.call('ZRANGEBYSCORE', revoked, '-inf', ARGV[1], 'LIMIT', 0
 for _, member in ipairs(members) do
   local kind, value = string.match(member, '^(%a+):(.*)$')
   if kind == 'subject' then
-    -- The sessions that it ended go before it does, or they would be back.
+    -- The sessions that the entry ended are removed before it: without it they would be live
+    -- again.
     local not_before, spared = everywhere(value)
     local siblings = tag .. 'sessions:' .. value
     for _, sid in ipairs(redis.call('ZRANGEBYSCORE', siblings, '-inf', not_before)) do
@@ -330,7 +334,7 @@ if version == after then
   redis.call('HSET', KEYS[1], 'document', ARGV[1], 'version', after + 1)
   return 1
 end
--- A repetition of what has been done, because its answer got lost, is done.
+-- This call may be a repetition of one that succeeded, and whose answer got lost.
 if version == after + 1 and redis.call('HGET', KEYS[1], 'document') == ARGV[1] then return 1 end
 return 0
 """

@@ -1,11 +1,11 @@
 """The tables of the SQL store, as a ``MetaData`` that Alembic can see, and how they change.
 
 ``from flask_signet.stores.sql import metadata`` and add it to ``target_metadata``; or let
-``flask jwt store upgrade`` make the tables. With Alembic run it as well: it names the store, once.
+``flask jwt store upgrade`` make the tables. With Alembic run it as well, once: it names the store.
 
 Times are whole microseconds since 1970 in a ``BIGINT``: exact on every engine, compared as
-integers, the same after a journey through any driver. A ``DOUBLE`` would come back rounded from
-some, a ``DATETIME`` loses its fraction or gains a time zone on others.
+integers, and unchanged by any driver. Some drivers round a ``DOUBLE``; some engines drop the
+fraction of a ``DATETIME`` or add a time zone to it.
 """
 
 from __future__ import annotations
@@ -43,20 +43,23 @@ Step = Callable[[Connection], object]
 STEPS: Final[dict[int, Step]] = {
     2: lambda connection: keys_table.create(connection, checkfirst=True),
 }
-"""What each version of the schema changed: the step to it from the version before, by its number.
+"""By the number of a version of the schema: the step to it from the version before.
 
-A new store is made as :data:`metadata` says, an older one goes from step to step. A version that
-is added changes both, the tables below and this. Version 1 is the first, and no step makes it.
+A new store is made as :data:`metadata` says; an older store goes from step to step. A new version
+changes both: the tables below, and this. Version 1 is the first, and no step makes it.
 
-A step runs by itself, and its number is kept with it: in one transaction in SQLite and PostgreSQL.
-MariaDB and MySQL commit with every change of a table, and somebody's Alembic may have been there
-before. So a step looks for what is done already, and may be repeated. What runs with the version
-before goes on during it and after it: while a service is rolled out, both are at work.
+Each step is written together with its number: in one transaction in SQLite and PostgreSQL. MariaDB
+and MySQL commit with every change of a table, and the application's Alembic may have run before.
+So a step looks for what is done already, and may be repeated. Processes with the version before go
+on during the step and after it: while a service is rolled out, both versions are at work.
 """
 
 
 def newest_version() -> int:
-    """Of the schema that this package needs. The store's own is in the table ``signet_store``."""
+    """The version of the schema that this package needs.
+
+    The version of a store's schema is in its table ``signet_store``.
+    """
     return max(STEPS, default=1)
 
 
@@ -64,10 +67,10 @@ _MYSQL: Final = ("mysql", "mariadb")
 
 
 class Text(TypeDecorator[str]):
-    """So many characters, compared one by one.
+    """A text of at most ``length`` characters, compared one by one.
 
-    Every collation of MariaDB and MySQL that there is in all their versions takes "a" and "a "
-    for the same text, most also "a" and "A". There it is kept as bytes, in UTF-8.
+    Every collation that all versions of MariaDB and MySQL have treats "a" and "a " as equal, and
+    most treat "a" and "A" as equal. So there the text is kept as bytes, in UTF-8.
     """
 
     impl: Any = String
@@ -78,9 +81,9 @@ class Text(TypeDecorator[str]):
         self.characters: int = length
 
     def plain(self) -> TypeEngine[Any]:
-        """The same column without its way from text to bytes.
+        """The same column without the conversion to bytes.
 
-        It is all that a migration needs, and a migration with it imports nothing of ours.
+        A migration needs no more, and then imports nothing of this package.
         """
         as_bytes = VARBINARY(4 * self.characters)
         return String(self.characters).with_variant(as_bytes, *_MYSQL)
@@ -103,7 +106,7 @@ def _column(name: str, kind: TypeEngine[Any], *, key: bool = False) -> Column[An
     return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
 
 
-_tables: Final = MetaData()  # with our types, for our statements
+_tables: Final = MetaData()  # with the type Text, for the store's own statements
 
 _INNODB: Final[dict[str, Any]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
@@ -113,8 +116,8 @@ store_table: Table = Table(
     _column("id", Integer(), key=True),  # always 1
     _column("version", Integer()),
     _column("epoch", Text(32)),
-    # The number of the newest revocation. Its row lock is what makes their numbers rise in the
-    # order in which they become visible, so that a follower that has read one missed none.
+    # The number of the newest revocation. The lock of this row makes the numbers rise in the order
+    # in which the entries become visible: a follower that has read a number has missed none below.
     _column("last_number", BigInteger()),
     **_INNODB,
 )

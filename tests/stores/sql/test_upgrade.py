@@ -21,9 +21,9 @@ from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql.schema import STEPS
 from tests.scenarios.service import SECRET
 
-from .contract import NOW, live_until, new
-from .databases import own_database
-from .proxy import behind_proxy
+from ..contract import NOW, live_until, new
+from ..databases import own_database
+from ..proxy import behind_proxy
 
 UNTIL = live_until(NOW)
 
@@ -121,7 +121,7 @@ def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
     assert store.find_session(kept.sid, now=NOW) == kept
     assert store.is_revoked(Presented(jti=jti), now=NOW)
     assert store.is_revoked(Presented(sid=ended.sid), now=NOW)
-    assert epoch_of(store) == epoch  # whoever follows the store knows it again
+    assert epoch_of(store) == epoch  # its followers know it again
 
 
 def test_a_new_store_is_made_as_it_is_today_and_takes_no_step(store, steps):

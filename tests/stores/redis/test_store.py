@@ -14,9 +14,9 @@ from flask_signet.sessions.session import Presented, Session, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
 
-from .conftest import forget
-from .contract import HOUR, NOW, SessionStoreContract, new
-from .redis_servers import VALKEY, Server, until
+from ..conftest import forget
+from ..contract import HOUR, NOW, SessionStoreContract, new
+from ..redis_servers import VALKEY, Server, until
 
 UNTIL = NOW + HOUR
 
@@ -201,7 +201,7 @@ ALL_WE_NEED = ("~{signet.*", "&signet.*", "+@all", "-@dangerous", "-@admin")
 def test_a_user_with_the_rights_to_its_keys_and_channel_is_enough(server, store):
     restricted = open_store(user(server, *ALL_WE_NEED))
     [finding] = restricted.check()
-    # Without INFO, as at some who sell Redis, the check goes on and says what it could not see.
+    # Without INFO, which some vendors of Redis forbid, the check goes on and says what it missed.
     assert (finding.level, finding.code) == ("warning", "unknown_server")
     assert "maxmemory-policy noeviction" in finding.mend
     follower, jti = restricted.follow(), new()
@@ -289,10 +289,10 @@ def test_a_server_that_does_not_speak_redis_is_an_error():
     ("version", "codes"), [("5.0.14", ["old_server"]), ("6.0.0", []), ("10.1", []), ("edge", [])]
 )
 def test_a_server_that_is_too_old_is_found_by_the_check(store, monkeypatch, version, codes):
-    real = store._infos
+    real = store.client.info
 
-    def infos(section):
-        return [{**info, "redis_version": version} for info in real(section)]
+    def info(section):
+        return {**real(section), "redis_version": version}
 
-    monkeypatch.setattr(store, "_infos", infos)
+    monkeypatch.setattr(store.client, "info", info)
     assert [finding.code for finding in store.check()] == codes

@@ -15,8 +15,8 @@ from flask_signet.sessions.store import Upgraded
 from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql.schema import newest_version
 
-from .contract import NOW, live_until, new
-from .databases import own_database
+from ..contract import NOW, live_until, new
+from ..databases import own_database
 
 TABLES = {"signet_keys", "signet_revocations", "signet_sessions", "signet_store"}
 

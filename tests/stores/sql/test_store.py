@@ -4,9 +4,9 @@ import pytest
 from greenlet import getcurrent, greenlet
 
 from flask_signet.stores.sql import SqlStore
-from flask_signet.stores.sql.engines import deadline
+from flask_signet.stores.sql.engine import deadline
 
-from .contract import SessionStoreContract
+from ..contract import SessionStoreContract
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from flask_signet.sessions.session import Presented, Session, Successor, partiti
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import PARTITIONS
 
-from .contract import DAY, NOW, SessionStoreContract, live_until, new
-from .proxy import Proxy
-from .redis_servers import Server, cluster, sentinel, until
+from ..contract import DAY, NOW, SessionStoreContract, live_until, new
+from ..proxy import Proxy
+from ..redis_servers import Server, cluster, sentinel, until
 
 UNTIL = live_until(NOW)
 TIMEOUT = 1.0
