@@ -36,8 +36,7 @@ race: $(READY) ## race every store (ROUNDS=1000 of 50 clients each, by threads a
 
 faults: $(READY) ## kill -9 at random moments (KILLS=200 for each store and action), and all other faults
 	SIGNET_KILLS=$(KILLS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \
-		tests/stores/test_kill9.py tests/stores/test_faults.py tests/stores/test_redis.py \
-		tests/stores/test_redis_servers.py tests/scenarios $(ARGS)
+		tests/stores/test_kill9.py tests/stores/test_faults.py tests/stores/redis tests/scenarios $(ARGS)
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check

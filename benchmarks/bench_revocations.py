@@ -26,8 +26,9 @@ from redis import Redis
 import flask_signet
 from benchmarks.bench_guard import requests
 from benchmarks.side_by_side import measure, show, versions
-from flask_signet.sessions.revocations import IdSet, RevocationView
-from flask_signet.sessions.store import Session
+from flask_signet.sessions.id_set import IdSet
+from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.session import Presented, Session
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.stores.proxy import Proxy
@@ -108,10 +109,10 @@ def busy(url: str, prefix: str, sids: list[str], pipe: Any) -> None:
     view = RevocationView(store)
     now = time.time()
     for _ in range(5):
-        view.refuses(now=now, sid="x", subject="u", issued_at=now)
+        view.refuses(Presented(sid="x", subject="u", issued_at=now), now=now)
     pipe.send("ready")
     for sid in sids:
-        while not view.refuses(now=now, sid=sid, subject="u", issued_at=now):
+        while not view.refuses(Presented(sid=sid, subject="u", issued_at=now), now=now):
             pass
         pipe.send(time.monotonic())
 

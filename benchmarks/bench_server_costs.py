@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.side_by_side import show, versions
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Presented, Session, Successor
 from flask_signet.stores import open_store
 from tests.stores.redis_servers import Server as RedisServer
 from tests.stores.sql_servers import PostgreSQLServer, running
@@ -57,7 +57,9 @@ def costs(store: Any, processes: Callable[[], list[int]]) -> dict[str, float]:
 
     def ask(number: int) -> None:
         session = sessions[number]
-        store.is_revoked(now=now, sid=session.sid, subject=session.subject, issued_at=now)
+        store.is_revoked(
+            Presented(sid=session.sid, subject=session.subject, issued_at=now), now=now
+        )
 
     def log_out(number: int) -> None:
         store.end_session(sessions[number].sid, **until)

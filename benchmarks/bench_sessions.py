@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks.side_by_side import show, versions
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Presented, Session, Successor
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.stores.databases import own_database
@@ -84,7 +84,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "list": lambda store, session: store.list_sessions(session.subject, now=time.time()),
     "ask for one token": lambda store, session: store.is_revoked(
-        now=time.time(), sid=session.sid, subject=session.subject, issued_at=time.time()
+        Presented(sid=session.sid, subject=session.subject, issued_at=time.time()), now=time.time()
     ),
 }
 

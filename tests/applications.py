@@ -7,7 +7,6 @@ text of a good token but for the changes to it, `signed()` a token of any header
 import base64
 import hmac
 import json
-import sys
 from collections.abc import Callable, Mapping
 from types import EllipsisType
 from typing import Any, Final
@@ -18,6 +17,7 @@ from werkzeug.test import TestResponse
 
 import flask_signet
 from flask_signet import JWTManager, Key, jwt_required
+from flask_signet.flask.manager import Manager
 from tests.jose import keys
 
 NOW: Final = 1_700_000_000
@@ -171,10 +171,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
     """Have the whole package read this clock: each module of it that knows `now` by name."""
-    real = flask_signet.flask.encoded_tokens.now
-    for name, module in list(sys.modules.items()):
-        if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
-            monkeypatch.setattr(module, "now", clock)
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
 
 
 # ── answers ──────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
-import flask_signet.flask.encoded_tokens
+from flask_signet.flask.manager import Manager
 from flask_signet.stores.redis import RedisStore
 from tests import distribution
 from tests.stores.databases import own_database, own_prefix, set_up
@@ -43,11 +42,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ticking(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of every module of the package."""
-    real = flask_signet.flask.encoded_tokens.now
-    for name, module in list(sys.modules.items()):
-        if name.startswith("flask_signet.") and getattr(module, "now", None) is real:
-            monkeypatch.setattr(module, "now", clock)
+    """The clock of every manager."""
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
     return clock
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask_signet import Key
-from flask_signet.keys.remote import Fetched, FetchError
+from flask_signet.keys.fetch import Fetched, FetchError
 from tests.applications import signed
 from tests.jose import keys
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flask_signet import Key
-from flask_signet.keys.remote import metadata_urls
+from flask_signet.keys.urls import metadata_urls
 from tests.issuers import Web, jwks, metadata, pair, token
 
 NOW: Final = 1_700_000_000

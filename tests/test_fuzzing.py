@@ -36,7 +36,8 @@ from flask_signet import Key, KeyRing, get_jwt_identity, jwt_required
 from flask_signet.exceptions import DecodeError, InvalidKeyError, SignetError
 from flask_signet.jwt.claims import ClaimRules
 from flask_signet.jwt.verify import verify
-from flask_signet.keys.remote import FetchError, read_jwks
+from flask_signet.keys.fetch import FetchError
+from flask_signet.keys.jwks import read_jwks
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
@@ -1048,16 +1049,16 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
     "any header": ("tokens", "flask_signet.jose.jws._check_header", always(None), WRONG[0]),
     "an error of its own": ("tokens", "flask_signet.jwt.verify.parse_payload", broken, WRONG[2]),
     "a message with the token": ("tokens", "tests.test_fuzzing.verify", repeats, WRONG[3]),
-    "a key as a secret": ("keys", "flask_signet.jose.jwk._other_kind", always(None), WRONG[0]),
-    "every secret a key": ("keys", "flask_signet.jose.jwk._other_kind", always("x"), WRONG[1]),
-    "a reader's own error": ("keys", "flask_signet.jose.jwk._load_any", broken, WRONG[2]),
+    "a key as a secret": ("keys", "flask_signet.jose.jwk.disguise", always(None), WRONG[0]),
+    "every secret a key": ("keys", "flask_signet.jose.jwk.disguise", always("x"), WRONG[1]),
+    "a reader's own error": ("keys", "flask_signet.jose.pem.load_pem", broken, WRONG[2]),
     "a private half": (
         "key sets",
-        "flask_signet.keys.remote._PRIVATE_MEMBERS",
+        "flask_signet.keys.jwks._PRIVATE_MEMBERS",
         frozenset(),
         WRONG[0],
     ),
-    "no key": ("key sets", "flask_signet.keys.remote._keys_of", always([]), WRONG[1]),
+    "no key": ("key sets", "flask_signet.keys.jwks._keys_of", always([]), WRONG[1]),
     "any type": ("requests", "flask_signet.view_decorators.check_type", always(None), WRONG[0]),
     "no bearer": ("requests", "flask_signet.flask.credentials._is_scheme", always(False), WRONG[1]),
     "a view's error": ("requests", "flask_signet.view_decorators.check_fresh", broken, WRONG[2]),

@@ -24,8 +24,8 @@ from flask_signet.exceptions import (
     MissingRequiredClaimError,
     SignetError,
 )
-from flask_signet.flask.app_state import EXTENSION
-from flask_signet.options.table import UnknownOptionWarning
+from flask_signet.flask.installation import EXTENSION
+from flask_signet.options.reader import UnknownOptionWarning
 from tests.applications import application, bare_application
 from tests.jose import keys
 

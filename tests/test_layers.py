@@ -29,7 +29,11 @@ LAYERS = {
     ),
     "flask_signet.sessions": ("flask_signet.sessions", "flask_signet.exceptions"),
     # The tests that a store must pass: for whoever writes one, and has pytest.
-    "flask_signet.stores.contract": ("pytest", "flask_signet.sessions"),
+    "flask_signet.stores.contract": (
+        "pytest",
+        "flask_signet.stores.contract",
+        "flask_signet.sessions",
+    ),
     "flask_signet.stores": (
         "sqlalchemy",
         "redis",
@@ -222,7 +226,10 @@ def test_an_import_across_the_layers_is_found(module, source):
         ("flask_signet.jose.jws", "import hmac\nfrom cryptography.hazmat.primitives import hashes"),
         ("flask_signet.jose.jws", "from ..exceptions import DecodeError\nfrom . import base64url"),
         ("flask_signet.jwt.verify", "from ..jose import jws\nfrom .token import Token"),
-        ("flask_signet.stores.sql", "from ..sessions.store import Session\nimport sqlalchemy.exc"),
+        (
+            "flask_signet.stores.sql",
+            "from ..sessions.session import Session\nimport sqlalchemy.exc",
+        ),
         ("flask_signet.flask.cookies", "from flask import g\nfrom ..jwt.token import Token"),
     ],
 )

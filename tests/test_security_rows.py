@@ -35,13 +35,13 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "A2": (
         "a public key used as an HMAC secret",
         [
-            "jose/test_jwk.py::test_a2_public_key_as_hmac_secret",
+            "jose/test_disguises.py::test_a2_public_key_as_hmac_secret",
             "jose/test_jwk.py::test_a2_secret_for_an_algorithm_with_pairs",
             "jose/test_jwk.py::test_a2_key_pair_for_hmac",
             "jose/test_jws.py::test_a2_forged_with_the_public_key",
             "keys/test_ring.py::test_a2_alg_never_chooses_between_families",
-            "keys/test_reading.py::test_a2_a_public_key_is_no_secret",
-            "keys/test_reading.py::test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault",
+            "keys/test_given.py::test_a2_a_public_key_is_no_secret",
+            "keys/test_loaded.py::test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault",
             "test_strict_profile.py::test_mixed_algorithms",
             "test_hostile_requests.py::test_key_that_does_not_fit_the_token",
             "test_hostile_requests.py::test_loader_that_goes_by_alg_where_one_family_is_taken",
@@ -66,9 +66,9 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "a weak HMAC secret",
         [
             "jose/test_jwk.py::test_a5_short_secret",
-            "jose/test_jwk.py::test_a5_guessable_secret",
-            "jose/test_jwk.py::test_a5_generated_secrets_are_strong",
-            "keys/test_reading.py::test_a5_a_weak_secret",
+            "jose/test_weak_keys.py::test_a5_guessable_secret",
+            "jose/test_weak_keys.py::test_a5_generated_secrets_are_strong",
+            "keys/test_given.py::test_a5_a_weak_secret",
             "test_strict_profile.py::test_weak_secret",
         ],
     ),
@@ -76,7 +76,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "an empty HMAC key",
         [
             "jose/test_jwk.py::test_a6_empty_or_no_secret",
-            "jose/test_jwk.py::test_a6_empty_or_no_k",
+            "jose/test_jwk_members.py::test_a6_empty_or_no_k",
         ],
     ),
     "A7": (
@@ -87,8 +87,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "jose/test_algorithms.py::test_a7_own_key_needs_a_large_exponent",
             "jose/test_algorithms.py::test_a7_modulus_too_short_for_the_signature",
             "jose/test_algorithms.py::test_a7_modulus_that_no_signature_fits",
-            "jose/test_algorithms.py::test_a7_roca_key_pair",
-            "keys/test_reading.py::test_a7_a_weak_rsa_key",
+            "jose/test_weak_keys.py::test_a7_roca_key_pair",
+            "keys/test_given.py::test_a7_a_weak_rsa_key",
         ],
     ),
     "A8": (
@@ -127,18 +127,18 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
     "A13": (
         "a point off the curve, a curve or kty of another algorithm",
         [
-            "jose/test_jwk.py::test_a13_bad_ec_key",
-            "jose/test_jwk.py::test_a13_bad_okp_key",
+            "jose/test_jwk_members.py::test_a13_bad_ec_key",
+            "jose/test_jwk_members.py::test_a13_bad_okp_key",
             "jose/test_jwk.py::test_a13_keys_of_no_algorithm",
-            "jose/test_algorithms.py::test_a13_ed25519_point_off_the_curve",
+            "jose/test_weak_keys.py::test_a13_ed25519_point_off_the_curve",
         ],
     ),
     "A14": (
         "EdDSA with S beyond L, keys of small order",
         [
             "jose/test_algorithms.py::test_a14_large_s",
-            "jose/test_algorithms.py::test_a14_small_order_ed25519",
-            "jose/test_algorithms.py::test_a14_small_order_ed448",
+            "jose/test_weak_keys.py::test_a14_small_order_ed25519",
+            "jose/test_weak_keys.py::test_a14_small_order_ed448",
             "jose/test_algorithms.py::test_a14_one_curve_for_another",
         ],
     ),
@@ -161,7 +161,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "a set with a kid twice, mixed families, no keys, or private members published",
         [
             "keys/test_ring.py::test_a17_a_ring_that_is_none",
-            "jose/test_jwk.py::test_public_jwk_has_no_private_member",
+            "jose/test_jwk_members.py::test_public_jwk_has_no_private_member",
         ],
     ),
     # the header
@@ -406,7 +406,7 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "flask/test_credentials.py::test_tossed_cookie",
             "flask/test_cookies.py::test_strict_attributes",
             "flask/test_cookies.py::test_domain_argument_breaks_the_promise_of_host",
-            "options/test_table.py::test_e8_a_host_cookie_is_for_one_host_and_all_of_it",
+            "options/test_together.py::test_e8_a_host_cookie_is_for_one_host_and_all_of_it",
         ],
     ),
     "E8": (

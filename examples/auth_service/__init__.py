@@ -29,9 +29,9 @@ __all__ = ["create_app"]
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Make the application.
 
-    :param config: settings that win over the environment and the defaults (see ``config.py``).
-    :raises PermissionError: if others may read the secret or its folder.
-    :raises ValueError: if the secret's file holds none.
+    :param config: settings with precedence over the environment and the defaults (``config.py``).
+    :raises PermissionError: if other users may read the secret or its folder.
+    :raises ValueError: if the file of the secret holds no usable secret.
     :raises StoreSettingError: if the session store can't be used.
     """
     instance = instance_folder(config)

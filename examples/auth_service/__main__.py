@@ -18,8 +18,12 @@ from .session_store import StoreSettingError
 from .try_it import curl_lines
 
 _WRONG_SETTING = (
-    *(OSError, ValueError, ImportError),
-    *(SQLAlchemyError, ConfigurationError, StoreSettingError),
+    OSError,
+    ValueError,
+    ImportError,
+    SQLAlchemyError,
+    ConfigurationError,
+    StoreSettingError,
 )
 
 
@@ -29,14 +33,14 @@ def main() -> None:
     try:
         app = create_app()
     except _WRONG_SETTING as error:
-        # A setting is wrong, or what it names is not there. The first line says which.
+        # A setting is wrong, or names a thing that is missing. The first line says which.
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     service: Service = app.extensions["auth_service"]
     service.close()
     try:
         listener = listen(arguments.host, arguments.port)
     except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        reason = str(error.strerror).partition(" (")[0]  # Python appends the address in brackets
         sys.exit(f"Can't listen on {arguments.host} port {arguments.port}: {reason}.")
 
     url = base_url(listener)

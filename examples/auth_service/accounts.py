@@ -14,7 +14,7 @@ _enabled = select(User).where(User.id.not_in(select(DisabledUser.user_id)))
 
 
 class EmailTakenError(Exception):
-    """Somebody is registered with this address."""
+    """The address belongs to a registered user."""
 
 
 class Accounts:
@@ -27,8 +27,8 @@ class Accounts:
     def register(self, email: str, password: str) -> User:
         """Add a user.
 
-        :raises EmailTakenError: if there is one with this address. The table's constraint decides,
-            so of two that register at the same time one gets it.
+        :raises EmailTakenError: if the address is taken. The constraint of the table decides, so
+            if two users register the address at the same time, one of them gets it.
         """
         user = User(email=_normal(email), password_hash=self._passwords.hash(password))
         try:
@@ -41,7 +41,7 @@ class Accounts:
     def authenticate(self, email: str, password: str) -> User | None:
         """The user; ``None`` if the address is unknown or disabled, or the password is wrong.
 
-        All of them take the same time: a password is verified in any case.
+        Each of these takes the same time, because a password hash is computed in any case.
         """
         with self._session() as session:
             user = session.scalar(_enabled.where(User.email == _normal(email)))
@@ -52,12 +52,12 @@ class Accounts:
         return user
 
     def get(self, user_id: int) -> User | None:
-        """The user with this primary key, if there is one who is not disabled."""
+        """The user with this primary key; ``None`` if there is none, or the user is disabled."""
         with self._session() as session:
             return session.scalar(_enabled.where(User.id == user_id))
 
     def disable(self, email: str) -> User | None:
-        """Let this user in no more. What is open already is for the caller to end.
+        """Stop this user from logging in. The caller must end the sessions that are open.
 
         :return: the user; ``None`` if the address is unknown.
         """
@@ -68,7 +68,7 @@ class Accounts:
         return user
 
     def enable(self, email: str) -> User | None:
-        """Let this user in again.
+        """Let this user log in again.
 
         :return: the user; ``None`` if the address is unknown.
         """

@@ -1,4 +1,4 @@
-"""The API under ``/api/v1/auth``: tokens and sessions, ready-made by Flask-Signet, and users."""
+"""The API under ``/api/v1/auth``: users, and the ready-made tokens and sessions of Flask-Signet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ users = make_blueprint("auth", __name__, url_prefix=URL_PREFIX, description="Tok
 
 
 class Credentials(TypedDict):
-    """What the credentials' schema loads."""
+    """The values that ``CredentialsSchema`` loads."""
 
     email: str
     password: str
@@ -42,7 +42,7 @@ class WrongCredentials(Unauthorized):
 
 
 class BadFields(UnprocessableEntity):
-    """A body whose fields do not fit; ``data`` is where flask-smorest's own errors have them."""
+    """A body whose fields do not fit. ``data`` holds the messages, as in flask-smorest's errors."""
 
     def __init__(self, error: ValidationError) -> None:
         super().__init__("The fields do not fit.")
@@ -51,7 +51,7 @@ class BadFields(UnprocessableEntity):
 
 
 def tokens() -> Blueprint:
-    """Log in, refresh, log out; list one's sessions, and end them (see ``token_docs.py``)."""
+    """The routes to log in, refresh, log out, list sessions and end them (``token_docs.py``)."""
     blueprint = token_blueprint(
         authenticate, name="tokens", url_prefix=URL_PREFIX, label=lambda _: requesting_device()
     )
@@ -60,10 +60,10 @@ def tokens() -> Blueprint:
 
 
 def authenticate(members: Mapping[str, Any]) -> int:
-    """The identity of who sent these: the user's primary key.
+    """The identity of the user with these credentials: the user's primary key.
 
-    :raises BadFields: if they are no credentials.
-    :raises WrongCredentials: if they are nobody's.
+    :raises BadFields: if the members are not an address and a password.
+    :raises WrongCredentials: if the address is unknown, or the password is wrong.
     """
     try:
         credentials = cast(Credentials, CredentialsSchema().load(members))
@@ -77,11 +77,11 @@ def authenticate(members: Mapping[str, Any]) -> int:
 
 @users.route("/users")
 class Users(MethodView):
-    """Register, and see oneself."""
+    """Register a user, and show the user of a token."""
 
     @jwt_required()
     @users.doc(security=BEARER)
-    @users.response(200, UserSchema, description="The user whose token it is")
+    @users.response(200, UserSchema, description="The user of the token")
     @users.alt_response(401, schema=ErrorSchema, description="No token, or no good one")
     @users.alt_response(422, schema=ErrorSchema, description="Not an access token of this service")
     def get(self) -> User:
@@ -117,7 +117,7 @@ def refuse_bad_json() -> None:
 
 @users.after_request
 def keep_out_of_caches(response: Response) -> Response:
-    """Tokens and users are for the client that asked (RFC 6749 section 5.1)."""
+    """Only the client that asked may keep tokens and users (RFC 6749 section 5.1)."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"
     return response

@@ -1,4 +1,4 @@
-"""A browser's session: two tokens in cookies, and the way to the login page without them."""
+"""The session of a browser: two tokens in cookies; without them, a redirect to the login page."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .tokens import jwt
 
 
 def start_session(user: User, then: str) -> Response:
-    """Log the user in: a new session.
+    """Log the user in: open a new session.
 
-    That of the tokens which the browser had before ends: they may be somebody else's, who put
-    them there (session fixation).
+    The session of the tokens that the browser had before ends. An attacker may have put these
+    tokens there (session fixation).
     """
     _revoke(_presented_tokens())
     pair = create_token_pair(user.id, label=requesting_device())
@@ -40,15 +40,15 @@ def start_session(user: User, then: str) -> Response:
 
 
 def renew_session(then: str) -> Response:
-    """Give the browser the next two tokens for its refresh token."""
+    """Replace the browser's refresh token by the next two tokens."""
     return _with_cookies(go(then), rotate_refresh_token())
 
 
 def end_session(then: str) -> Response:
-    """Log out: the session ends, by whichever token there is, and the cookies are dropped.
+    """Log out: end the session of the tokens that the browser still has, and drop the cookies.
 
-    :raises CSRFError: if the form does not have the value of the refresh token; where that is
-        gone, of the access token.
+    :raises CSRFError: if the form does not have the CSRF value of the refresh token, or of the
+        access token if the refresh token is gone.
     """
     tokens = _presented_tokens()
     for jwt_payload in list(tokens.values())[:1]:
@@ -73,16 +73,16 @@ def _revoke(tokens: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def go(target: str) -> Response:
-    """303: whatever the method was, the target is asked for with GET."""
+    """Redirect with 303: the browser asks for the target with GET, whatever the method was."""
     return make_response(redirect(target, 303))
 
 
 def _presented_tokens() -> dict[str, dict[str, Any]]:
-    """The cookies' tokens, if they are ours, with their claims; the refresh token first."""
+    """The tokens in the cookies, if they are ours, with their claims; the refresh token first."""
     found = {}
     for option in ("JWT_REFRESH_COOKIE_NAME", "JWT_ACCESS_COOKIE_NAME"):
         token = request.cookies.get(current_app.config[option], "")
-        with suppress(SignetError):  # there is none, or somebody else made it
+        with suppress(SignetError):  # no token, or not one of ours
             found[token] = decode_token(token, allow_expired=True)
     return found
 
@@ -94,23 +94,23 @@ def _check_csrf_value(jwt_payload: Mapping[str, Any]) -> None:
         raise CSRFError("Missing CSRF token")
 
 
-# ── without a good token: the login page for a browser, the usual JSON for the API ────────────
+# ── without a good token: a browser gets the login page, the API its usual JSON ──────────────
 # A loader that returns None leaves the answer to Flask-Signet.
 
 
 @jwt.unauthorized_loader
 def no_token(reason: str) -> Response | None:
-    """No token at all: nothing to drop."""
+    """No token at all: there is no cookie to drop."""
     return None if is_api_request() else _to_login()
 
 
 @jwt.expired_token_loader
 def expired_token(jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any]) -> Response | None:
-    """The access token's 15 minutes are over: the refresh token gets the next one."""
+    """The 15 minutes of the access token are over: get the next one with the refresh token."""
     if is_api_request():
         return None
     if jwt_payload.get("type") == "access":
-        # A form can't be sent again by following a link: one sees the start page, and goes on.
+        # A redirect can't send a form again. The user sees the start page and continues there.
         target = requested_path() if request.method == "GET" else url_for("index.home")
         return go(url_for("index.renew", next=target))
     return _to_login(drop_cookies=True)
@@ -120,12 +120,12 @@ def expired_token(jwt_header: Mapping[str, Any], jwt_payload: Mapping[str, Any])
 @jwt.revoked_token_loader
 @jwt.user_lookup_error_loader
 def bad_token(*reason_or_token: object) -> Response | None:
-    """Not a token of ours, somebody has logged out, or the user was deleted."""
+    """The token is not ours, was revoked, or its user was deleted."""
     return None if is_api_request() else _to_login(drop_cookies=True)
 
 
 def _to_login(*, drop_cookies: bool = False) -> Response:
-    # A form can't be sent again by following a link, so only a GET is come back to.
+    # A redirect can't send a form again, so only the page of a GET is the target.
     target = requested_path() if request.method == "GET" else None
     if request.endpoint == "index.renew":
         target = request.args.get("next")

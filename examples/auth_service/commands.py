@@ -1,4 +1,4 @@
-"""``flask --app examples.auth_service users …``: let a user in no more, and in again."""
+"""``flask --app examples.auth_service users …``: disable a user, and enable the user again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ users: AppGroup = AppGroup("users", help="Who may log in.")
 def disable(email: str) -> None:
     """Disable the user with this e-mail address, and log them out everywhere."""
     user = _known(current_service().accounts.disable(email), email)
-    # Their access tokens are refused at once by the look-up of the user; this ends the sessions.
+    # The look-up of the user refuses the access tokens at once; this ends the sessions.
     end_sessions(user.id)
     click.echo(f"{user.email} is disabled and logged out everywhere")
 

@@ -1,4 +1,4 @@
-"""The settings: fixed ones in a class, the others from the environment or the caller."""
+"""The settings: a class has the fixed ones; the environment or the caller gives the others."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .private_files import refuse_if_shared
 
 
 class Config:
-    """What every installation shares."""
+    """The settings that are the same in every installation."""
 
     # An API client sends `Authorization: Bearer <token>`; a browser sends cookies.
     JWT_TOKEN_LOCATION = ("headers", "cookies")
     JWT_ACCESS_TOKEN_EXPIRES = timedelta(minutes=15)
-    # A session ends after 7 days without a refresh, and after 90 in any case.
+    # A session ends after 7 days without a refresh, and after 90 days in any case.
     JWT_REFRESH_TOKEN_EXPIRES = timedelta(days=7)
     JWT_REFRESH_ABSOLUTE_EXPIRES = timedelta(days=90)
-    # A refresh token is good once. Whoever logs in for the 21st time loses the oldest session.
+    # A refresh token works once. The 21st login of a user ends the user's oldest session.
     JWT_REFRESH_ROTATION = True
     JWT_MAX_SESSIONS_PER_SUBJECT = 20
 
-    # A secret shorter than the hash that it keys could be guessed (RFC 7518 section 3.2).
+    # A secret that is shorter than its hash could be guessed (RFC 7518 section 3.2).
     JWT_ALLOW_WEAK_KEYS = False
 
-    # The token cookies are HttpOnly; a form proves that it is ours with the value of the
-    # CSRF cookie (double submit), as there is no script that could send a header.
+    # The token cookies are HttpOnly. A form proves that it is ours with the value of the CSRF
+    # cookie (double submit), because no script is there to send a header.
     JWT_COOKIE_SAMESITE = "Lax"
     JWT_COOKIE_CSRF_PROTECT = True
     JWT_CSRF_CHECK_FORM = True
@@ -39,7 +39,7 @@ class Config:
     # Argon2id, 64 MiB, 3 passes: the second recommended option of RFC 9106 section 4.
     AUTH_SERVICE_PASSWORD_HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
-    # No request here is longer: 1024 characters of password, percent-encoded, are 12 KiB.
+    # Bytes. No request needs more: a password of 1024 characters, percent-encoded, is 12 KiB.
     MAX_CONTENT_LENGTH = 64 * 1024
 
     API_TITLE = "Auth service"
@@ -49,7 +49,7 @@ class Config:
     OPENAPI_JSON_PATH = "openapi.json"
 
 
-# Behind HTTPS the browser itself can hold the cookies to this host (RFC 6265bis 4.1.3.2).
+# With HTTPS, the browser itself can bind the cookies to this host (RFC 6265bis section 4.1.3.2).
 HTTPS_SETTINGS = {
     "JWT_COOKIE_SECURE": True,
     "JWT_ACCESS_COOKIE_NAME": "__Host-access_token",
@@ -58,11 +58,11 @@ HTTPS_SETTINGS = {
 
 
 def instance_folder(config: Mapping[str, Any] | None = None) -> Path:
-    """The folder of the database and the secret, made for its owner alone if it is missing.
+    """The folder of the database and the secret. If it is missing, it is made, with mode 0700.
 
-    ``AUTH_SERVICE_INSTANCE``, or ``instance/`` at the root of the repository.
+    It is ``AUTH_SERVICE_INSTANCE``, or ``instance/`` at the root of the repository.
 
-    :raises PermissionError: if others may open it, or it is somebody else's.
+    :raises PermissionError: if other users may open it, or if it belongs to another user.
     """
     default = Path(__file__).resolve().parents[2] / "instance"
     folder = Path(_option("AUTH_SERVICE_INSTANCE", config) or default).resolve()
@@ -72,9 +72,9 @@ def instance_folder(config: Mapping[str, Any] | None = None) -> Path:
 
 
 def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The settings that differ between installations: the caller's, else the environment's.
+    """The settings that differ between installations: from the caller, else the environment.
 
-    :raises ValueError: if one of them can't be.
+    :raises ValueError: if ``AUTH_SERVICE_PROXIES`` is not a number.
     """
     https = _option("AUTH_SERVICE_HTTPS", config) in {True, "1"}
     proxies = str(_option("AUTH_SERVICE_PROXIES", config) or 0)
@@ -89,7 +89,7 @@ def settings(instance: Path, config: Mapping[str, Any] | None = None) -> dict[st
         "AUTH_SERVICE_HTTPS": https,
         "AUTH_SERVICE_PROXIES": int(proxies),
         **(HTTPS_SETTINGS if https else {}),
-        # The caller's win over all, but where the lines above have read them already.
+        # The caller's settings have precedence. The lines above have read the others already.
         **{key: value for key, value in (config or {}).items() if key not in _ENVIRONMENT},
     }
 

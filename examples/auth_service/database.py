@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeDecorator
 
-#: Seconds that a request waits for a connection, for a lock, and for an answer.
+#: Seconds that a request waits for a connection, for a lock, and for an answer, each.
 TIMEOUT = 2
 
 _MILLISECONDS = 1000 * TIMEOUT
@@ -26,10 +26,10 @@ _MYSQL = {
     "connect_timeout": TIMEOUT,
     "read_timeout": TIMEOUT,
     "write_timeout": TIMEOUT,
-    # Sooner than the driver hangs up, which would leave open what became of the statement.
+    # Shorter than the driver's time-out, after which nobody knows whether the statement ran.
     "init_command": f"SET SESSION innodb_lock_wait_timeout = {TIMEOUT // 2}",
 }
-#: How each driver is told.
+#: The arguments of each driver that set these times.
 _CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "pysqlite": {"timeout": TIMEOUT},
     "psycopg": _LIBPQ,
@@ -40,13 +40,13 @@ _CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, aware also where the database (SQLite) forgets the time zone."""
+    """A moment in UTC with its time zone, even if the database (SQLite) does not store the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back what was stored: an aware moment."""
+        """The stored moment, with its time zone."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -55,11 +55,11 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """Who can log in. The primary key is the identity in the tokens."""
+    """A user who can log in. The primary key is the identity in the tokens."""
 
     __tablename__ = "users"
-    # Without AUTOINCREMENT, SQLite gives the id of a deleted user to the next one, and with it
-    # whatever tokens are still out.
+    # Without AUTOINCREMENT, SQLite gives the id of a deleted user to the next new user, who could
+    # then use the tokens of the deleted one.
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -82,8 +82,8 @@ class DisabledUser(Base):
 class Database:
     """An engine and its sessions.
 
-    A session is opened for one unit of work and closed at once, never for a whole request: a
-    login waits for its turn to hash, and must not hold a connection meanwhile.
+    A session is open for one unit of work, never for a whole request: a login may have to wait
+    until its password is hashed, and must not hold a connection during that time.
     """
 
     def __init__(self, url: str) -> None:
@@ -91,16 +91,16 @@ class Database:
         self.session = sessionmaker(self.engine, expire_on_commit=False)
 
     def create_tables(self) -> None:
-        """Create what is missing. Several processes may do this at the same time.
+        """Create the tables that are missing. Several processes may do this at the same time.
 
-        A file of SQLite's is for its owner alone, as are those that SQLite lays beside it.
+        Only the owner may read the file of SQLite, and the files that SQLite makes beside it.
         """
         file = sqlite_file(self.engine.url)
         if file is not None:
             file.touch(mode=0o600)
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":
-                # Readers and the writer don't wait for each other; the file remembers it.
+                # Readers and the writer don't wait for each other. The file keeps this mode.
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             for table in Base.metadata.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
@@ -113,7 +113,7 @@ class Database:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file that a URL of SQLite's names; None for any other."""
+    """The file that a URL of SQLite names; None for any other URL."""
     name = url.database or ""
     if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
         return None
@@ -124,8 +124,8 @@ def _make_engine(url: URL) -> Engine:
     arguments = _CONNECT_ARGUMENTS.get(url.get_driver_name(), {})
     return create_engine(
         url,
-        poolclass=QueuePool,  # the default, but for SQLite in memory
+        poolclass=QueuePool,  # the default, except for SQLite in memory
         pool_timeout=TIMEOUT,
-        # What the URL says itself is the operator's choice.
+        # An argument in the URL is the operator's choice and stays.
         connect_args={name: arguments[name] for name in arguments.keys() - url.query.keys()},
     )

@@ -1,4 +1,4 @@
-"""A name for a device, from what its browser says of itself: for its owner to recognize."""
+"""The name of a device, made from its User-Agent header, so that its owner recognizes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from flask import request
 
-# The first that is named counts: most browsers also name those that they descend from.
+# The first match counts: most browsers also name the browsers that they descend from.
 _BROWSERS = {
     "Edg/": "Edge",
     "OPR/": "Opera",
@@ -28,7 +28,7 @@ _SYSTEMS = {
 
 
 def device_name(user_agent: str) -> str:
-    """E.g. ``Firefox on Windows``; empty where nothing is recognized."""
+    """E.g. ``Firefox on Windows``; empty if neither browser nor system is recognized."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     return " on ".join(filter(None, (browser, system)))
@@ -44,5 +44,5 @@ def _first(names: dict[str, str], text: str) -> str:
 
 
 def moment(seconds: float) -> datetime:
-    """A time of a session, in UTC, for the pages."""
+    """The time of a session (seconds since 1970) as a moment in UTC, for the pages."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -28,7 +28,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an operation may answer."""
+    """One possible answer of an operation."""
 
     status: str
     description: str
@@ -52,7 +52,7 @@ class Operation:
 
     @property
     def anchor(self) -> str:
-        """The name of its place on the page."""
+        """The anchor of the operation on the page."""
         return f"{self.method}{self.path.replace('/', '-')}"
 
 

@@ -11,20 +11,20 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 
 def init_app(app: Flask) -> None:
-    """Answer every error of the application, also flask-smorest's."""
+    """Answer every error of the application, errors of flask-smorest included."""
     app.register_error_handler(HTTPException, answer)
     for error in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(error, answer_without_database)
 
 
 def is_api_request() -> bool:
-    """Whether a program asks, rather than a browser for a page."""
+    """Whether the request is for the API, not for a page."""
     return request.path.startswith("/api/")
 
 
 def answer(error: HTTPException) -> Response:
-    """The answer for an error, with the headers that it asks for."""
-    if error.response is not None:  # somebody has made the answer already
+    """The answer for an error, with the headers of the error."""
+    if error.response is not None:  # the error has its answer already
         return make_response(error.response)
     if is_api_request():
         response = jsonify(_body(error))
@@ -43,7 +43,7 @@ def answer_without_database(error: Exception) -> Response:
 
 
 def _body(error: HTTPException) -> dict[str, Any]:
-    # webargs, which loads the arguments for flask-smorest, attaches what it found wrong.
+    # webargs loads the arguments for flask-smorest, and attaches the faults that it found.
     found: dict[str, Any] = getattr(error, "data", None) or {}
     body: dict[str, Any] = {"msg": found.get("message") or error.description or error.name}
     if "messages" in found:

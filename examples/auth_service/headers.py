@@ -1,10 +1,10 @@
-"""The headers that every answer carries."""
+"""The security headers of every answer."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, current_app
 
-#: No script, no frame, nothing from elsewhere: the pages are HTML and one style sheet.
+#: No script, no frame, nothing from other hosts: the pages are HTML and one style sheet.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -17,11 +17,11 @@ def init_app(app: Flask) -> None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Tell the browser what this service never does."""
+    """Tell the browser which things this service never does."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not no-referrer: it would make a form's Origin "null", which is compared with ours.
+    # Not no-referrer: with it, the Origin of a form is "null", and the form would be refused.
     headers.setdefault("Referrer-Policy", "same-origin")
     if current_app.config["AUTH_SERVICE_HTTPS"]:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -1,4 +1,4 @@
-"""What the application must know when the browser's connection is HTTPS."""
+"""For a service behind HTTPS: tell the application that the browser's connection is HTTPS."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def behind_https(wsgi_app: WSGIApplication) -> WSGIApplication:
-    """Take every request for HTTPS, also where a proxy ends the TLS and goes on with HTTP.
+    """Treat every request as HTTPS, also if a proxy ends the TLS and continues with HTTP.
 
-    A form's ``Origin`` begins with ``https:`` then; compared with the proxy's ``http:`` it would
-    be another site's.
+    The ``Origin`` of a form begins with ``https:`` then. Compared with the ``http:`` of the proxy,
+    it would be the origin of another site.
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -10,7 +10,7 @@ from flask import request
 #: One slash, then what RFC 3986 allows in a path and a query: no space, no control character,
 #: no backslash (which browsers read as a slash).
 _LOCAL = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
-#: What must not appear behind a percent sign either.
+#: These must not appear percent-encoded either.
 _HIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -31,6 +31,6 @@ def local_path(target: str | None, default: str = "/") -> str:
 
 
 def requested_path() -> str:
-    """The path and the query of this request, to come back to."""
+    """The path and the query of this request, to go back to after the login."""
     parts = urlsplit(request.url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

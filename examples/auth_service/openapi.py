@@ -1,4 +1,4 @@
-"""flask-smorest, with types for the part of it that is used here."""
+"""flask-smorest, with types for the part of it that the service uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .schemas import ErrorSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: What a view that needs a token says to ``@blueprint.doc``.
+#: The ``security`` that a view with a token gives to ``@blueprint.doc``.
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
@@ -22,7 +22,7 @@ class ApiBlueprint(Protocol):
     """A Flask blueprint that documents its views."""
 
     def route(self, rule: str) -> Callable[[View], View]:
-        """Serve the URL by this ``MethodView``."""
+        """Serve the URL with this ``MethodView``."""
 
     def arguments(self, schema: type[Schema]) -> Callable[[View], View]:
         """Pass the JSON body to the view, loaded by the schema; 422 if it does not fit."""
@@ -30,7 +30,7 @@ class ApiBlueprint(Protocol):
     def response(
         self, status_code: int, schema: type[Schema] | None = None, *, description: str = ""
     ) -> Callable[[View], View]:
-        """Dump what the view returns with the schema."""
+        """Write the view's result with the schema."""
 
     def alt_response(
         self, status_code: int, *, schema: type[Schema], description: str
@@ -41,10 +41,10 @@ class ApiBlueprint(Protocol):
         """Add to the description of the operation."""
 
     def before_request(self, f: BeforeRequestCallable) -> BeforeRequestCallable:
-        """Flask's own."""
+        """As on Flask's blueprint."""
 
     def after_request(self, f: AfterRequestCallable[Any]) -> AfterRequestCallable[Any]:
-        """Flask's own."""
+        """As on Flask's blueprint."""
 
 
 class DocumentedApi(Protocol):

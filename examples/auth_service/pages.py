@@ -1,4 +1,4 @@
-"""The pages for a browser: log in, register, see oneself and one's sessions, log out."""
+"""The pages for a browser: log in, register, see one's account and sessions, log out."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ index = Blueprint("index", __name__)
 
 @index.before_request
 def refuse_cross_site_posts() -> None:
-    """Only our own pages may send our forms, the login form too (login CSRF)."""
+    """Only our own pages may send our forms. That includes the login form (login CSRF)."""
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
         refuse_cross_site()
 
 
 @index.errorhandler(CSRFError)
 def refuse_foreign_form(error: CSRFError) -> Response:
-    """A form of another site, or one without the CSRF value: it must not look like a success."""
+    """A form of another site, or without the CSRF value: the answer must not look like success."""
     return answer(
         Forbidden(
             "Nothing was changed: the form came from another site, or from a page that is out of "
@@ -65,17 +65,18 @@ def refuse_foreign_form(error: CSRFError) -> Response:
 
 @index.errorhandler(StoreUnavailableError)
 def say_that_the_store_is_down(error: StoreUnavailableError) -> Response:
-    """A page, where the library would answer a program."""
+    """Answer with a page; the library would answer with JSON."""
     return answer(
         ServiceUnavailable(
-            "Nobody can say just now who is logged in. Try again.", retry_after=error.retry_after
+            "The service can't check now who is logged in. Try again.",
+            retry_after=error.retry_after,
         )
     )
 
 
 @index.after_request
 def keep_out_of_caches(response: Response) -> Response:
-    """The button "back" must not show a page of somebody who has logged out."""
+    """The browser's "back" button must not show a page of a user who has logged out."""
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -90,7 +91,7 @@ def home() -> str:
 @index.get("/sessions")
 @jwt_required(locations="cookies")
 def sessions() -> str:
-    """Where one is logged in."""
+    """The sessions of the user."""
     return render_template(
         "sessions.html",
         sessions=list_sessions(get_jwt_identity()),
@@ -103,7 +104,7 @@ def sessions() -> str:
 @index.post("/sessions/<sid>/end")
 @jwt_required(locations="cookies")
 def end_one(sid: str) -> Response:
-    """End one of one's own sessions; one that is gone already is no error."""
+    """End one session of the user. If it has ended already, that is no error."""
     end_session(sid, subject=get_jwt_identity())
     return go(url_for("index.sessions"))
 
@@ -111,7 +112,7 @@ def end_one(sid: str) -> Response:
 @index.post("/sessions/end-others")
 @jwt_required(locations="cookies")
 def end_others() -> Response:
-    """End all of one's sessions but this one."""
+    """End all sessions of the user but this one."""
     end_sessions(get_jwt_identity(), except_sid=get_jwt().get("sid"))
     return go(url_for("index.sessions"))
 
@@ -124,7 +125,7 @@ def login() -> Response:
 
 @index.post("/login")
 def log_in() -> Response:
-    """Log in, and go back to the page that asked for it."""
+    """Log in, and go back to the page that needed the login."""
     credentials, errors = _load(CredentialsSchema)
     if errors:
         return _form("login.html", 422, values=request.form, errors=errors)
@@ -161,8 +162,8 @@ def sign_up() -> Response:
 def renew() -> Response:
     """Get the next two tokens with the refresh token, and go back to the page.
 
-    There is no guard: what rotates the token verifies it, and ends the session of a user who may
-    not go on.
+    There is no guard: the rotation verifies the token, and ends the session of a user who is
+    disabled.
     """
     return renew_session(then=local_path(request.args.get("next"), url_for("index.home")))
 
@@ -171,20 +172,19 @@ def renew() -> Response:
 def logout() -> Response:
     """End the session and drop the cookies.
 
-    It needs no good token: whoever wants to log out must not be kept in by one that has expired
-    or was revoked.
+    There is no guard: a user must be able to log out with a token that has expired or was revoked.
     """
     return log_browser_out(then=url_for("index.login"))
 
 
 def _csrf_values() -> list[str]:
-    """For the forms of a page, which may be sent when only one of the two tokens is left."""
+    """The values for the forms of a page: a form may be sent when only one token is left."""
     csrf_cookie = current_app.config["JWT_REFRESH_CSRF_COOKIE_NAME"]
     return list({request.cookies.get(csrf_cookie, ""): "", get_jwt().get("csrf", ""): ""})
 
 
 def _load(schema: type[Schema]) -> tuple[Credentials, dict[str, str]]:
-    """The fields of the form, and what is wrong with them."""
+    """The fields of the form, and a message for each field that does not fit."""
     fields: Credentials = {
         "email": request.form.get("email", ""),
         "password": request.form.get("password", ""),

@@ -1,4 +1,4 @@
-"""Password hashes: Argon2id (RFC 9106), a bounded number at a time."""
+"""Password hashes: Argon2id (RFC 9106), a limited number at a time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from werkzeug.exceptions import ServiceUnavailable
 
-#: Hashes that a process computes at the same time; each takes the hasher's 64 MiB.
+#: Hashes that a process computes at the same time. Each takes 64 MiB.
 RUNNING = 2
-#: Hashes that may wait for their turn; one more is refused at once, with ``Retry-After``.
-#: Fewer than the threads of a worker (``server.py``), so that other requests are still served.
+#: Hashes that may wait for their turn. One more is refused at once, with ``Retry-After``.
+#: A worker has more threads (``server.py``), so that it still serves other requests.
 WAITING = 100
 
 
 class TooManyLogins(ServiceUnavailable):
-    """So many logins are under way that one more would wait too long."""
+    """So many logins are waiting that one more would wait too long."""
 
     def __init__(self) -> None:
         super().__init__("Too many logins at the same time. Try again.", retry_after=1)
@@ -29,8 +29,8 @@ class TooManyLogins(ServiceUnavailable):
 class Passwords:
     """Hashes and verifies passwords.
 
-    A password is normalised to NFC first, so that the same characters typed on another system
-    are the same password. Nothing is cut off, and a NUL is a character like any other.
+    A password is normalised to NFC first, so that the same characters are the same password on
+    every system. No character is cut off, and a NUL is a character like any other.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Passwords:
             return self._hasher.hash(_normal(password))
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether this password made this hash; ``None`` is nobody's, and takes as long.
+        """Whether this password made this hash. For ``None`` it is False, and takes as long.
 
         :raises TooManyLogins: if the queue is full.
         """
@@ -62,7 +62,7 @@ class Passwords:
         return password_hash is not None
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
+        """Whether the hash was made with other parameters than the present ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     @contextmanager

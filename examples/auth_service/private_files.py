@@ -1,4 +1,4 @@
-"""Files and folders that are for the service's own user alone."""
+"""Files and folders that only the user of the service may open."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def refuse_if_shared(path: Path, status: os.stat_result) -> None:
-    """Refuse a file or a folder that somebody else may read or change.
+    """Refuse a file or a folder that another user may read or change.
 
-    :raises PermissionError: with the command that mends it.
+    :raises PermissionError: if so. The message has the command that changes it.
     """
     quoted = shlex.quote(str(path))
     if status.st_uid != os.geteuid():

@@ -1,4 +1,4 @@
-"""The shapes of the API's bodies."""
+"""The fields of the bodies of the API."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-#: The hash takes any length; the limit keeps the cost of a request known.
+#: Characters. The hash takes any length; the limit bounds the cost of a request.
 PASSWORD_MAX = 1024
-#: NIST SP 800-63B and ASVS 6.2.1: at least 8.
+#: Characters. NIST SP 800-63B and ASVS 6.2.1 demand at least 8.
 PASSWORD_MIN = 8
 #: RFC 5321 section 4.5.3.1.3 leaves 254 characters for an address.
 EMAIL_MAX = 254
 
 
 def unicode_text(value: str) -> None:
-    """Refuse lone surrogates: JSON can spell them, but they are no characters.
+    """Refuse lone surrogates: JSON can write them, but they are not characters.
 
     :raises ValidationError: if there is one.
     """
@@ -27,7 +27,7 @@ def unicode_text(value: str) -> None:
 
 
 def no_control_characters(value: str) -> None:
-    """Refuse control characters, NUL above all, which not every database takes.
+    """Refuse control characters: some databases refuse them, above all NUL.
 
     :raises ValidationError: if there is one.
     """
@@ -36,7 +36,7 @@ def no_control_characters(value: str) -> None:
 
 
 class CredentialsSchema(Schema):
-    """Who logs in. Anything of the right length may be tried: a wrong one is just wrong."""
+    """A login. An address or password of an unusual form is not refused here: it is just wrong."""
 
     email = fields.String(
         required=True,
@@ -51,7 +51,7 @@ class CredentialsSchema(Schema):
 
 
 class RegistrationSchema(Schema):
-    """Who registers."""
+    """A registration."""
 
     email = fields.Email(
         required=True,
@@ -66,14 +66,14 @@ class RegistrationSchema(Schema):
 
 
 class TokenPairSchema(Schema):
-    """What a login gives, and a refresh."""
+    """The answer to a login and to a refresh."""
 
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
 
 
 class SessionSchema(Schema):
-    """A session, for its owner to recognize. Times are seconds since 1970."""
+    """A session, with what its owner needs to recognize it. Times are seconds since 1970."""
 
     sid = fields.String(required=True)
     created_at = fields.Float(required=True)
@@ -86,7 +86,7 @@ class SessionSchema(Schema):
 
 
 class UserSchema(Schema):
-    """A user, as the user sees it."""
+    """A user, as the API shows the user's own account."""
 
     id = fields.Integer(required=True)
     email = fields.String(required=True)
@@ -98,7 +98,7 @@ class ErrorSchema(Schema):
     """Why a request was refused."""
 
     msg = fields.String(required=True, metadata={"description": "The reason, in words"})
-    errors = fields.Dict(metadata={"description": "The reasons for each field, by name"})
+    errors = fields.Dict(metadata={"description": "The reasons, by the name of the field"})
 
 
 def first_messages(errors: dict[str, Any]) -> dict[str, str]:

@@ -10,13 +10,13 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 from . import create_app
 
 WORKERS = 2
-#: More than the logins that may hash or wait (``passwords.py``), so that a crowd at the login
-#: never takes the last thread. A thread that waits costs next to nothing.
+#: More than the logins that may hash or wait (``passwords.py``), so that many logins at once
+#: never take the last thread. A thread that waits costs very little.
 THREADS = 128
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # an untyped base class is Any
-    """gunicorn on a socket that is bound already; each worker makes its own application."""
+    """gunicorn on a socket that is already bound. Each worker makes its own application."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._descriptor = listener.detach()
@@ -30,7 +30,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # an untyped base class is
             "worker_class": "gthread",
             "threads": THREADS,
             "loglevel": "warning",
-            "control_socket_disable": True,  # a newer gunicorn opens one in the home directory
+            "control_socket_disable": True,  # newer versions open one in the home directory
         }
         for name, value in options.items():
             if name in self.cfg.settings:
@@ -42,7 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # an untyped base class is
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen; port 0 takes a free one.
+    """Bind and listen. Port 0 means any free port.
 
     :raises OSError: if the address is unknown or the port is taken.
     """
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def base_url(listener: socket.socket) -> str:
-    """The URL of what listens there, e.g. ``http://127.0.0.1:8000``."""
+    """The URL of the service that listens there, e.g. ``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""What the views use: the parts of the service, made once per application."""
+"""The parts of the service that the views use, made once for each application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Service:
     store: SessionStore
 
     def close(self) -> None:
-        """Close the connections, so that a forked child doesn't share them."""
+        """Close the connections, so that a forked process doesn't share them."""
         self.database.close()
         self.store.close()
 

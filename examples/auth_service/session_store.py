@@ -1,4 +1,4 @@
-"""Where the sessions are: any store of Flask-Signet, by one URL."""
+"""The store of the sessions: any store of Flask-Signet, chosen by one URL."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from flask_signet.stores import SessionStore, open_store
 
 from .database import sqlite_file
 
-#: Seconds that a request waits for the store at most.
+#: Seconds that a request waits for the store, at most.
 TIMEOUT = 2
 
 
 class StoreSettingError(Exception):
-    """The store can't be used, with its place and the reason: one line, no password in it."""
+    """The store can't be used. The message has its place and the reason, and no password."""
 
     def __init__(self, url: str, why: object) -> None:
-        # One line, without the connection that redis-py shows, password and all in old versions.
+        # Only the first line, and without the connection that redis-py shows: old versions of it
+        # show the password too.
         reason = re.split(r"\n|<", str(why))[0].strip(" :")
         super().__init__(
             f"the session store {place(url)} (AUTH_SERVICE_STORE, else REDIS_URL): {reason}"
@@ -28,12 +29,12 @@ class StoreSettingError(Exception):
 
 
 def prepared_store(url: str) -> SessionStore:
-    """The store, with what it needs (tables, or a mark in Redis) made if it is missing.
+    """The store, ready for use: its tables, or its mark in Redis, are made if they are missing.
 
-    A file of SQLite's is for its owner alone, as are those that SQLite lays beside it.
+    Only the owner may read the file of SQLite, and the files that SQLite makes beside it.
 
-    :raises StoreSettingError: if the URL names no store, if its extra is not installed, or if it
-        does not answer.
+    :raises StoreSettingError: if the URL names no store, if the extra of the store is not
+        installed, or if the store does not answer.
     """
     if url.startswith("memory:"):
         raise StoreSettingError(url, "it is one process's own, and the service runs in several")
@@ -52,6 +53,6 @@ def prepared_store(url: str) -> SessionStore:
 
 
 def place(url: str) -> str:
-    """The URL as it may be shown: no password, no user."""
+    """The URL without user and password, so that it may be shown."""
     scheme, mark, rest = url.partition("://")
     return scheme + mark + rest.rpartition("@")[2].partition("?")[0] if mark else "(no URL)"

@@ -1,4 +1,4 @@
-"""The ready-made endpoints of Flask-Signet in the OpenAPI document."""
+"""The description of Flask-Signet's ready-made endpoints for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .schemas import CredentialsSchema, ErrorSchema, SessionSchema, TokenPairSch
 
 
 def describe(api: DocumentedApi, app: Flask) -> None:
-    """Add the routes of ``token_blueprint``, as the application has them, to the document."""
+    """Add the routes of ``token_blueprint`` to the OpenAPI document of the application."""
     rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
     for path, operations in _PATHS.items():
         api.spec.path(rule=rules[URL_PREFIX + path], operations=operations)
@@ -43,17 +43,17 @@ def _operation(
 _PAIR = _answer("Both tokens", TokenPairSchema)
 _NO_TOKEN = _answer("No token, or no good one", ErrorSchema)
 _NO_JWT = _answer("Not a token of this service, or not of the right kind", ErrorSchema)
-_DOWN = _answer("The session store does not answer; Retry-After says when to try", ErrorSchema)
+_DOWN = _answer("The session store does not answer; Retry-After says when to retry", ErrorSchema)
 
 _PATHS: dict[str, dict[str, Any]] = {
     "/tokens": {
         "post": _operation(
             "Log in.",
-            "It opens a session. The access token opens what needs a login, for 15 minutes. The "
-            "refresh token gets the next pair, once.",
+            "It opens a session. The access token works for 15 minutes. The refresh token gets the "
+            "next two tokens, once.",
             {
                 "201": _PAIR,
-                "400": _answer("The body is no JSON", ErrorSchema),
+                "400": _answer("The body is not JSON", ErrorSchema),
                 "401": _answer("Wrong address or password", ErrorSchema),
                 "422": _answer("The fields do not fit", ErrorSchema),
                 "503": _DOWN,
@@ -62,22 +62,22 @@ _PATHS: dict[str, dict[str, Any]] = {
         ),
         "patch": _operation(
             "Refresh.",
-            "Send the refresh token. It is good once, and for 10 seconds more: keep the new one. "
-            "An older one ends the session, for somebody has stolen it.",
+            "Send the refresh token. It works once, and again for 10 seconds after that: keep the "
+            "new one. An older one ends the session, because it may be stolen.",
             {"201": _PAIR, "401": _NO_TOKEN, "422": _NO_JWT, "503": _DOWN},
             security=BEARER,
         ),
         "delete": _operation(
             "Log out.",
-            "Send either token, which may have expired. Neither is good any more.",
+            "Send either token; it may have expired. Afterwards neither token works.",
             {"204": _answer("Logged out"), "401": _NO_TOKEN, "422": _NO_JWT, "503": _DOWN},
             security=BEARER,
         ),
     },
     "/sessions": {
         "get": _operation(
-            "List one's sessions.",
-            "Send the access token. `current` marks its own session.",
+            "List the sessions of the user.",
+            "Send the access token. `current` marks the session of this token.",
             {
                 "200": {"description": "The sessions", "content": _body(SessionSchema, many=True)},
                 "401": _NO_TOKEN,
@@ -104,7 +104,7 @@ _PATHS: dict[str, dict[str, Any]] = {
     "/sessions/<sid>": {
         "delete": _operation(
             "End one session.",
-            "Send the access token. The session is one's own.",
+            "Send the access token. The session must belong to the same user.",
             {
                 "204": _answer("Ended"),
                 "401": _NO_TOKEN,

@@ -1,4 +1,4 @@
-"""The curl lines that show the whole API, to be pasted into bash one after the other."""
+"""The curl lines that show the whole API. You can paste them into bash one after the other."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TOKENS=$(curl -sS "$API/tokens" -H 'Content-Type: application/json' -d '{{"email
 ACCESS=$(printf '%s' "$TOKENS" | field access_token)
 REFRESH=$(printf '%s' "$TOKENS" | field refresh_token)
 
-# whose token is it?
+# show the user of the token
 curl -sS "$API/users" -H "Authorization: Bearer $ACCESS"
 
-# where is one logged in?
+# list the sessions of the user
 curl -sS "$API/sessions" -H "Authorization: Bearer $ACCESS"
 
-# get the next two tokens with the refresh token, which is good once
+# get the next two tokens with the refresh token, which works once
 TOKENS=$(curl -sS -X PATCH "$API/tokens" -H "Authorization: Bearer $REFRESH")
 ACCESS=$(printf '%s' "$TOKENS" | field access_token)
 REFRESH=$(printf '%s' "$TOKENS" | field refresh_token)
@@ -31,7 +31,7 @@ curl -sS "$API/users" -H "Authorization: Bearer $ACCESS"
 # log out: 204
 curl -sS -X DELETE "$API/tokens" -H "Authorization: Bearer $ACCESS" -w '%{{http_code}}\\n'
 
-# neither token is good any more: 401
+# neither token works any more: 401
 curl -sS -X PATCH "$API/tokens" -H "Authorization: Bearer $REFRESH" -w '%{{http_code}}\\n'
 curl -sS "$API/users" -H "Authorization: Bearer $ACCESS" -w '%{{http_code}}\\n'
 """  # noqa: E501  # a line here is a line in the shell

@@ -3,51 +3,49 @@
 A drop-in for Flask-JWT-Extended, with the hard half done: see the documentation.
 """
 
+from typing import Final
+
 from . import internal_utils as internal_utils
 from . import tokens as tokens
 from . import typing as typing
 from . import utils as utils
-from .flask.cookies import (
+from .flask.endpoints import token_blueprint
+from .flask.oauth import oauth_blueprint
+from .flask.session_info import SessionInfo
+from .flask.unnamed import UNNAMED
+from .flask.well_known import key_blueprint
+from .jose.jwk import Key
+from .jwt.token import TokenPair
+from .jwt_manager import JWTManager
+from .keys.ring import KeyRing
+from .utils import (
+    create_access_token,
+    create_refresh_token,
+    current_user,
+    decode_token,
+    get_csrf_token,
+    get_current_user,
+    get_jti,
+    get_jwt,
+    get_jwt_header,
+    get_jwt_identity,
+    get_jwt_request_location,
+    get_unverified_jwt_headers,
     set_access_cookies,
     set_refresh_cookies,
     unset_access_cookies,
     unset_jwt_cookies,
     unset_refresh_cookies,
 )
-from .flask.current import (
-    current_user,
-    get_current_user,
-    get_jwt,
-    get_jwt_header,
-    get_jwt_identity,
-    get_jwt_request_location,
-)
-from .flask.encoded_tokens import (
-    create_access_token,
-    create_refresh_token,
-    decode_token,
-    get_csrf_token,
-    get_jti,
-    get_unverified_jwt_headers,
-)
-from .flask.endpoints import token_blueprint
-from .flask.oauth import oauth_blueprint
-from .flask.sessions import (
-    SessionInfo,
-    create_token_pair,
-    end_session,
-    end_sessions,
-    list_sessions,
-    logout,
-    revoke_token,
-    rotate_refresh_token,
-)
-from .flask.well_known import key_blueprint
-from .jose.jwk import Key
-from .jwt.token import TokenPair
-from .jwt_manager import JWTManager
-from .keys.ring import KeyRing
 from .view_decorators import jwt_required, verify_jwt_in_request
+
+create_token_pair: Final = UNNAMED.create_token_pair
+end_session: Final = UNNAMED.end_session
+end_sessions: Final = UNNAMED.end_sessions
+list_sessions: Final = UNNAMED.list_sessions
+logout: Final = UNNAMED.logout
+revoke_token: Final = UNNAMED.revoke_token
+rotate_refresh_token: Final = UNNAMED.rotate_refresh_token
 
 __version__ = "0.1.0"
 

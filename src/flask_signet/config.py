@@ -8,9 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from flask import current_app
+
 from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
-from .options.table import LOCATIONS, ONE_YEAR, OPTIONS
+from .keys.given import missing_key, missing_secret
+from .options.checks import LOCATIONS
+from .options.table import ONE_YEAR, OPTIONS
 
 if TYPE_CHECKING:
     import json
@@ -19,15 +23,13 @@ if TYPE_CHECKING:
 class _Config:
     """``flask_jwt_extended.config.config``: the options of the current application.
 
-    Its properties are named like the attributes of :class:`Settings`, and give what the
-    application wrote. Read-only; options are changed in ``app.config``.
+    Its properties are named like the attributes of :class:`.Settings`, and give the values as the
+    application wrote them. Read-only: options are changed in ``app.config``.
     """
 
     __slots__ = ()
 
     def _raw(self, attribute: str) -> Any:
-        from flask import current_app
-
         option = OPTIONS[attribute]
         raw = current_app.config[f"JWT_{option.name}"]
         try:
@@ -50,9 +52,7 @@ class _Config:
 
     @property
     def _secret_key(self) -> Any:
-        from .keys.reading import missing_secret, raw_secret
-
-        key = raw_secret()
+        key = current_app.config["JWT_SECRET_KEY"] or current_app.config.get("SECRET_KEY")
         if not key:
             raise missing_secret(self._raw("algorithm"), "JWT_")
         return key
@@ -66,8 +66,6 @@ class _Config:
         return self._asymmetric_key("public_key")
 
     def _asymmetric_key(self, which: str) -> Any:
-        from .keys.reading import missing_key
-
         key = self._raw(which)
         if not key:
             raise missing_key(f"JWT_{which.upper()}", self._raw("algorithm"))
@@ -101,7 +99,7 @@ class _Config:
 
     @property
     def json_encoder(self) -> type[json.JSONEncoder]:
-        from .internal_utils import JSONEncoder
+        from .flask.json_encoder import JSONEncoder
 
         return JSONEncoder
 

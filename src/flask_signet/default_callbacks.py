@@ -1,14 +1,40 @@
 """The import path ``flask_jwt_extended.default_callbacks``, under this package's name.
 
-What the loaders' callbacks are where an application sets none.
+The callbacks of the loaders where an application sets none.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from .config import config
-from .flask.answers import DEFAULT_ANSWERS
+from .exceptions import (
+    ExpiredSignatureError,
+    FreshTokenRequired,
+    JWTDecodeError,
+    NoAuthorizationError,
+    RevokedTokenError,
+    SignetError,
+    UserClaimsVerificationError,
+    UserLookupError,
+)
+from .flask.installation import installation
+
+#: The default answers by field of the callbacks, called as the application's would be.
+DEFAULT_ANSWERS: Final[dict[str, Callable[..., Any]]] = {
+    "expired_token": lambda *token: _default(ExpiredSignatureError("Signature has expired")),
+    "invalid_token": lambda reason: _default(JWTDecodeError(reason)),
+    "needs_fresh_token": lambda *token: _default(FreshTokenRequired("", *token)),
+    "revoked_token": lambda *token: _default(RevokedTokenError(*token)),
+    "token_verification_failed": lambda *token: _default(UserClaimsVerificationError("", *token)),
+    "unauthorized": lambda reason: _default(NoAuthorizationError(reason)),
+    "user_lookup_error": lambda *token: _default(UserLookupError("", *token)),
+}
+
+
+def _default(error: SignetError) -> Any:
+    return installation().answers.default(error)
 
 
 def default_additional_claims_callback(userdata: Any) -> dict[str, Any]:
@@ -61,7 +87,7 @@ def default_revoked_token_callback(jwt_header: dict[str, Any], jwt_data: dict[st
 def default_user_lookup_error_callback(
     _jwt_header: dict[str, Any], jwt_data: dict[str, Any]
 ) -> Any:
-    """The answer where nobody was found for a token."""
+    """The answer where no user was found for a token."""
     return DEFAULT_ANSWERS["user_lookup_error"](_jwt_header, jwt_data)
 
 

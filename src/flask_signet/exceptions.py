@@ -10,7 +10,9 @@ package still answers with the right status. It carries:
     ours, a claim is not acceptable) or ``"token"`` (the token is good, this use of it is not);
 ``challenge``
     the ``error`` attribute of the ``WWW-Authenticate`` header, RFC 6750 section 3.1; an empty
-    string where the request carried no credentials at all.
+    string where the request carried no credentials at all;
+``drops_cookies``
+    whether a browser is to forget its tokens: they will never be good again.
 
 The names are those of Flask-JWT-Extended (below :class:`JWTExtendedException`) and of PyJWT
 (below :class:`InvalidTokenError`). Where an application has loaded PyJWT, the latter also
@@ -120,6 +122,7 @@ class SignetError(HTTPException):
     error_code: ClassVar[str] = "invalid_token"
     proved: ClassVar[Proved] = "nothing"
     challenge: ClassVar[str] = "invalid_token"
+    drops_cookies: ClassVar[bool] = False
 
     description: str | None
 
@@ -314,12 +317,14 @@ class TokenReusedError(RevokedTokenError):
     """
 
     error_code: ClassVar[str] = "token_reused"
+    drops_cookies: ClassVar[bool] = True
 
 
 class SessionEndedError(RevokedTokenError):
     """A refresh token whose session is not live: it was ended, has expired, or is unknown."""
 
     error_code: ClassVar[str] = "session_ended"
+    drops_cookies: ClassVar[bool] = True
 
 
 class FreshTokenRequired(_WithToken):

@@ -2,26 +2,20 @@
 
 The sender is the application. Handlers get keyword arguments, never a token. A handler that raises
 makes the request fail, as with every signal of Flask.
+
+====================  =============================================================================
+``token_issued``      a log-in opened a session: ``sid``, ``subject``
+``token_rotated``     a refresh token was replaced: ``sid``, ``subject``
+``token_reused``      a used refresh token came again, and its session was ended: ``sid``,
+                      ``subject``, ``jti``
+``token_revoked``     a token, a session or all of a subject's was revoked: ``kind`` (``"jti"``,
+                      ``"sid"`` or ``"subject"``) and ``value``
+``token_rejected``    a refresh was refused: ``error_code``, ``sid``, ``subject``
+====================  =============================================================================
 """
 
-from __future__ import annotations
-
-from blinker import NamedSignal, Namespace
-
-_signals = Namespace()
-
-#: A log-in opened a session: ``sid``, ``subject``.
-token_issued: NamedSignal = _signals.signal("token-issued")
-
-#: A refresh token was replaced: ``sid``, ``subject``.
-token_rotated: NamedSignal = _signals.signal("token-rotated")
-
-#: A used refresh token came again, and its session was ended: ``sid``, ``subject``, ``jti``.
-token_reused: NamedSignal = _signals.signal("token-reused")
-
-#: A token, a session or all of a subject's was revoked: ``kind`` (``"jti"``, ``"sid"`` or
-#: ``"subject"``) and ``value``.
-token_revoked: NamedSignal = _signals.signal("token-revoked")
-
-#: A refresh was refused: ``error_code``, ``sid``, ``subject``.
-token_rejected: NamedSignal = _signals.signal("token-rejected")
+from .engine.events import token_issued as token_issued
+from .engine.events import token_rejected as token_rejected
+from .engine.events import token_reused as token_reused
+from .engine.events import token_revoked as token_revoked
+from .engine.events import token_rotated as token_rotated

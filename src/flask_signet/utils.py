@@ -1,24 +1,76 @@
-"""The import path ``flask_jwt_extended.utils``, under this package's name."""
+"""The import path ``flask_jwt_extended.utils``, under this package's name.
+
+Applications' tests replace ``get_jwt`` and ``get_current_user`` in this module. So the two names
+that depend on them ask for them here, at each call.
+"""
+
+from typing import Any, Final
+
+from werkzeug.local import LocalProxy
 
 from .config import config as config
-from .flask.cookies import set_access_cookies as set_access_cookies
-from .flask.cookies import set_refresh_cookies as set_refresh_cookies
-from .flask.cookies import unset_access_cookies as unset_access_cookies
-from .flask.cookies import unset_jwt_cookies as unset_jwt_cookies
-from .flask.cookies import unset_refresh_cookies as unset_refresh_cookies
-from .flask.current import current_user as current_user
-from .flask.current import current_user_context_processor as current_user_context_processor
-from .flask.current import get_current_user as get_current_user
-from .flask.current import get_jwt as get_jwt
-from .flask.current import get_jwt_header as get_jwt_header
-from .flask.current import get_jwt_identity as get_jwt_identity
-from .flask.current import get_jwt_request_location as get_jwt_request_location
-from .flask.encoded_tokens import ExpiresDelta as ExpiresDelta
-from .flask.encoded_tokens import Fresh as Fresh
-from .flask.encoded_tokens import create_access_token as create_access_token
-from .flask.encoded_tokens import create_refresh_token as create_refresh_token
-from .flask.encoded_tokens import decode_token as decode_token
-from .flask.encoded_tokens import get_csrf_token as get_csrf_token
-from .flask.encoded_tokens import get_jti as get_jti
-from .flask.encoded_tokens import get_unverified_jwt_headers as get_unverified_jwt_headers
+from .engine.mint import ExpiresDelta as ExpiresDelta
+from .engine.mint import Fresh as Fresh
+from .flask.current import identity_of
+from .flask.current import user_for_templates as current_user_context_processor
+from .flask.installation import installation
+from .flask.unnamed import UNNAMED
 from .internal_utils import get_jwt_manager as get_jwt_manager
+
+create_access_token: Final = UNNAMED.create_access_token
+create_refresh_token: Final = UNNAMED.create_refresh_token
+decode_token: Final = UNNAMED.decode_token
+get_csrf_token: Final = UNNAMED.get_csrf_token
+get_jti: Final = UNNAMED.get_jti
+get_unverified_jwt_headers: Final = UNNAMED.get_unverified_jwt_headers
+
+get_jwt: Final = UNNAMED.get_jwt
+get_jwt_header: Final = UNNAMED.get_jwt_header
+get_jwt_request_location: Final = UNNAMED.get_jwt_request_location
+get_current_user: Final = UNNAMED.get_current_user
+
+set_access_cookies: Final = UNNAMED.set_access_cookies
+set_refresh_cookies: Final = UNNAMED.set_refresh_cookies
+unset_access_cookies: Final = UNNAMED.unset_access_cookies
+unset_refresh_cookies: Final = UNNAMED.unset_refresh_cookies
+unset_jwt_cookies: Final = UNNAMED.unset_jwt_cookies
+
+
+def get_jwt_identity() -> Any:
+    """The identity that this request's token was made for.
+
+    It is the claim ``JWT_IDENTITY_CLAIM`` (``sub``), of ``JWT_IDENTITY_TYPE`` where that is
+    set; None where ``jwt_required(optional=True)`` found no token.
+
+    :raises RuntimeError: if no guard has run in this request.
+    """
+    return identity_of(installation(), get_jwt())
+
+
+#: The user of this request, as :func:`get_current_user` gives it.
+current_user: Any = LocalProxy(lambda: get_current_user())  # noqa: PLW0108 - the name is looked up
+
+__all__ = [
+    "ExpiresDelta",
+    "Fresh",
+    "config",
+    "create_access_token",
+    "create_refresh_token",
+    "current_user",
+    "current_user_context_processor",
+    "decode_token",
+    "get_csrf_token",
+    "get_current_user",
+    "get_jti",
+    "get_jwt",
+    "get_jwt_header",
+    "get_jwt_identity",
+    "get_jwt_manager",
+    "get_jwt_request_location",
+    "get_unverified_jwt_headers",
+    "set_access_cookies",
+    "set_refresh_cookies",
+    "unset_access_cookies",
+    "unset_jwt_cookies",
+    "unset_refresh_cookies",
+]

@@ -14,7 +14,8 @@ from flask.cli import FlaskGroup
 
 from flask_signet import JWTManager, create_token_pair, decode_token
 from flask_signet.cli import jwt_cli
-from flask_signet.flask.app_state import current_state
+from flask_signet.flask.installation import installation
+from tests.applications import set_clock
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
@@ -137,7 +138,7 @@ def test_prune_removes_what_has_expired(app: Flask, monkeypatch: pytest.MonkeyPa
         login(app)
     assert json.loads(run(app, "store", "prune", "--json").output)["sessions"] == 0
     later = time.time() + 400 * 86_400
-    monkeypatch.setattr("flask_signet.cli.now", lambda: later)
+    set_clock(monkeypatch, lambda: later)
     result = run(app, "store", "prune", "--batch", "1", "--json")
     assert json.loads(result.output)["sessions"] == 3
     assert run(app, "store", "prune", "--batch", "0").exit_code == 2
@@ -146,13 +147,13 @@ def test_prune_removes_what_has_expired(app: Flask, monkeypatch: pytest.MonkeyPa
 def test_prune_is_an_hour_late(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that runs ahead by less than that removes nothing that could still be asked for."""
     with app.app_context():
-        store = current_state().store()
+        store = installation().store()
         assert store is not None
         store.revoke_token("stolen", now=time.time(), expires_at=time.time() + 600)
     ahead = time.time() + 3_600
-    monkeypatch.setattr("flask_signet.cli.now", lambda: ahead)
+    set_clock(monkeypatch, lambda: ahead)
     assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 0
-    monkeypatch.setattr("flask_signet.cli.now", lambda: ahead + 601)
+    set_clock(monkeypatch, lambda: ahead + 601)
     assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 1
 
 

@@ -51,7 +51,7 @@ class Deployment:
         app.config.update(self.config)
         JWTManager(app)
         self.started.append(app)
-        live = app.extensions["flask-signet"][""].configured().live
+        live = app.extensions["flask-signet"][""].signet().keys
         if live is not None:
             live._monotonic = self.clock
         return app

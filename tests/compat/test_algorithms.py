@@ -47,7 +47,7 @@ def test_only_the_configured_algorithm_is_accepted(configured: str, sent: str) -
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_flipped_signature_is_refused(algorithm: str) -> None:
-    """The signature of one payload is none of another."""
+    """The signature of one payload is not valid for another."""
     first = mint(claims(), signing_key(algorithm), algorithm)
     other = mint(claims(sub="mallory"), signing_key(algorithm), algorithm)
     mixed = ".".join([*other.split(".")[:2], first.split(".")[2]])
@@ -92,7 +92,7 @@ def test_several_asymmetric_algorithms_with_one_key() -> None:
 
 @pytest.mark.parametrize("value", [SECRET, SECRET.encode()])
 def test_a_secret_is_text_or_bytes(value: str | bytes) -> None:
-    """JWT_SECRET_KEY may be either, as PyJWT takes either."""
+    """JWT_SECRET_KEY may be text or bytes, as PyJWT accepts both."""
     both = Both({"JWT_SECRET_KEY": value})
     assert both.ask("/required", headers=bearer(mint(claims()))).status == 200
     both.run(lambda lib: lib.create_access_token("alice"))
@@ -101,7 +101,7 @@ def test_a_secret_is_text_or_bytes(value: str | bytes) -> None:
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 @pytest.mark.parametrize("form", ["text", "bytes"])
 def test_a_pem_key_is_text_or_bytes(algorithm: str, form: str) -> None:
-    """Keys are often read with open(..., "rb")."""
+    """A PEM key may be bytes, as a file opened with "rb" gives it."""
     private, public = key_pair(algorithm)
     convert: Any = str.encode if form == "bytes" else str
     both = Both(
@@ -118,7 +118,7 @@ def test_a_pem_key_is_text_or_bytes(algorithm: str, form: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_key_objects_of_cryptography(algorithm: str) -> None:
-    """PyJWT takes loaded keys, so an application may configure them."""
+    """An option may be a key object of `cryptography`, as PyJWT accepts it."""
     from cryptography.hazmat.primitives.serialization import (
         load_pem_private_key,
         load_pem_public_key,

@@ -11,10 +11,18 @@ from tests.compat.harness import REFERENCE, SUBJECT, Side, build, same
 from tests.compat.minting import OTHER_SECRET, key_options, key_pair
 
 ALGORITHMS = [
-    *("HS256", "HS384", "HS512"),
-    *("RS256", "RS384", "RS512"),
-    *("PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512"),
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
     "EdDSA",
 ]
 DIRECTIONS = [
@@ -58,7 +66,7 @@ CASES = sorted(
 def test_a_token_of_one_is_accepted_by_the_other(
     issuer: ModuleType, verifier: ModuleType, algorithm: str, kind: str, variant: str
 ) -> None:
-    """By its guard and by decode_token, with the same claims as the issuer itself reads."""
+    """Each library's guard and decode_token read the other's token with the issuer's own claims."""
     config = {**key_options(algorithm), **VARIANTS[variant]}
     home, away = build(issuer, config), build(verifier, config)
     token = issue(issuer, home, kind, additional_claims={"role": ["a", 1, None]})
@@ -80,7 +88,7 @@ def test_a_token_of_one_is_accepted_by_the_other(
 def test_a_token_under_another_key_is_refused(
     issuer: ModuleType, verifier: ModuleType, algorithm: str
 ) -> None:
-    """The check has teeth: under a key that is not the verifier's, the token is refused."""
+    """A token of a key that is not the verifier's is refused: the comparison can fail."""
     if algorithm.startswith("HS"):
         other = {"JWT_ALGORITHM": algorithm, "JWT_SECRET_KEY": OTHER_SECRET}
     else:
@@ -108,8 +116,10 @@ def test_cookies_and_csrf_of_one_work_with_the_other(
     jar = {
         name: before.client.get_cookie(name)
         for name in (
-            *("access_token_cookie", "refresh_token_cookie"),
-            *("csrf_access_token", "csrf_refresh_token"),
+            "access_token_cookie",
+            "refresh_token_cookie",
+            "csrf_access_token",
+            "csrf_refresh_token",
         )
     }
     cookies = {name: cookie.value for name, cookie in jar.items() if cookie is not None}

@@ -76,7 +76,7 @@ def test_setting(function: str, arguments: dict[str, Any], config: str) -> None:
 @pytest.mark.parametrize("arguments", [{}, {"domain": "sub.example.com"}], ids=str)
 @pytest.mark.parametrize("function", UNSETTERS)
 def test_unsetting(function: str, arguments: dict[str, Any], config: str) -> None:
-    """So are the headers that delete the cookies."""
+    """The headers that delete the cookies are FJE's to the letter."""
     both = Both(
         CONFIGS[config],
         with_cookie_view(lambda lib, answer: getattr(lib, function)(answer, **arguments)),
@@ -86,7 +86,7 @@ def test_unsetting(function: str, arguments: dict[str, Any], config: str) -> Non
 
 
 def test_arguments_by_position_and_name() -> None:
-    """Applications call the functions both ways."""
+    """The cookie functions can be called with positional arguments and with keywords."""
     token = access()
     for call in (
         lambda lib, answer: lib.set_access_cookies(answer, token, 60, "example.org"),

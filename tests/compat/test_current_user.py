@@ -81,14 +81,14 @@ def test_the_context_processor_adds_the_user_to_templates(
 
 
 def test_without_the_context_processor_there_is_no_name() -> None:
-    """It is off by default; the template's `current_user` is undefined."""
+    """By default, `current_user` is undefined in a template."""
     answer = Both(setup=with_user).ask("/page", headers=bearer(access()))
     assert answer.error is not None
     assert answer.error.text == "'current_user' is undefined"
 
 
 def test_the_context_processor_by_init_app() -> None:
-    """init_app takes the flag, too, by position or name."""
+    """init_app accepts add_context_processor by position or by name."""
 
     def setup(lib: ModuleType, app: Flask, _jwt: Any) -> None:
         for number, (args, named) in enumerate(

@@ -97,7 +97,7 @@ def test_the_helpers_read_one_claim() -> None:
 
 
 def test_an_expired_token_raises_in_the_helpers() -> None:
-    """As in FJE, get_jti of an expired token is no way to read it."""
+    """get_jti raises for an expired token, as in FJE."""
     token = expired()
     for function in ("get_jti", "get_csrf_token", "decode_token"):
         result = Both().run(lambda lib, function=function: getattr(lib, function)(token))
@@ -106,7 +106,7 @@ def test_an_expired_token_raises_in_the_helpers() -> None:
 
 
 def test_decode_token_asks_no_callback_but_the_keys() -> None:
-    """No type, blocklist, verification or user is looked at."""
+    """decode_token asks for no type, blocklist, verification or user."""
 
     def setup(_lib: ModuleType, _app: Flask, jwt: Any) -> None:
         def never(*_arguments: Any) -> Any:
@@ -185,14 +185,14 @@ def test_subjects_by_jwt_verify_sub(verify: bool, subject: Any) -> None:
 
 
 def test_a_token_as_bytes() -> None:
-    """PyJWT takes a token as bytes, so decode_token of FJE does."""
+    """decode_token accepts a token as bytes, as PyJWT does."""
     token = access().encode()
     assert Both().run(lambda lib: lib.decode_token(token))["sub"] == "alice"
 
 
 @pytest.mark.parametrize("value", [None, 1, ["x"]])
 def test_what_is_no_token_at_all(value: Any) -> None:
-    """Neither text nor bytes: a DecodeError."""
+    """A token that is neither text nor bytes is a DecodeError."""
     Both().run(lambda lib: lib.decode_token(value))
 
 

@@ -66,7 +66,7 @@ def with_async(name: str, result: Any) -> Setup:
     ],
 )
 def test_an_async_verdict(loader: str, result: Any, theirs_status: int, ours_status: int) -> None:
-    """FJE takes the coroutine for the verdict: it is always true. Ours awaits it."""
+    """FJE treats the coroutine as the verdict, which is always true; ours awaits it."""
     both = Both(setup=with_async(loader, result))
     theirs, ours = both.ask_each("/required", headers=bearer(access()))
     del both
@@ -87,7 +87,7 @@ def test_an_async_verdict(loader: str, result: Any, theirs_status: int, ours_sta
 def test_ours_awaits_every_callback_of_a_request(
     loader: str, result: Any, headers: Callable[[], dict[str, str]], expected: Any
 ) -> None:
-    """Also where FJE would fail with the coroutine."""
+    """Ours awaits the coroutine also where FJE fails with it."""
     ours = Both(setup=lambda *_a: None, our_setup=with_async(loader, result)).ours
     answer = ours.ask("/required", headers=headers())
     if expected is None:
@@ -108,7 +108,7 @@ def test_ours_awaits_every_callback_of_a_request(
 def test_ours_awaits_every_callback_of_issuing(
     loader: str, result: Any, found: tuple[str, str, str]
 ) -> None:
-    """Issuing awaits them, too."""
+    """Issuing a token awaits async callbacks."""
     ours = Both(setup=lambda *_a: None, our_setup=with_async(loader, result)).ours
     token = ours.run(lambda lib: lib.create_access_token("alice"))["<token>"]
     part, name, value = found

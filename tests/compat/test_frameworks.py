@@ -133,7 +133,7 @@ def test_where_fje_works_ours_answers_the_same(framework: str, refusal: str) -> 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_good_token_passes(framework: str) -> None:
-    """And what is let in is let in."""
+    """A request that FJE lets in is let in under each framework."""
     config, setup = FRAMEWORKS[framework]
     both = Both(config, setup, views=False)
     assert both.ask("/me", headers=bearer(access())).body == {"me": "alice"}
@@ -198,7 +198,7 @@ def test_handlers_set_on_the_restx_api(config: dict[str, Any], refusal: str) -> 
 
 
 def test_custom_loaders_with_a_response_under_restful() -> None:
-    """So does a loader that makes its own Response."""
+    """A loader that makes its own Response is answered as with FJE."""
 
     def setup(lib: ModuleType, app: Flask, jwt: Any) -> None:
         restful(registered=False)(lib, app, jwt)

@@ -100,7 +100,7 @@ def test_lifetimes_in_the_configuration(value: Any, late: bool) -> None:
 
 @pytest.mark.parametrize("value", [True, "banana", [1]], ids=str)
 def test_a_lifetime_argument_must_be_a_duration(value: Any) -> None:
-    """What is no duration is an error, in both. (A number of seconds is one in ours alone.)"""
+    """A value that is not a duration is an error in both. (Ours accepts a number of seconds.)"""
     theirs, ours = Both().run_each(access(expires_delta=value))
     assert isinstance(theirs, Raised)
     assert isinstance(ours, Raised)
@@ -157,7 +157,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", OVERRIDES)
 @pytest.mark.parametrize("issue", [access, refresh])
 def test_additional_claims_override_anything(issue: Callable[..., Issue], name: str) -> None:
-    """Also what the library itself would set: sub, type, exp and the others."""
+    """Additional claims override what the library sets: sub, type, exp and the others."""
     result = claims_of(Both().run(issue(additional_claims=OVERRIDES[name])))
     for claim, value in OVERRIDES[name].items():
         if not isinstance(value, datetime):
@@ -189,7 +189,7 @@ def test_the_callers_dicts_are_left_alone() -> None:
 )
 @pytest.mark.parametrize("issue", [access, refresh])
 def test_additional_headers(issue: Callable[..., Issue], headers: Any) -> None:
-    """They are merged over `alg` and `typ`."""
+    """Additional headers are merged over `alg` and `typ`."""
     Both().run(issue(additional_headers=headers))
 
 
@@ -298,14 +298,14 @@ def test_a_json_provider_of_the_applications() -> None:
 
 
 def test_what_json_cannot_say_is_a_type_error() -> None:
-    """An object nobody can encode: TypeError, at creation."""
+    """A claim that no encoder knows is a TypeError when the token is made."""
     theirs, ours = Both().run_each(access(additional_claims={"x": object()}))
     assert theirs.classes[0] == "TypeError"
     assert "TypeError" in ours.classes
 
 
 def test_tokens_are_text() -> None:
-    """`str`, not bytes: three segments of base64url without padding."""
+    """A token is a `str`, not bytes: three segments of base64url without padding."""
     for side in Both().sides:
         with side.app.test_request_context():
             token = side.lib.create_access_token("alice")
@@ -315,7 +315,7 @@ def test_tokens_are_text() -> None:
 
 
 def test_tokens_are_created_outside_a_request() -> None:
-    """An application context is enough: a command line, a task queue."""
+    """A token can be made with an application context alone, as in a command or a task queue."""
     for side in Both().sides:
         with side.app.app_context():
             token = side.lib.create_access_token("alice")

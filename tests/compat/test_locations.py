@@ -100,7 +100,7 @@ def test_no_token_anywhere(order: list[str], path: str) -> None:
 
 @pytest.mark.parametrize("order", COMBINATIONS, ids="+".join)
 def test_the_token_is_in_the_last_location(order: list[str]) -> None:
-    """The ones before are empty, and that is no error."""
+    """A token in a later location is found when the earlier locations are empty."""
     answer = Both({"JWT_TOKEN_LOCATION": order}).ask(
         "/required", **everywhere(**{order[-1]: access()})
     )
@@ -135,7 +135,7 @@ def test_a_guard_may_name_its_locations(locations: str, placed: str) -> None:
 
 
 def test_a_guards_list_of_locations_has_its_order() -> None:
-    """A list is tried in its order, too."""
+    """The locations of a guard are tried in their order."""
     tokens = {place: access(sub=place) for place in ALL_LOCATIONS}
     for order in COMBINATIONS[:12]:
         answer = Both().ask(f"/at:{'+'.join(order)}", **everywhere(**tokens))
@@ -167,7 +167,7 @@ BODIES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("path", ["/required", "/optional", "/refresh"])
 def test_json_bodies(body: dict[str, Any], method: str, path: str) -> None:
-    """What is no JSON, has no token or has one that is none."""
+    """A body that is not JSON, has no token or has a bad one is answered as by FJE."""
     Both({"JWT_TOKEN_LOCATION": ["json"]}).ask(path, method=method, **body)
 
 
@@ -187,7 +187,7 @@ def test_json_tokens(method: str, content_type: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "Bearer ", "JWT:", "é"])
 @pytest.mark.parametrize("sent", ["{}", "Bearer {}", "JWT:{}", "é{}", "", "Bearer ", "x"])
 def test_query_string_prefixes(prefix: str, sent: str) -> None:
-    """The prefix must be there, to the letter, and is cut off."""
+    """The prefix must be there exactly, and is removed."""
     options = {"JWT_TOKEN_LOCATION": ["query_string"], "JWT_QUERY_STRING_VALUE_PREFIX": prefix}
     Both(options).ask("/required", query_string={"jwt": sent.replace("{}", access())})
 
@@ -209,5 +209,5 @@ def test_the_location_is_told(place: str, path: str) -> None:
 
 
 def test_the_location_before_verification_is_none() -> None:
-    """It never raises, unlike the other getters."""
+    """get_jwt_request_location never raises, unlike the other getters."""
     assert Both().run(lambda lib: lib.get_jwt_request_location()) is None

@@ -136,7 +136,7 @@ def test_verify_returns_header_and_claims() -> None:
 
 
 def test_verify_returns_a_tuple() -> None:
-    """Applications unpack it and some compare its type."""
+    """The result of verify_jwt_in_request is a tuple that can be unpacked, as in FJE."""
     for side in Both().sides:
         with side.app.test_request_context(headers=bearer(access())):
             assert type(side.lib.verify_jwt_in_request()) is tuple
@@ -224,7 +224,7 @@ def test_a_decorator_of_the_applications() -> None:
 
 
 def test_method_views() -> None:
-    """On methods of a MethodView, and in its `decorators`."""
+    """The guard works on methods of a MethodView and in its `decorators`."""
 
     def setup(lib: ModuleType, app: Flask, _jwt: Any) -> None:
         class Item(MethodView):
@@ -304,7 +304,7 @@ def test_positional_arguments_of_the_guard() -> None:
 
 
 def test_a_request_without_a_token_after_one_with() -> None:
-    """Nothing is left over from one request in the next."""
+    """A request sees nothing of the request before it."""
     both = Both()
     both.ask("/required", headers=bearer(access()))
     assert both.ask("/optional").body["identity"] is None

@@ -20,7 +20,7 @@ from flask_signet import (
     get_jwt,
     jwt_required,
 )
-from flask_signet.engine.callbacks import Callbacks, call
+from flask_signet.engine.callbacks import Callbacks, settled
 from tests.applications import application
 from tests.ids import same_everywhere
 
@@ -72,6 +72,11 @@ def app() -> Iterator[Flask]:
     app = application()
     with app.app_context():
         yield app
+
+
+def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What a callback gives in the current application."""
+    return settled(function(*arguments, **named), current_app.async_to_sync)
 
 
 # ── the result, from both worlds ─────────────────────────────────────────────────────────

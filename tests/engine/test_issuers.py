@@ -50,7 +50,7 @@ EACH = pytest.mark.parametrize("name", PROVIDERS)
 
 @pytest.fixture(autouse=True)
 def _time(ticking: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flask_signet.engine.issuers, "monotonic", ticking)
+    monkeypatch.setattr(JWTManager, "monotonic", ticking)
 
 
 def application(**options: Any) -> Flask:
@@ -309,7 +309,7 @@ def test_an_application_with_a_key_ring_has_keys_of_its_own() -> None:
     kept = application(JWT_SECRET_KEY=None, JWT_KEYS="store:", JWT_SESSION_STORE="memory://")
     with kept.app_context():
         state = kept.extensions["flask-signet"][""]
-        assert state.has_keys(state.configured())
+        assert state.signet().keys.are_given
 
 
 def test_a_named_manager_has_issuers_of_its_own(app: Flask) -> None:
@@ -662,6 +662,14 @@ def test_the_audience_is_not_forgotten(missing: str) -> None:
     """There is no default for whom a token may be made."""
     with pytest.raises(TypeError, match=missing):
         JWTManager().add_issuer(ISSUER, fetch=web())  # type: ignore[call-arg]  # that is the test
+
+
+def test_an_unknown_term_is_no_argument(app: Flask) -> None:
+    """A misspelt keyword is an error that names it, as for any function."""
+    with pytest.raises(
+        TypeError, match=r"add_issuer\(\) got an unexpected keyword argument 'audiense'"
+    ):
+        add(app, "https://third.example.com", audiense="api")
 
 
 def test_an_issuer_is_added_once(app: Flask) -> None:

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from flask_signet import get_jwt_identity, get_jwt_request_location, jwt_required
+from flask_signet.engine.admission import Credentials
 from flask_signet.exceptions import ConfigurationError
-from flask_signet.flask.credentials import Found
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
@@ -565,6 +565,6 @@ def test_options(profile: str, headers: dict[str, str], status: int) -> None:
 
 def test_what_was_found_does_not_print_the_token() -> None:
     """A found token can be in a traceback with its locals: it prints its place, nothing more."""
-    found = Found(mint(), "cookies", CSRF)
+    found = Credentials(mint(), "cookies", CSRF)
     for text in (repr(found), str(found), f"{found}", f"{[found]}"):
-        assert text.strip("[]") == "<Found in cookies>"
+        assert text.strip("[]") == "<Credentials in cookies>"

@@ -22,8 +22,9 @@ from flask_signet import (
     oauth_blueprint,
 )
 from flask_signet.cli.keys import PUBLISHED_FOR
-from flask_signet.keys.remote import Fetched, FetchError, metadata_urls
+from flask_signet.keys.fetch import Fetched, FetchError
 from flask_signet.keys.schedule import TimedKey
+from flask_signet.keys.urls import metadata_urls
 from tests.conftest import Clock
 from tests.jose import keys
 
@@ -94,7 +95,7 @@ def test_the_next_key_is_published_before_it_signs(ticking: Clock) -> None:
     start = ticking.now
     old = TimedKey(FIRST, verifies_until=start + 200)
     app = application(KEYS=[old, TimedKey(SECOND, signs_from=start + 100)])
-    live = app.extensions["flask-signet"][""].configured().live
+    live = app.extensions["flask-signet"][""].signet().keys
     live._monotonic = ticking  # both of the ring's clocks
     for seconds, names, signer in (
         (0, {FIRST.kid, SECOND.kid}, FIRST),

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from flask_signet.jose import base64url
 from flask_signet.jose.algorithms import ALGORITHMS
 from flask_signet.jose.jwk import Key
 
@@ -31,6 +32,9 @@ PAIR_NAMES: Final = [name for name in NAMES if name not in HMAC_NAMES]
 
 SECRET: Final = b"9mJx2vQ7-Lr4TzWq_8bNcYd5HkFs3PgU1eRaXo6Zi0BtGnKwVhMjSuDyEpCfAlQx"
 """64 bytes, long enough for HS512, so that no test has to deal with a weak secret."""
+
+DATA: Final = b"eyJhbGciOiJ4In0.e30"
+"""What the tests sign."""
 
 ORDERS: Final = {
     "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
@@ -123,3 +127,12 @@ def certificate(private_key: Any) -> x509.Certificate:
     builder = builder.not_valid_before(start)
     builder = builder.not_valid_after(start + dt.timedelta(days=36500))
     return builder.sign(private_key, digest)
+
+
+def oct_jwk(name: str = "HS256", **members: Any) -> dict[str, Any]:
+    return {"kty": "oct", "alg": name, "k": base64url.encode(SECRET), **members}
+
+
+def weakness(secret: bytes, name: str) -> str | None:
+    """What a key says of a secret that was taken in spite of it."""
+    return Key.from_secret(secret, name, allow_weak=True).weakness

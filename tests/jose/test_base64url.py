@@ -77,14 +77,14 @@ def test_round_trip(data: bytes) -> None:
 @examples(2000)
 @given(ALMOST)
 def test_decodes_exactly_the_canonical_texts(text: str) -> None:
-    """A text is taken if and only if it is what its own bytes encode to."""
+    """A text is accepted if and only if its own bytes encode to it."""
     assert decoded(text) == oracle(text)
 
 
 @examples(500)
 @given(st.binary(max_size=12))
 def test_bytes_are_read_as_their_text(raw: bytes) -> None:
-    """Bytes that aren't ASCII are refused; others are as the text they spell."""
+    """Bytes that aren't ASCII are refused; other bytes are read as the text that they spell."""
     assert decoded(raw) == (oracle(raw.decode("ascii")) if raw.isascii() else None)
 
 
@@ -98,7 +98,7 @@ def test_every_short_text(length: int) -> None:
 
 @pytest.mark.parametrize(("stem", "step"), [("A", 16), ("AB", 4), ("ABC", 1)])
 def test_stray_bits_in_the_last_character(stem: str, step: int) -> None:
-    """Of the 64 last characters only those that leave no bit over are taken (RFC 4648, 3.5)."""
+    """Of the 64 last characters only those without unused bits are accepted (RFC 4648, 3.5)."""
     accepted = [last for last in ALPHABET if decoded(stem + last) is not None]
     assert accepted == list(ALPHABET[::step])
 
@@ -106,7 +106,7 @@ def test_stray_bits_in_the_last_character(stem: str, step: int) -> None:
 @pytest.mark.parametrize("strange", list(STRANGE), ids=ascii)
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_strange_character_anywhere(strange: str, length: int) -> None:
-    """A character outside the alphabet is refused at every place, in place of one or beside it."""
+    """A character outside the alphabet is refused at every place, instead of one or beside it."""
     for position in range(length + 1):
         text = "A" * position + strange + "A" * (length - position)
         for form in (text, text[: position + 1] + text[position + 2 :]):
@@ -124,14 +124,14 @@ def test_every_other_byte_is_refused(byte: int) -> None:
 
 @pytest.mark.parametrize("text", ["Zg==", "Zm8=", "Zg=", "Zm9v=", "Zm9v====", "=", "==", "===="])
 def test_padding_is_refused(text: str) -> None:
-    """RFC 7515 section 2: no padding, right or wrong."""
+    """Padding is refused, right or wrong (RFC 7515 section 2)."""
     with pytest.raises(ValueError, match="not base64url"):
         base64url.decode(text)
 
 
 @pytest.mark.parametrize("length", [1, 5, 9, 1001])
 def test_impossible_length(length: int) -> None:
-    """Six bits hold no byte: a length of 4n+1 is refused."""
+    """A length of 4n+1 is refused, because six bits hold no byte."""
     with pytest.raises(ValueError, match="wrong length"):
         base64url.decode("A" * length)
 

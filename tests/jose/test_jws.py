@@ -33,14 +33,14 @@ HS256 = keys.key("HS256")
 
 
 def signed(header: bytes | str, payload: bytes | str = PAYLOAD, key: Key = HS256) -> str:
-    """A token with this very header, whatever it says, and a signature that holds."""
+    """A token with exactly this header, and a valid signature."""
     parts = [part.encode() if isinstance(part, str) else part for part in (header, payload)]
     signing_input = ".".join(base64url.encode(part) for part in parts)
     return f"{signing_input}.{base64url.encode(key.sign(signing_input.encode()))}"
 
 
 def signed_segments(header: str, payload: str, key: Key = HS256) -> str:
-    """A token of these very segments, with a signature that holds."""
+    """A token with exactly these segments, and a valid signature."""
     signing_input = f"{header}.{payload}"
     return f"{signing_input}.{base64url.encode(key.sign(signing_input.encode()))}"
 
@@ -52,7 +52,7 @@ def accept(token: str | bytes, key: Key = HS256) -> bytes:
 def refused(
     token: str | bytes, key: Key = HS256, error: type[Exception] = InvalidTokenError
 ) -> str:
-    """The message with which a token is refused, as text and as bytes the same."""
+    """The message with which a token is refused; it is the same for text and for bytes."""
     messages = set()
     for form in (
         token,
@@ -86,7 +86,7 @@ def test_sign_and_verify(name: str) -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"\0", b"no JSON", b"\xff" * 100, b"{}" * 3000])
 def test_any_payload(payload: bytes) -> None:
-    """The payload is bytes: nothing of it is read before, or by, the verification."""
+    """The payload is bytes: the verification does not read it."""
     assert accept(jws.sign({}, payload, HS256)) == payload
 
 
@@ -100,7 +100,7 @@ def test_header_is_compact_sorted_and_complete() -> None:
 
 
 def test_sign_with_a_segment_made_before() -> None:
-    """Signing with a segment made before gives the token that signing at once gives."""
+    """Signing with a segment made before gives the same token as signing in one step."""
     segment = jws.header_segment({"typ": "JWT"}, HS256)
     assert jws.sign_with_segment(segment, PAYLOAD, HS256) == jws.sign(
         {"typ": "JWT"}, PAYLOAD, HS256
@@ -132,14 +132,23 @@ def test_forbidden_member_is_not_signed(member: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        *({"x": float("nan")}, {"x": [float("inf")]}, {"x": "y" * 1100}, {"kid": 5}, {"kid": None}),
-        *({"kid": ""}, {"kid": "k" * 257}, {"kid": "a\nb"}, {"x": "\ud800"}, {"x": 10**30}),
-        *({"x": [[[[[[[[[1]]]]]]]]]}, {str(number): 1 for number in range(300)}),
+        {"x": float("nan")},
+        {"x": [float("inf")]},
+        {"x": "y" * 1100},
+        {"kid": 5},
+        {"kid": None},
+        {"kid": ""},
+        {"kid": "k" * 257},
+        {"kid": "a\nb"},
+        {"x": "\ud800"},
+        {"x": 10**30},
+        {"x": [[[[[[[[[1]]]]]]]]]},
+        {str(number): 1 for number in range(300)},
     ],
     ids=lambda header: ascii(header)[:30],
 )
 def test_what_we_sign_we_accept(header: dict[str, Any]) -> None:
-    """A header that our own parser would refuse is not signed: the caller hears of it at once."""
+    """A header that our own parser would refuse is not signed: it is an error at once."""
     with pytest.raises(ValueError, match=r"."):
         jws.sign(header, PAYLOAD, HS256)
 
@@ -201,7 +210,7 @@ ALGORITHM_HEADERS = {
 
 @pytest.mark.parametrize("header", ALGORITHM_HEADERS.values(), ids=ALGORITHM_HEADERS)
 def test_a1_alg_must_equal_the_keys(header: str) -> None:
-    """alg is, byte for byte, the key's; else even a good signature, or none, is refused."""
+    """A token whose alg differs from the key's in any byte is refused, whatever its signature."""
     for name in {"HS256", "RS256", "ES256"} - {str(json.loads(header).get("alg"))}:
         key = keys.key(name)
         refused(signed(header, key=key), key, InvalidAlgorithmError)
@@ -209,7 +218,7 @@ def test_a1_alg_must_equal_the_keys(header: str) -> None:
 
 
 def test_a1_escaped_alg_is_the_same_text() -> None:
-    """An alg spelt with escapes is the text that it spells."""
+    """An alg written with JSON escapes is read as the text that it spells."""
     assert accept(signed('{"alg":"\\u0048S256"}')) == PAYLOAD
 
 
@@ -291,13 +300,33 @@ def test_b1_embedded_key_that_signed() -> None:
 @pytest.mark.parametrize(
     "kid",
     [
-        *(None, 1, 1.5, True, [], ["k"], {}, {"k": 1}, "", "k" * 257, "k" * 900, "a\nb", "a\r\nb"),
-        *("\0", "a\0b", "\x7f", "\x1b[31m", "\u00e9", "\U0001f511", "\u2028", "\t", "k\n"),
+        None,
+        1,
+        1.5,
+        True,
+        [],
+        ["k"],
+        {},
+        {"k": 1},
+        "",
+        "k" * 257,
+        "k" * 900,
+        "a\nb",
+        "a\r\nb",
+        "\0",
+        "a\0b",
+        "\x7f",
+        "\x1b[31m",
+        "\u00e9",
+        "\U0001f511",
+        "\u2028",
+        "\t",
+        "k\n",
     ],
     ids=lambda kid: ascii(kid)[:20],
 )
 def test_b3_bad_kid(kid: Any) -> None:
-    """A kid that is no short printable ASCII text is refused."""
+    """A kid that is not a short printable ASCII text is refused."""
     message = refused(signed(json.dumps({"alg": "HS256", "kid": kid})))
     assert "Key ID" in message
 
@@ -306,7 +335,7 @@ def test_b3_bad_kid(kid: Any) -> None:
     "kid", ["k", "k" * 256, "../../etc/passwd", "' OR 1=1 --", "$(id)", "| id", " ", "%00", "\\"]
 )
 def test_b3_kid_is_only_a_text(kid: str) -> None:
-    """A kid of printable ASCII is handed on as it is: what it looks like does not matter."""
+    """A kid of printable ASCII is passed on unchanged, whatever it looks like."""
     token = signed(json.dumps({"alg": "HS256", "kid": kid}))
     assert jws.parse(token).header["kid"] == kid
     assert accept(token) == PAYLOAD
@@ -374,19 +403,21 @@ def test_b7_header_limits_are_exact() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        *(
-            '{"alg":"HS256","typ":"JWT"}',
-            '{"typ":"at+jwt","alg":"HS256"}',
-            '{"alg":"HS256","x":{}}',
-        ),
-        *('{"alg":"HS256","cty":"JWT"}', '{"alg":"HS256","x5t":"AAAA","x5t#S256":"AAAA"}'),
-        *('{"alg":"HS256","http://example.com/":[1,null,"\u00e9"]}', ' {\n"alg"\t:\r"HS256" } '),
-        *('{"alg":"HS256","iss":"joe","Crit":["x"],"CRIT":1,"crit ":1}', '{"alg":"HS256","":0}'),
-        *('{"alg":"HS256","__proto__":{"x":1},"constructor":1}', '{"alg":"HS256","enc":"A128GCM"}'),
+        '{"alg":"HS256","typ":"JWT"}',
+        '{"typ":"at+jwt","alg":"HS256"}',
+        '{"alg":"HS256","x":{}}',
+        '{"alg":"HS256","cty":"JWT"}',
+        '{"alg":"HS256","x5t":"AAAA","x5t#S256":"AAAA"}',
+        '{"alg":"HS256","http://example.com/":[1,null,"\u00e9"]}',
+        ' {\n"alg"\t:\r"HS256" } ',
+        '{"alg":"HS256","iss":"joe","Crit":["x"],"CRIT":1,"crit ":1}',
+        '{"alg":"HS256","":0}',
+        '{"alg":"HS256","__proto__":{"x":1},"constructor":1}',
+        '{"alg":"HS256","enc":"A128GCM"}',
     ],
 )
 def test_b9_harmless_member_is_ignored(header: str) -> None:
-    """An unknown member, or a known one that changes nothing, is no reason to refuse."""
+    """A header member that is unknown, or changes nothing, does not refuse a token."""
     token = signed(header)
     assert accept(token) == PAYLOAD
     assert jws.parse(token).header == json.loads(header)
@@ -408,11 +439,25 @@ def not_canonical() -> dict[str, str]:
 
         good = segments[place]
         for label, character in (
-            *(("space", " "), ("line break", "\n"), ("CRLF", "\r\n"), ("tab", "\t"), ("NUL", "\0")),
-            *(("plus", "+"), ("slash", "/"), ("equals", "="), ("bang", "!"), ("percent", "%")),
-            *(("e acute", "\u00e9"), ("A full width", "\uff21"), ("Cyrillic A", "\u0410")),
-            *(("surrogate", "\ud800"), ("key", "\U0001f511"), ("zero width", "\u200b")),
-            *(("byte order mark", "\ufeff"), ("soft hyphen", "\u00ad"), ("comma", ",")),
+            ("space", " "),
+            ("line break", "\n"),
+            ("CRLF", "\r\n"),
+            ("tab", "\t"),
+            ("NUL", "\0"),
+            ("plus", "+"),
+            ("slash", "/"),
+            ("equals", "="),
+            ("bang", "!"),
+            ("percent", "%"),
+            ("e acute", "\u00e9"),
+            ("A full width", "\uff21"),
+            ("Cyrillic A", "\u0410"),
+            ("surrogate", "\ud800"),
+            ("key", "\U0001f511"),
+            ("zero width", "\u200b"),
+            ("byte order mark", "\ufeff"),
+            ("soft hyphen", "\u00ad"),
+            ("comma", ","),
         ):
             found[f"{name}: {label} before"] = put(character + good)
             found[f"{name}: {label} after"] = put(good + character)
@@ -436,7 +481,7 @@ def test_c1_segment_that_is_not_canonical(token: str) -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_c1_signed_over_the_text_as_it_is(place: int) -> None:
-    """Padding or a blank is refused also where the signature is over the very text."""
+    """Padding or a blank is refused even if the signature was made over that text."""
     for extra in ("=", "==", "\n", " ", "%3D"):
         if place == 2:
             refused(GOOD + extra)
@@ -445,7 +490,7 @@ def test_c1_signed_over_the_text_as_it_is(place: int) -> None:
 
 
 def test_c1_stray_bits() -> None:
-    """Of all last characters of a signature exactly one is taken: bits left over are refused."""
+    """Of all last characters of a signature exactly one is accepted: unused bits must be zero."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     taken = []
     for last in alphabet:
@@ -458,7 +503,7 @@ def test_c1_stray_bits() -> None:
 
 
 def test_c1_padding_by_name() -> None:
-    """Where the caller allows it, and there only, segments may be padded, but only rightly."""
+    """Only if the caller allows it, segments may be padded, with the correct padding."""
     header = json.dumps({"alg": "HS256", "typ": "A"}, separators=(",", ":")).encode()
     assert len(header) % 3
     padded = base64.urlsafe_b64encode(header).decode()
@@ -472,13 +517,13 @@ def test_c1_padding_by_name() -> None:
     assert jws.verify(jws.parse(token, allow_padding=True), HS256) == b'{"a":1}'
     refused(token)
     for wrong in (
-        *(f"{padded}=.{payload}", f"{padded}.{payload}=", f"{padded}.{payload[:-1]}"),
-        *(
-            f"={padded}.{payload}",
-            f"{padded[:-1]}.====",
-            f"{padded[:-1]}.e30====",
-            f"{padded}.e3=0",
-        ),
+        f"{padded}=.{payload}",
+        f"{padded}.{payload}=",
+        f"{padded}.{payload[:-1]}",
+        f"={padded}.{payload}",
+        f"{padded[:-1]}.====",
+        f"{padded[:-1]}.e30====",
+        f"{padded}.e3=0",
     ):
         with pytest.raises(DecodeError):
             jws.parse(f"{wrong}.{S}", allow_padding=True)
@@ -487,7 +532,7 @@ def test_c1_padding_by_name() -> None:
 
 
 def test_c1_padded_header_is_not_remembered_for_the_strict() -> None:
-    """A padded header, accepted where that is allowed, is refused afterwards where it isn't."""
+    """A padded header, accepted where padding is allowed, is later refused where it is not."""
     padded = base64.urlsafe_b64encode(b'{"alg":"HS256","x":"1"}').decode()
     assert padded.endswith("=")
     token = signed_segments(padded, base64url.encode(PAYLOAD))
@@ -626,7 +671,7 @@ BAD_PAYLOADS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("payload", BAD_PAYLOADS.values(), ids=BAD_PAYLOADS)
 def test_c5_c6_payload_that_is_no_strict_json(payload: bytes) -> None:
-    """Claims that aren't one strict JSON object, or beyond a limit, are a DecodeError (C5, C6)."""
+    """Claims that aren't one strict JSON object, or exceed a limit, are a DecodeError (C5, C6)."""
     with pytest.raises(DecodeError, match="Invalid payload string"):
         jws.parse_payload(payload)
 
@@ -646,7 +691,7 @@ def test_c6_payload_limits_are_exact() -> None:
 
 
 def test_header_of_one_parse_does_not_change_another() -> None:
-    """Whoever changes the header that a parse gave, if that can be done, changes only theirs."""
+    """A change of a parsed header, if it can be changed, does not reach another parse."""
     token = jws.sign({"typ": "JWT", "x": [1]}, PAYLOAD, HS256)
     accept(token)
     header = cast(dict[str, Any], jws.parse(token).header)
@@ -661,7 +706,7 @@ def test_header_of_one_parse_does_not_change_another() -> None:
 
 
 def test_header_nested_value_does_not_change_another() -> None:
-    """The same for a list within the header."""
+    """A change of a list in a parsed header does not reach another parse."""
     token = jws.sign({"y": [1]}, PAYLOAD, HS256)
     accept(token)
     inner = jws.parse(token).header["y"]
@@ -671,7 +716,7 @@ def test_header_nested_value_does_not_change_another() -> None:
 
 
 def test_refused_token_is_not_remembered() -> None:
-    """A header is kept once a signature under it held, and at most 64 of them."""
+    """A header is kept after a valid signature under it, and at most 64 headers are kept."""
     for number in range(200):
         token = jws.sign({"x": f"refused {number}"}, PAYLOAD, HS256)
         refused(token, keys.key("HS256", 1), InvalidSignatureError)
@@ -734,7 +779,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     )
 )
 def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
-    """As for text: bytes, and headers of any bytes, give a parsed token or one of our errors."""
+    """Any bytes, and headers of any bytes, give a parsed token or one of our errors."""
     try:
         parsed = jws.parse(data)
     except InvalidTokenError:
@@ -764,12 +809,10 @@ def test_messages_hold_no_piece_of_the_token(secret: str, data: st.DataObject) -
     spoiled = data.draw(st.sampled_from(["", "x", '"', "\\", "\x01", "}", "\\ud800", "{"]))
     header = json.dumps({"alg": secret, "x": secret})
     tokens = [
-        *(
-            secret,
-            f"{secret}.{secret}",
-            f"{secret}.{secret}.{secret}",
-            f"{secret}!.{secret}.{secret}",
-        ),
+        secret,
+        f"{secret}.{secret}",
+        f"{secret}.{secret}.{secret}",
+        f"{secret}!.{secret}.{secret}",
         signed(header),
         signed(header[:-1] + spoiled + secret, secret),
         signed(json.dumps({"alg": "HS256", "kid": [secret]})),

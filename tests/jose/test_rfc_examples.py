@@ -1,4 +1,4 @@
-"""The RFCs' own examples, read and made again."""
+"""The examples of the RFCs are read, and made again."""
 
 import json
 from typing import Any

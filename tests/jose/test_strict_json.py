@@ -38,9 +38,39 @@ OBJECTS = st.dictionaries(
 )
 JSON_PIECES = st.sampled_from(
     [
-        *('{"a":1}', "{", "}", "[", "]", ",", ":", '"', "\\", "\\u0061", "\\ud800", "\\udc00"),
-        *("1", "-", "0", "1e400", "1.5", "NaN", "Infinity", "-Infinity", "true", "null"),
-        *('"a"', '"b"', " ", "\t", "\n", "\x00", "\ufeff", "\u00e9", "\U0001f511", "'", "//"),
+        '{"a":1}',
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"',
+        "\\",
+        "\\u0061",
+        "\\ud800",
+        "\\udc00",
+        "1",
+        "-",
+        "0",
+        "1e400",
+        "1.5",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "true",
+        "null",
+        '"a"',
+        '"b"',
+        " ",
+        "\t",
+        "\n",
+        "\x00",
+        "\ufeff",
+        "\u00e9",
+        "\U0001f511",
+        "'",
+        "//",
     ]
 )
 
@@ -180,7 +210,7 @@ def test_reads_what_json_writes(value: dict[str, Any], ascii_only: bool, indent:
 @examples(2000)
 @given(st.one_of(st.lists(JSON_PIECES, max_size=12).map("".join), st.text(max_size=20)))
 def test_agrees_with_json_on_what_it_takes(text: str) -> None:
-    """What is taken, the standard library reads the same; what isn't raises a ValueError only."""
+    """An accepted text is read as the standard library reads it; any other is a ValueError."""
     try:
         value = read(text.encode("utf-8", "surrogatepass"))
     except ValueError:
@@ -224,7 +254,7 @@ def test_brackets_in_texts_are_no_depth(text: str) -> None:
 
 
 def test_c6_depth_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too deep is refused at the bracket that is: the rest costs nothing."""
+    """A text that is too deep is refused at the first bracket beyond the limit, unread after it."""
     read_so_far: list[int] = []
     pattern = strict_json._TEXT_OR_BRACKET
 
@@ -241,7 +271,7 @@ def test_c6_depth_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPa
 
 
 def test_depth_is_measured_at_every_place() -> None:
-    """The deepest place counts, be it the first, the last or in the middle."""
+    """The deepest place counts, whether it is first, last or in the middle."""
     shallow, deep = "[[]]", "[[[[]]]]"
     for values in ((deep, shallow, "1"), (shallow, deep, "1"), ("1", shallow, deep)):
         text = '{"a":[' + ",".join(values) + "]}"
@@ -264,7 +294,7 @@ def test_c6_deep_nesting_is_no_recursion(opening: str, closed: bool) -> None:
 
 @pytest.mark.parametrize("place", ['{"a":%s}', '{"a":[1,%s]}', '{"a":{"b":%s}}'])
 def test_c6_digits(place: str) -> None:
-    """An integer has at most 20 digits, its sign aside, wherever it stands."""
+    """An integer has at most 20 digits, its sign not counted, at any place."""
     for digits in ("9" * MAX_DIGITS, "-" + "9" * MAX_DIGITS, str(2**64), str(-(2**63))):
         assert read(place % digits) == json.loads(place % digits)
     for digits in ("1" + "0" * MAX_DIGITS, "-1" + "0" * MAX_DIGITS, "1" * 5000, "7" * 100_000):

@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from flask_signet.keys.fetch import _tls, fetch
-from flask_signet.keys.remote import FetchError
+from flask_signet.keys.fetch import FetchError, _tls, fetch
 from tests.jose import keys
 from tests.scenarios.issuer_server import IssuerServer, issuer_server, raw, status
 

@@ -1,13 +1,10 @@
-"""Where the keys of ``JWT_KEYS`` come from, and how they change while the application runs."""
+"""Where the keys of ``JWT_KEYS`` are kept, and how they are written there."""
 
 import json
 import logging
 import multiprocessing
 import os
 import stat
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -23,9 +20,9 @@ from flask_signet import (
     jwt_required,
 )
 from flask_signet.exceptions import ConfigurationError, InvalidKeyError, InvalidSignatureError
+from flask_signet.keys.reading import KeyRules
 from flask_signet.keys.schedule import KeySchedule, TimedKey
-from flask_signet.keys.sources import LiveRing, key_source
-from flask_signet.options.table import OptionReader, set_defaults
+from flask_signet.keys.sources import key_source
 from flask_signet.stores.memory import MemoryStore
 
 FIRST, SECOND = Key.generate("ES256"), Key.generate("ES256")
@@ -274,131 +271,14 @@ def test_a_signer_is_renamed_with_its_signatures():
     assert Key.from_signer(FIRST.public_key(), FIRST.sign).renamed("a").sign(b"x")
 
 
-# ── while the application runs ───────────────────────────────────────────────────────────
-
-
-class Moving:
-    """A source that may change, and fail."""
-
-    changes = True
-    where = "in a test"
-
-    def __init__(self, *keys: TimedKey) -> None:
-        self.schedule = KeySchedule(keys)
-        self.reads = 0
-        self.error: Exception | None = None
-
-    def load(self) -> KeySchedule:
-        self.reads += 1
-        if self.error is not None:
-            raise self.error
-        return self.schedule
-
-
-@pytest.fixture
-def live(clock):
-    source = Moving(TimedKey(FIRST))
-    return source, LiveRing(source, "JWT_KEYS", refresh=30, now=clock, monotonic=clock)
-
-
-def test_the_source_is_read_once_in_its_interval(live, clock):
-    source, ring = live
-    for _ in range(5):
-        assert ring.ring().signing_key is FIRST
-    clock.tick(29.9)
-    ring.ring()
-    assert source.reads == 1
-    clock.tick(0.2)
-    ring.ring()
-    assert source.reads == 2
-
-
-def test_another_key_signs_from_the_moment_that_it_names(live, clock):
-    source, ring = live
-    ring.ring()
-    source.schedule = source.schedule.rotated(SECOND, clock(), publish_for=60, longest_life=900)
-    clock.tick(30)
-    assert ring.ring().signing_key is FIRST
-    assert {key.kid for key in ring.ring()} == {FIRST.kid, SECOND.kid}
-    clock.tick(30)
-    assert ring.ring().signing_key is SECOND  # between two readings, if it must
-    clock.tick(899)
-    assert {key.kid for key in ring.ring()} == {FIRST.kid, SECOND.kid}
-    clock.tick(1)
-    assert {key.kid for key in ring.ring()} == {SECOND.kid}
-
-
-@pytest.mark.parametrize("error", [InvalidKeyError("half written"), OSError("the KMS is away")])
-def test_what_can_t_be_read_again_leaves_the_keys_of_before(live, clock, error, caplog):
-    caplog.set_level(logging.ERROR, "flask_signet")
-    source, ring = live
-    ring.ring()
-    source.error = error
-    clock.tick(31)
-    assert ring.ring().signing_key is FIRST
-    assert "JWT_KEYS can't be read again" in caplog.text
-    source.error, source.schedule = None, KeySchedule([TimedKey(SECOND)])
-    clock.tick(31)
-    assert ring.ring().signing_key is SECOND
-
-
-def test_who_comes_while_old_keys_are_being_read_waits_for_the_new(live, clock):
-    source, ring = live
-    ring.ring()
-    clock.tick(3600)  # an idle process; elsewhere the next key has long been signing
-    source.schedule = KeySchedule([TimedKey(SECOND, clock() - 1800), TimedKey(FIRST)])
-    reading, go_on = threading.Event(), threading.Event()
-    load = source.load
-
-    def slow() -> KeySchedule:
-        reading.set()
-        assert go_on.wait(10)
-        return load()
-
-    source.load = slow
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(ring.ring())) for _ in range(2)]
-    threads[0].start()
-    assert reading.wait(10)
-    threads[1].start()
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert [each.signing_key for each in found] == [SECOND, SECOND]
-
-
-def test_who_comes_while_young_keys_are_being_read_goes_on_with_them(live, clock):
-    source, ring = live
-    ring.ring()
-    clock.tick(31)
-    nested = []
-    load = source.load
-    source.load = lambda: (nested.append(ring.ring()), load())[1]  # another request, meanwhile
-    ring.ring()
-    assert [each.signing_key for each in nested] == [FIRST]
-
-
-def test_an_empty_source_leaves_the_keys_of_before(live, clock, caplog):
-    caplog.set_level(logging.ERROR, "flask_signet")
-    source, ring = live
-    ring.ring()
-    source.schedule = KeySchedule()
-    clock.tick(31)
-    assert ring.ring().signing_key is FIRST
-
-
 # ── files are written whole ──────────────────────────────────────────────────────────────
 
 
-def settings_of(keys):
-    config = {"JWT_KEYS": keys}
-    set_defaults(config, "JWT_")
-    reader = OptionReader("JWT_")
-    return reader.check(reader.snapshot(config))
+RULES = KeyRules("HS256", ("HS256",))
 
 
 def source_of(path):
-    return key_source(settings_of(str(path)), lambda: None)
+    return key_source(str(path), RULES, lambda: None)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -438,7 +318,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("keys", [[FIRST], "env:APP_KEYS", lambda: FIRST])
 def test_what_is_no_place_to_write_to_says_so(keys):
-    source = key_source(settings_of(keys), lambda: None)
+    source = key_source(keys, RULES, lambda: None)
     with pytest.raises(InvalidKeyError, match="can't be written by a command"):
         source.save(KeySchedule([TimedKey(SECOND)]), KeySchedule())
 
@@ -455,36 +335,4 @@ def test_two_who_change_the_stored_keys_at_once_are_told(tmp_path):
 
 
 def _stored(store):
-    config = {"JWT_KEYS": "store:", "JWT_SESSION_STORE": store}
-    set_defaults(config, "JWT_")
-    reader = OptionReader("JWT_")
-    return key_source(reader.check(reader.snapshot(config)), lambda: store)
-
-
-# ── greenlets ────────────────────────────────────────────────────────────────────────────
-
-
-def test_under_gevent_the_first_requests_wait_for_the_one_that_reads() -> None:
-    """In a process that has the ring before gevent is at work, as one that preloads."""
-    code = """
-from flask_signet import Key
-from flask_signet.keys.sources import LiveRing
-from flask_signet.keys.schedule import KeySchedule
-class Source:
-    changes, read = False, 0
-    def load(self):
-        self.read += 1
-        gevent.sleep(0.05)  # as it waits for the store
-        key = Key.generate("ES256")
-        return KeySchedule().rotated(key, 0, publish_for=0, longest_life=0)
-source = Source()
-ring = LiveRing(source, "JWT_KEYS", refresh=30)
-from gevent import monkey; monkey.patch_all()
-import gevent
-asked = [gevent.spawn(ring.ring) for _ in range(5)]
-assert len(gevent.joinall(asked, timeout=20, raise_error=True)) == 5
-assert source.read == 1
-"""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
+    return key_source("store:", RULES, lambda: store)

@@ -32,7 +32,7 @@ def application(url: str, **options: Any) -> Iterator[Scenario]:
 
 def must_ask(scenario: Scenario) -> None:
     """Let the process be as one that has not heard of the store for too long."""
-    scenario.app.extensions["flask-signet"][""].has_revoked()
+    scenario.app.extensions["flask-signet"][""].signet().doubt()
 
 
 def requests(scenario: Scenario, pair: dict[str, str]) -> dict[str, Callable[[], Any]]:

@@ -25,12 +25,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask, jsonify
 from werkzeug.test import TestResponse
 
-import flask_signet.engine.issuers
 from flask_signet import JWTManager, Key, get_jwt_identity, jwt_required
 from flask_signet.jose import base64url
 from flask_signet.keys import remote as remote_keys
-from flask_signet.keys.fetch import fetch
-from flask_signet.keys.remote import FetchError
+from flask_signet.keys.fetch import FetchError, fetch
 from tests.conftest import Clock
 from tests.issuers import pair, token
 from tests.jose import keys
@@ -67,7 +65,7 @@ def issuer() -> Iterator[IssuerServer]:
 @pytest.fixture(autouse=True)
 def age(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the keys' age."""
-    monkeypatch.setattr(flask_signet.engine.issuers, "monotonic", clock)
+    monkeypatch.setattr(JWTManager, "monotonic", clock)
     return clock
 
 

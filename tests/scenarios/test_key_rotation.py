@@ -57,7 +57,7 @@ def test_keyrot_retire_an_old_key_verifies_as_long_as_its_last_token_lives(
     scenario = Scenario(
         store, secret_key=None, keys=str(path), keys_refresh=30, access_token_expires=10_000
     )
-    live = scenario.app.extensions["flask-signet"][""].configured().live
+    live = scenario.app.extensions["flask-signet"][""].signet().keys
     monkeypatch.setattr(live, "_monotonic", ticking)
     first = scenario.login()
     keep(

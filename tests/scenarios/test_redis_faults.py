@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flask_signet.sessions.store import partition
+from flask_signet.sessions.session import partition
 from tests.scenarios.clients import jti, live, refreshing
 from tests.scenarios.faults import (
     application,

@@ -25,7 +25,7 @@ from sqlalchemy import event
 from flask_signet.sessions.store import Finding
 from flask_signet.stores import open_store
 from flask_signet.stores.sql import SqlStore
-from flask_signet.stores.sql_schema import newest_version
+from flask_signet.stores.sql.schema import newest_version
 from tests.scenarios.clients import at_once, refreshing
 from tests.scenarios.faults import (
     SLACK,

@@ -12,7 +12,8 @@ import pytest
 
 from flask_signet import create_refresh_token
 from flask_signet.cli import jwt_cli
-from flask_signet.sessions.store import Kind, Session, SessionStore, partition
+from flask_signet.sessions.session import Kind, Session, partition
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.scenarios.conftest import STORES

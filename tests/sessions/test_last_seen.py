@@ -24,10 +24,10 @@ class Notes(MemoryStore):
             raise StoreUnavailableError
         super().touch(sid, now=now)
 
-    def is_revoked(self, **asked):
+    def is_revoked(self, presented, *, now):
         if self.is_down:
             raise StoreUnavailableError
-        return super().is_revoked(**asked)
+        return super().is_revoked(presented, now=now)
 
     def follow(self):
         if self.is_down:
@@ -122,7 +122,7 @@ def test_a_store_in_trouble_is_not_asked_for_a_note_as_well(scenario, store, clo
     tokens = scenario.login()
     clock.tick(120)
     store.is_down = True
-    scenario.app.extensions["flask-signet"][""].has_revoked()  # it must ask now
+    scenario.app.extensions["flask-signet"][""].signet().doubt()  # it must ask now
     assert scenario.get(tokens) == 200
     assert store.notes == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Presented, Session, Successor
 from flask_signet.stores import open_store
 
 from .contract import DAY, NOW, live_until, new
@@ -49,7 +49,7 @@ OPERATIONS = {
     "open_session": lambda store, session: login(store),
     "rotate": lambda store, session: rotate(store, session, new()),
     "adopt": lambda store, session: store.adopt(
-        Session.begin("u", new(), now=NOW, adopted_jti=new()),
+        Session.begin("u", new(), now=NOW).adopting(new()),
         issued_at=NOW,
         token_expires_at=NOW + DAY,
         grace=0,
@@ -63,7 +63,7 @@ OPERATIONS = {
     "list_sessions": lambda store, session: store.list_sessions("u", now=NOW),
     "touch": lambda store, session: store.touch(session.sid, now=NOW),
     "revoke_token": lambda store, session: store.revoke_token(new(), now=NOW, expires_at=UNTIL),
-    "is_revoked": lambda store, session: store.is_revoked(now=NOW, jti="j"),
+    "is_revoked": lambda store, session: store.is_revoked(Presented(jti="j"), now=NOW),
     "follow": lambda store, session: store.follow().sync(),
     "prune": lambda store, session: store.prune(now=0),
     "check": lambda store, session: store.check(),
@@ -140,12 +140,12 @@ def test_a_view_lives_through_a_restart_and_misses_nothing(proxied):
     store, proxy = proxied
     clock = [1000.0]
     view = RevocationView(store, max_staleness=2.0, pause=0.1, monotonic=lambda: clock[0])
-    view.refuses(now=NOW)
+    view.refuses(Presented(), now=NOW)
     proxy.hang_up()
     jti = new()
     store.revoke_token(jti, now=NOW, expires_at=UNTIL)
     clock[0] += 1.5
-    assert view.refuses(now=NOW, jti=jti)
+    assert view.refuses(Presented(jti=jti), now=NOW)
     view.close()
 
 
@@ -153,14 +153,14 @@ def test_a_view_of_a_hanging_server_goes_on_until_it_is_stale_and_then_refuses(p
     store, proxy = proxied
     clock = [1000.0]
     view = RevocationView(store, max_staleness=2.0, monotonic=lambda: clock[0])
-    assert not view.refuses(now=NOW, jti="j")
+    assert not view.refuses(Presented(jti="j"), now=NOW)
     proxy.stall()
     clock[0] += 1.0
     begun = time.monotonic()
-    assert not view.refuses(now=NOW, jti="j")
+    assert not view.refuses(Presented(jti="j"), now=NOW)
     assert time.monotonic() - begun < TIMEOUT + SLACK
     clock[0] += 1.5
-    refused_within_the_timeout(lambda: view.refuses(now=NOW, jti="j"))
+    refused_within_the_timeout(lambda: view.refuses(Presented(jti="j"), now=NOW))
     proxy.resume()
     view.close()
 

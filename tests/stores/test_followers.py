@@ -7,7 +7,7 @@ import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session
+from flask_signet.sessions.session import Presented, Session
 from flask_signet.stores.redis import RedisStore
 
 from .contract import HOUR, NOW, new
@@ -49,7 +49,7 @@ def refused_soon(view, **asked) -> bool:
     """Pushed messages take a moment on the wire; the clock of the view stands still."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        if view.refuses(now=NOW, **asked):
+        if view.refuses(Presented(**asked), now=NOW):
             return True
     return False
 
@@ -58,7 +58,7 @@ def test_what_one_revokes_the_other_refuses_at_its_next_check(stores, engine, mo
     here, there = stores
     view = RevocationView(there, max_staleness=2.0, monotonic=monotonic)
     jti, session = new(), Session.begin(new("user"), new(), now=NOW)
-    assert not view.refuses(now=NOW, jti=jti)
+    assert not view.refuses(Presented(jti=jti), now=NOW)
     here.open_session(session, refuse_until=UNTIL)
     here.revoke_token(jti, now=NOW, expires_at=UNTIL)
     here.end_session(session.sid, now=NOW, refuse_until=UNTIL)
@@ -74,13 +74,13 @@ def test_what_one_revokes_the_other_refuses_at_its_next_check(stores, engine, mo
 def test_an_announcement_that_got_lost_is_made_up_for_by_half_the_staleness(stores, monotonic):
     here, there = stores
     view = RevocationView(there, max_staleness=2.0, monotonic=monotonic)
-    view.refuses(now=NOW)
+    view.refuses(Presented(), now=NOW)
     view._follower.poll = tuple
     jti = new()
     here.revoke_token(jti, now=NOW, expires_at=UNTIL)
-    assert not view.refuses(now=NOW, jti=jti)
+    assert not view.refuses(Presented(jti=jti), now=NOW)
     monotonic.tick(1)
-    assert view.refuses(now=NOW, jti=jti)
+    assert view.refuses(Presented(jti=jti), now=NOW)
     view.close()
 
 
@@ -89,17 +89,17 @@ def test_a_forked_child_speaks_on_connections_of_its_own(stores, engine):
     here, there = stores
     view, before, after = RevocationView(there), new(), new()
     here.revoke_token(before, now=NOW, expires_at=UNTIL)
-    view.refuses(now=NOW, jti=before)
+    view.refuses(Presented(jti=before), now=NOW)
     children = []
     for _ in range(3):
         child = os.fork()
         if child == 0:
             try:
-                good = view.refuses(now=NOW, jti=before)
+                good = view.refuses(Presented(jti=before), now=NOW)
                 for _ in range(1 if engine == "mysql" else 50):  # it announces nothing
                     mine = new()
                     good = good and there.revoke_token(mine, now=NOW, expires_at=UNTIL)
-                    good = good and there.is_revoked(now=NOW, jti=mine)
+                    good = good and there.is_revoked(Presented(jti=mine), now=NOW)
                     good = good and refused_soon(view, jti=mine)
                 os._exit(0 if good else 1)
             finally:
@@ -218,11 +218,11 @@ def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monot
     view = RevocationView(own_redis, max_staleness=2.0, pause=0, monotonic=monotonic)
     session = Session.begin(new("user"), new(), now=NOW)
     own_redis.open_session(session, refuse_until=UNTIL)
-    assert not view.refuses(now=NOW, sid=session.sid, issued_at=NOW)
+    assert not view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW)
     empty(own_redis)
     for action in (
         lambda: own_redis.find_session(session.sid, now=NOW),
-        lambda: own_redis.is_revoked(now=NOW, sid=session.sid),
+        lambda: own_redis.is_revoked(Presented(sid=session.sid), now=NOW),
         lambda: own_redis.open_session(session, refuse_until=UNTIL),
         lambda: own_redis.follow().sync(),
     ):
@@ -233,10 +233,10 @@ def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monot
     ]
     monotonic.tick(10)
     with pytest.raises(StoreUnavailableError):
-        view.refuses(now=NOW, sid=session.sid, issued_at=NOW)
+        view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW)
     own_redis.upgrade()
     monotonic.tick(10)
-    # Nobody knows any more what was revoked: what was issued before is refused here.
-    assert view.refuses(now=NOW + 5, sid=session.sid, issued_at=NOW)
-    assert not view.refuses(now=NOW + 6, sid="new", issued_at=NOW + 6)
+    # The revocations are lost, so all tokens from before are refused here.
+    assert view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW + 5)
+    assert not view.refuses(Presented(sid="new", issued_at=NOW + 6), now=NOW + 6)
     view.close()

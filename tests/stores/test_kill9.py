@@ -22,6 +22,7 @@ import redis.connection
 import sqlalchemy.event
 
 from flask_signet import create_refresh_token
+from flask_signet.sessions.session import Presented
 from tests.scenarios.service import Scenario, bearer
 
 from .racing import Address
@@ -76,7 +77,9 @@ def victim(address: Address, work: Work, kill_at: int, pipe: Any, options: Any) 
         # As a process that has been at work for a while: connected, and in step.
         state = scenario.app.extensions["flask-signet"][""]
         state.store().find_session("-", now=0.0)
-        state.revocations(state.settings).refuses(now=0.0)
+        state.signet().storage.view(state.settings.revocation_max_staleness).refuses(
+            Presented(), now=0.0
+        )
         if kill_at:
             _die_at(kill_at, scenario)
         pipe.send("begun")
@@ -235,7 +238,7 @@ def test_fault_kill9_mid_rotation_without_grace_loses_nothing_without_an_event(a
                 app.next(again.json)  # it never happened
             else:
                 assert again.status_code == 401
-                assert "reused" in events  # it happened, and whoever listens is told
+                assert "reused" in events  # it happened, and the listeners are told
                 nobody_is_in(app, first)
 
         assert kill(address, prepare, check, refresh_reuse_grace=0) > 0
@@ -297,7 +300,7 @@ def test_fault_kill9_mid_log_out_everywhere_is_all_or_nothing(address, kill):
     with started(address) as app:
 
         def prepare():
-            # Somebody else each time: an entry for one would hide the next.
+            # Another user each time: an entry for one would hide the next.
             user = f"{app.user}-{random.Random().getrandbits(64)}"
             pairs = [app.login(user) for _ in range(3)]
             return Work("DELETE", "/auth/sessions", pairs[0]["access_token"]), pairs

@@ -6,12 +6,13 @@ import pytest
 import sqlalchemy
 
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
-from flask_signet.sessions.store import Session, SessionStore, Upgraded
+from flask_signet.sessions.session import Session
+from flask_signet.sessions.store import SessionStore, Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.memory import MemoryStore
 from flask_signet.stores.redis import RedisStore
 from flask_signet.stores.sql import SqlStore, metadata
-from flask_signet.stores.sql_schema import newest_version
+from flask_signet.stores.sql.schema import newest_version
 
 from .contract import NOW, new
 

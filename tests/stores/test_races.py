@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from flask_signet.sessions.store import Rotation, Session, SessionStore, Successor
+from flask_signet.sessions.session import Presented, Rotation, Session, Successor
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores.memory import MemoryStore
 
 from .contract import DAY, HOUR, NOW, live_until, new
@@ -114,7 +115,7 @@ def logging_out(store: SessionStore) -> Round:
         assert verdicts(results).keys() <= {"rotated", "replayed", "gone"}
         assert verdicts(results)["rotated"] <= 1
         nobody_gets_in(store, session, calls)
-        assert store.is_revoked(now=NOW, sid=session.sid)
+        assert store.is_revoked(Presented(sid=session.sid), now=NOW)
 
     return Round(calls, check)
 
@@ -133,7 +134,7 @@ def logging_out_everywhere(store: SessionStore) -> Round:
             nobody_gets_in(store, session, calls[number::2])
             # Nor with an access token that such a refresh gave out a moment later.
             assert store.is_revoked(
-                now=NOW, sid=session.sid, subject=subject, issued_at=session.created_at
+                Presented(sid=session.sid, subject=subject, issued_at=session.created_at), now=NOW
             )
 
     return Round(calls, check)
@@ -161,7 +162,7 @@ def adopting(store: SessionStore) -> Round:
     calls = [
         call(
             "adopt",
-            Session.begin(subject, new(), now=NOW, expires_at=NOW + DAY, adopted_jti=old),
+            Session.begin(subject, new(), now=NOW, expires_at=NOW + DAY).adopting(old),
             issued_at=NOW - DAY,
             token_expires_at=NOW + DAY,
             grace=GRACE,
@@ -174,7 +175,7 @@ def adopting(store: SessionStore) -> Round:
         assert verdicts(results) == {"rotated": 1, "replayed": CLIENTS - 1}
         assert len({result.session.jti for result in results}) == 1
         assert len(store.list_sessions(subject, now=NOW)) == 1
-        assert store.is_revoked(now=NOW, jti=old)
+        assert store.is_revoked(Presented(jti=old), now=NOW)
 
     return Round(calls, check)
 

@@ -7,7 +7,7 @@ no read before it" (P8).
 import pytest
 
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.store import Session, Successor
+from flask_signet.sessions.session import Presented, Session, Successor
 
 from .contract import DAY, NOW, live_until, new
 from .proxy import behind_proxy
@@ -61,7 +61,7 @@ def test_an_operation_takes_so_many_round_trips(proxied, name):
     actions = {
         "rotate": lambda s: rotate(store, s, s.jti),
         "is_revoked": lambda s: store.is_revoked(
-            now=NOW, jti=new(), sid=s.sid, subject=s.subject, issued_at=NOW
+            Presented(jti=new(), sid=s.sid, subject=s.subject, issued_at=NOW), now=NOW
         ),
         "touch": lambda s: store.touch(s.sid, now=NOW + DAY / 2),
         "find_session": lambda s: store.find_session(s.sid, now=NOW),
@@ -95,11 +95,13 @@ def test_a_check_by_the_view_takes_none(proxied):
     store, proxy, _ = proxied
     view = RevocationView(store, max_staleness=2.0, monotonic=lambda: 1000.0)
     for _ in range(3):  # until it is in step
-        view.refuses(now=NOW)
+        view.refuses(Presented(), now=NOW)
 
     def thousand_checks():
         for _ in range(1000):
-            assert not view.refuses(now=NOW, jti="j", sid="s", subject="u", issued_at=NOW)
+            assert not view.refuses(
+                Presented(jti="j", sid="s", subject="u", issued_at=NOW), now=NOW
+            )
 
     assert turns(proxy, thousand_checks) == 0
     view.close()

@@ -16,13 +16,13 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from ..engine.signet import Signet
 from ..exceptions import ConfigurationError
-from ..flask.app_state import AppState, current_state
-from ..flask.encoded_tokens import now
-from ..flask.sessions import longest_life
+from ..flask.installation import installation
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
 from ..keys import files as key_files
+from ..keys.live import LiveKeys
 from ..keys.schedule import KeySchedule
 from ..keys.sources import KeySource
 from .output import as_json, moment_text, print_rows, reports
@@ -37,15 +37,14 @@ algorithm_option: Callable[[Any], Any] = click.option(
 )
 
 
-def _source() -> tuple[AppState, KeySource]:
-    state = current_state()
-    live = state.configured().live
-    if live is None:
+def _source() -> tuple[Signet, KeySource]:
+    signet = installation().signet()
+    if not isinstance(signet.keys, LiveKeys):
         raise ConfigurationError(
-            f"{state.prefix}KEYS is not set: say where the keys are, e.g. "
-            f"{state.prefix}KEYS = '/etc/app/keys.json'"
+            f"{signet.prefix}KEYS is not set: say where the keys are, e.g. "
+            f"{signet.prefix}KEYS = '/etc/app/keys.json'"
         )
-    return state, live.source
+    return signet, signet.keys.source
 
 
 @keys_cli.command()
@@ -53,13 +52,13 @@ def _source() -> tuple[AppState, KeySource]:
 @reports
 def generate(algorithm: str | None) -> None:
     """Make the first key. Where there is one already, nothing changes: see rotate."""
-    _, source = _source()
-    before = source.load()
-    if before.active(now()) is not None:
+    signet, source = _source()
+    moment, before = signet.clock(), source.load()
+    if before.active(moment) is not None:
         click.echo(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
         return
     key = Key.generate(algorithm or "ES256")
-    source.save(before.rotated(key, now(), publish_for=0, longest_life=0), before)
+    source.save(before.rotated(key, moment, publish_for=0, longest_life=0), before)
     click.echo(f"made the key {key.kid}, for {key.algorithm}, {source.where}")
 
 
@@ -68,7 +67,7 @@ def generate(algorithm: str | None) -> None:
 @reports
 def list_keys(as_json: bool) -> None:
     """List the keys: next (waits), active (signs), retiring (verifies still), retired."""
-    _, source = _source()
+    signet, source = _source()
     rows = [
         {
             "kid": each.key.kid,
@@ -78,7 +77,7 @@ def list_keys(as_json: bool) -> None:
             "signs_from": moment_text(each.signs_from) if each.signs_from else None,
             "verifies_until": moment_text(each.verifies_until),
         }
-        for each, state in source.load().states(now())
+        for each, state in source.load().states(signet.clock())
     ]
     print_rows(rows, as_json=as_json, nothing=f"there is no key {source.where}")
 
@@ -96,17 +95,17 @@ def rotate(algorithm: str | None, publish_for: float | None) -> None:
 
     While a next key waits, nothing changes: it may be repeated.
     """
-    state, source = _source()
-    moment, before = now(), source.load()
+    signet, source = _source()
+    moment, before = signet.clock(), source.load()
     active = before.active(moment)
     if publish_for is None:
-        publish_for = 2 * state.settings.keys_refresh + PUBLISHED_FOR
+        publish_for = 2 * signet.settings.keys_refresh + PUBLISHED_FOR
     key = Key.generate(algorithm or (active.key.algorithm if active else "ES256"))
     after = before.rotated(
         key,
         moment,
         publish_for=publish_for,
-        longest_life=longest_life(state, moment) - moment,
+        longest_life=signet.longest_life(moment) - moment,
     )
     if after is not before:
         source.save(after, before)
@@ -130,9 +129,9 @@ def _tell(schedule: KeySchedule, moment: float) -> None:
 @reports
 def retire(kid: str) -> None:
     """Refuse the tokens of the key KID from now on. Not of the one that signs: rotate first."""
-    _, source = _source()
+    signet, source = _source()
     before = source.load()
-    source.save(before.retired(kid, now()), before)
+    source.save(before.retired(kid, signet.clock()), before)
     click.echo(f"the key {kid} verifies nothing any more")
 
 
@@ -142,11 +141,11 @@ def retire(kid: str) -> None:
 @reports
 def export(private: bool, out: Path | None) -> None:
     """Print the public keys as a JWKS; with --private --out FILE, write all of them there."""
-    _, source = _source()
+    signet, source = _source()
     schedule = source.load()
     if private and out is None:
         raise click.UsageError("--private needs --out FILE: private keys are not printed")
-    jwks = [each.to_jwk() for each in schedule] if private else schedule.to_publish(now())
+    jwks = [each.to_jwk() for each in schedule] if private else schedule.to_publish(signet.clock())
     text = key_files.jwks_text(jwks)
     if out is None:
         click.echo(text, nl=False)

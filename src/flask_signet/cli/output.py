@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
-from ..sessions.store import NEVER
+from ..sessions.session import NEVER
 
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

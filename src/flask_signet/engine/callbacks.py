@@ -1,23 +1,21 @@
-"""The functions that an application may replace, and what they do where it doesn't.
-
-One dataclass of functions. The loader decorators of the manager replace them.
-"""
+"""The functions that an application may replace, and how the result of an ``async`` one is had."""
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import current_app
-
-#: What answers a request: the text of the error, or the token it is about.
 Answer = Callable[..., Any]
+"""A loader that makes an error's response. It is called with the message, or with header and
+payload."""
+
+ToSync = Callable[[Callable[..., Coroutine[Any, Any, Any]]], Callable[..., Any]]
+"""Makes a plain function of an ``async`` one, as Flask's ``app.async_to_sync`` does."""
 
 
 @dataclass(slots=True)
@@ -48,32 +46,28 @@ class Callbacks:
 _PLAIN: Final = frozenset({bool, type(None), str, dict, tuple, int, bytes})
 
 
-def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """The function's result; where that is a coroutine, the coroutine's.
+def settled(result: Any, to_sync: ToSync) -> Any:
+    """What a callback returned; where that is a coroutine, the coroutine's result.
 
-    What is looked at is the result, not how the function was written: a lambda or a partial
-    around an ``async def`` gives a coroutine too, and an unawaited coroutine is truthy, which
-    as the answer of a ``token_verification_loader`` would let everybody in.
+    The result is looked at, not the function: a lambda or a partial around an ``async def`` gives
+    a coroutine too. An unawaited coroutine is truthy, which as the answer of a
+    ``token_verification_loader`` would let every token in.
     """
-    result = function(*arguments, **named)
     if type(result) in _PLAIN or not inspect.isawaitable(result):
         return result
-    return _await(result)
+    return _wait_for(result, to_sync)
 
 
-def _gevent_pool() -> Any:
-    """Where gevent has real threads, if it has replaced Python's; else None.
+def run_in_a_loop(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """An ``async`` function as a plain one, with an event loop of its own at each call."""
+    import asyncio
 
-    Its greenlets share a thread, and a thread runs one event loop at a time: while one request
-    waits in its callback, another's would find that loop running.
-    """
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
-        return None
-    return sys.modules["gevent"].get_hub().threadpool
+    return lambda *arguments, **named: asyncio.run(function(*arguments, **named))
 
 
-def _await(awaitable: Awaitable[Any]) -> Any:
+def _wait_for(awaitable: Awaitable[Any], to_sync: ToSync) -> Any:
+    import asyncio
+
     async def wait() -> Any:
         return await awaitable
 
@@ -82,16 +76,33 @@ def _await(awaitable: Awaitable[Any]) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         if pool is None:
-            return current_app.async_to_sync(wait)()
+            return to_sync(wait)()
     # Called from within an async view: its loop can't be re-entered, so another thread has one.
-    result: list[Any] = []
+    return _wait_elsewhere(lambda: asyncio.run(wait()), pool)
+
+
+def _gevent_pool() -> Any:
+    """The threads that gevent has, if it has replaced Python's; else None.
+
+    gevent's greenlets share one thread, and a thread runs one event loop at a time: while one
+    request waits in its callback, the callback of another would find that loop running.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return None
+    return sys.modules["gevent"].get_hub().threadpool
+
+
+def _wait_elsewhere(function: Callable[[], Any], pool: Any) -> Any:
+    """The function's result, or its error, from another thread with a copy of this context."""
+    outcome: list[tuple[bool, Any]] = []
     context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            result.append((True, context.run(asyncio.run, wait())))
-        except BaseException as error:  # noqa: BLE001 - handed over to the waiting thread
-            result.append((False, error))
+            outcome.append((True, context.run(function)))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            outcome.append((False, error))
 
     if pool is not None:
         pool.apply(run)
@@ -99,7 +110,7 @@ def _await(awaitable: Awaitable[Any]) -> Any:
         thread = threading.Thread(target=run, name="flask-signet-callback")
         thread.start()
         thread.join()
-    succeeded, value = result[0]
+    succeeded, value = outcome[0]
     if not succeeded:
         raise value
     return value

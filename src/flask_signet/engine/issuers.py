@@ -1,7 +1,7 @@
 """Other issuers whose access tokens an application takes: :meth:`.JWTManager.add_issuer`.
 
-Which of them a token is of is decided by its ``iss``, read before anything is verified, and by
-nothing else; then only that issuer's keys, audience and algorithms count (RFC 8725 section 3.8).
+A token's ``iss`` alone, read before anything is verified, decides which issuer the token is of.
+Then only the keys, the audience and the algorithms of that issuer count (RFC 8725 section 3.8).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from ..exceptions import ConfigurationError, JWTDecodeError, WrongTokenError
 from ..jose.algorithms import ALGORITHMS
@@ -19,20 +19,20 @@ from ..jose.jws import UnverifiedJWS, parse_payload
 from ..jwt.claims import ClaimRules
 from ..jwt.token import Token
 from ..jwt.verify import verify_parsed
+from ..keys.fetch import Fetch, require_urllib3
 from ..keys.fetch import fetch as fetch_by_urllib3
-from ..keys.fetch import require_urllib3
-from ..keys.remote import Fetch, RemoteKeys, check_url
+from ..keys.remote import MAX_STALE, RemoteKeys
+from ..keys.urls import check_url
 from ..options.table import Settings
-
-monotonic: Callable[[], float] = time.monotonic
-"""The clock of the keys' age."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """One other issuer: its keys, and what its tokens must say.
 
-    ``leeway`` is None where the application's counts.
+    :param typ: the ``typ`` of its tokens' headers, in lower case and without ``application/``;
+        None asks nothing.
+    :param leeway: seconds by which its clock may differ; None: the application's leeway.
     """
 
     name: str
@@ -47,7 +47,9 @@ class Issuer:
         """Verify a token of this issuer.
 
         :param leeway: the application's, in seconds.
-        :raises KeysUnavailableError: if its keys can't be had.
+        :param now: seconds since 1970.
+        :param allow_expired: take a token whose only fault is that it has expired.
+        :raises KeysUnavailableError: if its keys can't be fetched.
         :raises SignetError: one of its classes, by what is wrong.
         """
         keys = self.keys.candidates(jws.header)
@@ -61,9 +63,9 @@ class Issuer:
         return token
 
     def identity(self, claims: Mapping[str, Any]) -> str | int:
-        """Who a token of this issuer is for.
+        """The identity in a token of this issuer.
 
-        :raises JWTDecodeError: if that is no text or number, or an empty text.
+        :raises JWTDecodeError: if it is no text and no whole number, or an empty text.
         """
         value = claims.get(self.rules.identity_claim)
         if (type(value) is str and value) or type(value) is int:
@@ -71,14 +73,17 @@ class Issuer:
         raise JWTDecodeError(f"Invalid claim: {self.rules.identity_claim}")
 
     def leeway_in(self, leeway: float) -> float:
-        """The leeway that counts, where the application's is this."""
+        """The leeway that counts, in seconds.
+
+        :param leeway: the application's.
+        """
         return leeway if self.leeway is None else self.leeway
 
 
 def find_issuer(
     issuers: Mapping[str, Issuer], settings: Settings, jws: UnverifiedJWS
 ) -> Issuer | None:
-    """The issuer that a token says it is of; None: none of these, or ourselves.
+    """The issuer that a token names in ``iss``; None: it is ours, or of none of these issuers.
 
     :raises DecodeError: if the payload is not a JSON object as it must be.
     """
@@ -92,7 +97,7 @@ def find_issuer(
 
 
 def is_our_name(settings: Settings, name: str) -> bool:
-    """Whether our own tokens say, or may say, that this is their issuer."""
+    """Whether this is the issuer of our own tokens, by ``JWT_ENCODE_ISSUER`` or ``_DECODE_``."""
     return name == settings.encode_issuer or name in (settings.rules.issuers or ())
 
 
@@ -103,70 +108,144 @@ def _media_type(typ: object) -> str | None:
 
 # ── what add_issuer is given ─────────────────────────────────────────────────────────────
 
+
+class IssuerTerms(TypedDict, total=False):
+    """What :meth:`.JWTManager.add_issuer` may be told of an issuer, by keyword."""
+
+    algorithms: Iterable[str]
+    """Those that the issuer signs with, ``["RS256"]`` by default. No HS algorithm: the secret would
+    be shared."""
+
+    identity_claim: str
+    """The claim that ``get_jwt_identity()`` gives, ``"sub"`` by default."""
+
+    type_claim: tuple[str, str] | None
+    """A claim and the value that the issuer's access tokens have in it, e.g.
+    ``("token_use", "access")``, where the issuer makes other kinds of tokens with the same keys."""
+
+    typ: str | None
+    """The ``typ`` in the header of the issuer's access tokens, e.g. ``"at+jwt"`` (RFC 9068 section
+    4)."""
+
+    audience_claim: str
+    """The claim that names the audience, ``"aud"`` by default."""
+
+    jwks_url: str | None
+    """Where the issuer's keys are. By default the issuer's metadata says so (OpenID Connect
+    Discovery 1.0, RFC 8414)."""
+
+    leeway: float | timedelta | None
+    """Seconds by which the issuer's clock may differ. None, the default: ``JWT_DECODE_LEEWAY``."""
+
+    max_stale: float | timedelta
+    """Seconds that the issuer's keys, ten minutes old, still serve while they can't be fetched: an
+    hour by default."""
+
+    fetch: Fetch | None
+    """Gets a document, ``(url, seconds) -> Fetched``, instead of urllib3: through a proxy, say. It
+    keeps the bounds of time and size itself."""
+
+
+_DEFAULTS: Final[IssuerTerms] = {
+    "algorithms": ("RS256",),
+    "identity_claim": "sub",
+    "type_claim": None,
+    "typ": None,
+    "audience_claim": "aud",
+    "jwks_url": None,
+    "leeway": None,
+    "max_stale": MAX_STALE,
+    "fetch": None,
+}
+
 _OTHER_CLAIMS: Final = frozenset(("aud", "exp", "iat", "iss", "jti", "nbf"))
 
 
 def make_issuer(
-    issuer: object,
+    issuer: str,
+    audience: str | Iterable[str],
+    terms: IssuerTerms,
     *,
-    audience: object,
-    algorithms: object,
-    identity_claim: object,
-    type_claim: object,
-    typ: object,
-    audience_claim: object,
-    jwks_url: object,
-    leeway: object,
-    max_stale: object,
-    fetch: Fetch | None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Issuer:
     """An issuer of what :meth:`.JWTManager.add_issuer` was given.
 
+    :param clock: seconds, by a clock that never steps: of the age of the issuer's keys.
     :raises ConfigurationError: if something of it can't be right.
+    :raises TypeError: if a term is unknown.
     """
-    name = _url("issuer", issuer)
+    for unknown in terms.keys() - _DEFAULTS.keys():
+        raise TypeError(f"add_issuer() got an unexpected keyword argument {unknown!r}")
+    given: IssuerTerms = {**_DEFAULTS, **terms}
+    name = _issuer_name(issuer)
+    audiences = _audiences(audience)
+    algorithms = _algorithms(given["algorithms"])
+    fetch = _fetch(given["fetch"])
+    identity_claim = _identity_claim(given["identity_claim"])
+    jwks_url, leeway, typ = given["jwks_url"], given["leeway"], given["typ"]
+    keys = RemoteKeys(
+        name,
+        fetch,
+        algorithms=algorithms,
+        jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url),
+        max_stale=_seconds("max_stale", given["max_stale"]),
+        clock=clock,
+    )
+    rules = ClaimRules(
+        identity_claim=identity_claim,
+        issuers=frozenset({name}),
+        audiences=audiences,
+        leeway=0 if leeway is None else _seconds("leeway", leeway),
+        subject="string",
+        require_exp=True,
+        audience_claim=_claim("audience_claim", given["audience_claim"]),
+        type_claim=_type_claim(given["type_claim"]),
+    )
+    return Issuer(
+        name=name,
+        keys=keys,
+        rules=rules,
+        typ=None if typ is None else _media_type(_claim("typ", typ)),
+        leeway=None if leeway is None else rules.leeway,
+    )
+
+
+# ── one term in, the value to use out; types are checked, for callers without a type checker ─
+
+
+def _issuer_name(value: object) -> str:
+    name = _url("issuer", value)
     if "?" in name:
         raise ConfigurationError(
             "add_issuer: an issuer has no query (OpenID Connect Discovery 1.0)"
         )
-    audiences = _texts(audience)
-    if not audiences:
+    return name
+
+
+def _audiences(value: object) -> frozenset[str]:
+    names = _texts(value)
+    if not names:
         raise ConfigurationError(
             "add_issuer: give the audience that the issuer's tokens for this application have, "
             "audience='...': without it, a token made for any other application would be taken"
         )
-    names = _algorithms(algorithms)
-    if fetch is None:
+    return frozenset(names)
+
+
+def _fetch(value: Fetch | None) -> Fetch:
+    if value is None:
         require_urllib3()
-        fetch = fetch_by_urllib3
-    elif not callable(fetch):
+        return fetch_by_urllib3
+    if not callable(value):
         raise ConfigurationError("add_issuer: fetch is a function of a URL and seconds")
-    claim = _claim("identity_claim", identity_claim)
+    return value
+
+
+def _identity_claim(value: object) -> str:
+    claim = _claim("identity_claim", value)
     if claim in _OTHER_CLAIMS:
         raise ConfigurationError(f"add_issuer: identity_claim={claim!r} does not name anybody")
-    return Issuer(
-        name,
-        RemoteKeys(
-            name,
-            fetch,
-            algorithms=names,
-            jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url),
-            max_stale=_seconds("max_stale", max_stale),
-            clock=monotonic,
-        ),
-        ClaimRules(
-            identity_claim=claim,
-            issuers=frozenset({name}),
-            audiences=frozenset(audiences),
-            leeway=0 if leeway is None else _seconds("leeway", leeway),
-            subject="string",
-            require_exp=True,
-            audience_claim=_claim("audience_claim", audience_claim),
-            type_claim=_type_claim(type_claim),
-        ),
-        None if typ is None else _media_type(_claim("typ", typ)),
-        None if leeway is None else _seconds("leeway", leeway),
-    )
+    return claim
 
 
 def _url(argument: str, value: object) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from flask import Response
 
+from ..engine.rule import Kind
+from ..engine.signet import Signet
 from ..options.table import ONE_YEAR, Settings
-from .app_state import AppState, current_state
-from .encoded_tokens import check_token, now
-
-Kind = Literal["access", "refresh"]
 
 MAX_COOKIE_BYTES: Final = 4096
 """Of name and value: what a browser keeps; more it drops silently (RFC 6265bis section 5.7)."""
+
+KINDS: Final[tuple[Kind, ...]] = ("access", "refresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,48 +55,77 @@ class TokenCookie:
         )
 
 
-def _has_csrf_cookie(settings: Settings) -> bool:
-    return settings.cookie_csrf_protect and settings.csrf_in_cookies
+class TokenCookies:
+    """The cookies of one kind of token, by one set of options.
 
+    :param domain: instead of ``JWT_COOKIE_DOMAIN``.
+    :raises ValueError: if browsers would drop the cookie for that domain.
+    """
 
-def set_cookies(
-    state: AppState,
-    kind: Kind,
-    response: Response,
-    encoded_token: str,
-    max_age: int | None = None,
-    domain: str | None = None,
-) -> None:
-    """Set the cookie of one kind of token, and that of its CSRF value."""
-    settings = state.settings
-    cookie = TokenCookie.of(settings, kind)
-    claims: Any = None
-    if _has_csrf_cookie(settings) or settings.cookie_expires_with_token:
-        claims = check_token(state, encoded_token).claims
-    if max_age is None and not settings.session_cookie:
-        max_age = _lifetime(settings, claims)
-    cookie.check_domain(domain)
-    options: dict[str, Any] = {
-        "max_age": max_age,
-        "secure": settings.cookie_secure,
-        "domain": domain or settings.cookie_domain,
-        "samesite": cookie.samesite,
-    }
-    _set(response, cookie.name, encoded_token, httponly=True, path=cookie.path, **options)
-    if _has_csrf_cookie(settings):
-        if "csrf" not in claims and settings.csrf_claim == "cookies":
+    __slots__ = ("_cookie", "_domain", "_settings", "_signet")
+
+    def __init__(self, signet: Signet, kind: Kind, domain: str | None = None) -> None:
+        self._signet = signet
+        self._settings = signet.settings
+        self._cookie = TokenCookie.of(signet.settings, kind)
+        self._cookie.check_domain(domain)
+        self._domain = domain or signet.settings.cookie_domain
+
+    def set(self, response: Response, encoded_token: str, max_age: int | None = None) -> None:
+        """Set the cookie of a token, and that of its CSRF value.
+
+        :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
+        :raises ValueError: if browsers would drop a cookie of this size, or the token has no CSRF
+            value where ``JWT_CSRF_CLAIM`` left it out.
+        :raises KeyError: if the token of another issuer has none.
+        :raises SignetError: if the token is not acceptable, where its claims are read.
+        """
+        settings = self._settings
+        claims: Any = None
+        if self._has_csrf or settings.cookie_expires_with_token:
+            claims = self._signet.verify(encoded_token).claims
+        if max_age is None and not settings.session_cookie:
+            max_age = self._lifetime(claims)
+        self._put(response, encoded_token, self._csrf_value(claims), max_age=max_age)
+
+    def unset(self, response: Response) -> None:
+        """Have the browser forget both cookies."""
+        self._put(response, "", "" if self._has_csrf else None, expires=0)
+
+    @property
+    def _has_csrf(self) -> bool:
+        return self._settings.cookie_csrf_protect and self._settings.csrf_in_cookies
+
+    def _csrf_value(self, claims: Any) -> str | None:
+        """The value for the second cookie; None: there is no second cookie."""
+        if not self._has_csrf:
+            return None
+        if "csrf" not in claims and self._settings.csrf_claim == "cookies":
+            prefix = self._signet.prefix
             raise ValueError(
-                f"the token has no csrf claim: with {state.prefix}CSRF_CLAIM = 'cookies', put "
-                f"'cookies' into {state.prefix}TOKEN_LOCATION before the token is made"
+                f"the token has no csrf claim: with {prefix}CSRF_CLAIM = 'cookies', put "
+                f"'cookies' into {prefix}TOKEN_LOCATION before the token is made"
             )
-        value = claims["csrf"]
-        _set(response, cookie.csrf_name, value, httponly=False, path=cookie.csrf_path, **options)
+        value: str = claims["csrf"]
+        return value
 
+    def _lifetime(self, claims: Any) -> int:
+        if self._settings.cookie_expires_with_token and "exp" in claims:
+            return max(0, int(claims["exp"] - self._signet.clock()))
+        return ONE_YEAR
 
-def _lifetime(settings: Settings, claims: Any) -> int:
-    if settings.cookie_expires_with_token and "exp" in claims:
-        return max(0, int(claims["exp"] - now()))
-    return ONE_YEAR
+    def _put(self, response: Response, value: str, csrf: str | None, **life: Any) -> None:
+        """Both cookies; ``csrf`` None: the first alone."""
+        cookie = self._cookie
+        options = {
+            "secure": self._settings.cookie_secure,
+            "domain": self._domain,
+            "samesite": cookie.samesite,
+            **life,
+        }
+        _set(response, cookie.name, value, httponly=True, path=cookie.path, **options)
+        if csrf is not None:
+            _set(response, cookie.csrf_name, csrf, httponly=False, path=cookie.csrf_path, **options)
 
 
 def _set(response: Response, name: str, value: str, **options: Any) -> None:
@@ -108,79 +137,9 @@ def _set(response: Response, name: str, value: str, **options: Any) -> None:
     response.set_cookie(name, value=value, **options)
 
 
-def unset_cookies(
-    state: AppState, kind: Kind, response: Response, domain: str | None = None
-) -> None:
-    """Have the browser forget the cookie of one kind of token, and that of its CSRF value."""
-    settings = state.settings
-    cookie = TokenCookie.of(settings, kind)
-    cookie.check_domain(domain)
-    options: dict[str, Any] = {
-        "expires": 0,
-        "secure": settings.cookie_secure,
-        "domain": domain or settings.cookie_domain,
-        "samesite": cookie.samesite,
-    }
-    _set(response, cookie.name, "", httponly=True, path=cookie.path, **options)
-    if _has_csrf_cookie(settings):
-        _set(response, cookie.csrf_name, "", httponly=False, path=cookie.csrf_path, **options)
-
-
-# ── the public functions, for the unnamed manager ────────────────────────────────────────
-
-
-def set_access_cookies(
-    response: Response,
-    encoded_access_token: str,
-    max_age: int | None = None,
-    domain: str | None = None,
-) -> None:
-    """Put an access token into its cookie, and its CSRF value into another.
-
-    :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
-    :param domain: instead of ``JWT_COOKIE_DOMAIN``.
-    :raises ValueError: if browsers would drop the cookie: it is over 4,096 bytes, or has a domain
-        and a name with ``__Host-``. Or if ``JWT_CSRF_CLAIM`` left the CSRF value out.
-    :raises KeyError: if the token of another issuer has none.
-    :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
-    """
-    set_cookies(current_state(), "access", response, encoded_access_token, max_age, domain)
-
-
-def set_refresh_cookies(
-    response: Response,
-    encoded_refresh_token: str,
-    max_age: int | None = None,
-    domain: str | None = None,
-) -> None:
-    """Put a refresh token into its cookie, and its CSRF value into another.
-
-    The parameters and errors are those of :func:`set_access_cookies`.
-    """
-    set_cookies(current_state(), "refresh", response, encoded_refresh_token, max_age, domain)
-
-
-def unset_access_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget the access token and its CSRF value.
-
-    :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
-    :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
-    """
-    unset_cookies(current_state(), "access", response, domain)
-
-
-def unset_refresh_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget the refresh token and its CSRF value.
-
-    The parameter and errors are those of :func:`unset_access_cookies`.
-    """
-    unset_cookies(current_state(), "refresh", response, domain)
-
-
-def unset_jwt_cookies(response: Response, domain: str | None = None) -> None:
-    """Have the browser forget both tokens and their CSRF values.
-
-    The parameter and errors are those of :func:`unset_access_cookies`.
-    """
-    unset_access_cookies(response, domain)
-    unset_refresh_cookies(response, domain)
+def forget_cookies(signet: Signet, response: Response) -> Response:
+    """The response, which drops the tokens' cookies where tokens are in cookies."""
+    if "cookies" in signet.settings.token_location:
+        for kind in KINDS:
+            TokenCookies(signet, kind).unset(response)
+    return response

@@ -1,7 +1,7 @@
 """Double submit: a cookie comes with every request, the value in its token must come again.
 
-The value is a claim of the token itself, so it is bound to that token by its signature: a value
-from another session, or one that a sub-domain planted in a cookie, does not match
+The value is a claim of the token itself, so the signature binds it to that token: a value from
+another session, or one that a sub-domain planted in a cookie, does not match
 (:func:`.jwt.claims.check_csrf`). Here is how the value comes back.
 """
 
@@ -13,26 +13,27 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 
 from ..exceptions import CSRFError
-from ..options.table import Settings
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def is_unsafe(settings: Settings) -> bool:
-    """Whether this request's method may change something: then a cookie alone is no proof."""
-    methods = settings.csrf_request_methods
+def is_unsafe(methods: frozenset[str] | None) -> bool:
+    """Whether this request's method may change something: then a cookie alone is no proof.
+
+    :param methods: those that count; None: all but GET, HEAD and OPTIONS.
+    """
     return request.method not in _SAFE if methods is None else request.method in methods
 
 
-def submitted_value(settings: Settings, *, refresh: bool) -> str:
+def submitted_value(header: str, field: str | None) -> str:
     """The value that came beside the cookie.
 
-    :raises CSRFError: if there is none, or the request comes from another site.
+    :param header: the name of the header that may have it.
+    :param field: the name of the form field that may have it; None: no form is looked at.
+    :raises CSRFError: if there is none.
     """
-    header = settings.refresh_csrf_header_name if refresh else settings.access_csrf_header_name
     value = request.headers.get(header)
-    if not value and settings.csrf_check_form:
-        field = settings.refresh_csrf_field_name if refresh else settings.access_csrf_field_name
+    if not value and field is not None:
         value = _form_value(field)
     if not value:
         raise CSRFError("Missing CSRF token")
@@ -49,10 +50,10 @@ def _form_value(field: str) -> str | None:
 def refuse_cross_site() -> None:
     """Refuse a request that its own headers show to come from another site.
 
-    ``Sec-Fetch-Site`` is the browser's word and can't be set by a page; ``Origin`` is asked
-    where it is missing. A request with neither comes from no browser of the last years.
+    ``Sec-Fetch-Site`` is the browser's word, and no page can set it; ``Origin`` is asked where it
+    is missing. A request with neither comes from no browser of the last years.
 
-    :raises CSRFError: if so.
+    :raises CSRFError: if the request comes from another site.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

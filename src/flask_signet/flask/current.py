@@ -1,247 +1,160 @@
-"""The token of this request: what the guard found, and the functions that give it out.
-
-It belongs to the request. Flask's ``g`` belongs to the application context, which a test or a
-script may keep open over several requests; what one request proved must not be seen by the
-next. Flask-JWT-Extended's four names in ``g`` are kept as a mirror that applications may read,
-write and delete: what they write counts, what another request left there does not.
-"""
+"""What a request has of a manager: the Signet that it works by, and what a guard found."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Request, current_app, g, has_request_context, request
-from werkzeug.local import LocalProxy
+from flask import Request, current_app, has_request_context, request
 
-from ..options.table import Settings
-from .app_state import EXTENSION, AppState, current_state
+from ..engine.admission import Admission
+from ..engine.signet import Signet
+from . import mirror
+from .installation import Installation, installations
 
-_MISSING: Final = object()
-
-_NOT_VERIFIED = (
+_NOT_VERIFIED: Final = (
     "You must call `@jwt_required()` or `verify_jwt_in_request()` before using this method"
 )
-_NO_LOOKUP = "You must provide a `@jwt.user_lookup_loader` callback to use this method"
+_NO_LOOKUP: Final = "You must provide a `@jwt.user_lookup_loader` callback to use this method"
 
-_MIRROR = "_flask_signet_mirror"
-_NAMES = (
-    ("payload", "_jwt_extended_jwt"),
-    ("header", "_jwt_extended_jwt_header"),
-    ("user", "_jwt_extended_jwt_user"),
-    ("location", "_jwt_extended_jwt_location"),
-)
-_NAME_IN_G = dict(_NAMES)
+_IN_REQUEST: Final = "_flask_signet"
 
 
-class CurrentToken:
-    """What a guard found in one request.
+class Visit:
+    """One request, as one manager sees it.
 
-    ``header`` and ``payload`` are empty where a guard let a request pass without a token;
-    ``user`` is ``{"loaded_user": ...}``, or None where no ``user_lookup_loader`` is set; ``issuer``
-    is the other issuer that the token is of, None for one of ours.
+    :param signet: the engine that the request works by, from a guard, a log-in, a refresh or a
+        log-out on: what follows in the same request (its cookies, say) goes by the same options.
+    :param admission: what a guard found; None where none has run.
     """
 
-    __slots__ = ("header", "identity", "issuer", "location", "payload", "user")
+    __slots__ = ("admission", "signet")
 
-    header: dict[str, Any]
-    payload: dict[str, Any]
-    user: dict[str, Any] | None
-    location: str | None
-    identity: Any
-    issuer: str | None
-
-    def __init__(
-        self,
-        header: dict[str, Any],
-        payload: dict[str, Any],
-        user: dict[str, Any] | None,
-        location: str | None,
-        identity: Any,
-        issuer: str | None = None,
-    ) -> None:
-        self.header = header
-        self.payload = payload
-        self.user = user
-        self.location = location
-        self.identity = identity
-        self.issuer = issuer
-
-
-def absent() -> CurrentToken:
-    """What stands for the token of a request that a guard let pass without one."""
-    return CurrentToken({}, {}, {"loaded_user": None}, None, None)
+    def __init__(self, signet: Signet, admission: Admission | None = None) -> None:
+        self.signet = signet
+        self.admission = admission
 
 
 def remember(
-    state: AppState, carrier: Request, current: CurrentToken, *, mirror: bool = True
+    here: Installation,
+    signet: Signet,
+    admission: Admission | None = None,
+    *,
+    mirrored: bool = True,
 ) -> None:
-    """Make it the current token of the request ``carrier``, for this manager."""
-    # By the manager in its application: another application's context may be pushed meanwhile.
-    carrier.__dict__.setdefault("_flask_signet", {})[state] = current
-    if mirror and not state.manager.name:
-        target = g._get_current_object()
-        # All at once: `g` takes its attributes one by one through a function each.
-        target.__dict__.update(
-            _jwt_extended_jwt_user=current.user,
-            _jwt_extended_jwt_header=current.header,
-            _jwt_extended_jwt=current.payload,
-            _jwt_extended_jwt_location=current.location,
-            _flask_signet_mirror=current,
-        )
+    """Note what a request works by, and, after a guard, what the guard found.
 
-
-def of_request(state: AppState | None) -> CurrentToken | None:
-    """What a guard of this manager found in this request, or None."""
-    if state is None or not has_request_context():
-        return None
-    found: dict[AppState, CurrentToken] = request.__dict__.get("_flask_signet", {})
-    return found.get(state)
-
-
-def _unnamed() -> AppState | None:
-    """The unnamed manager's state; None in an application that has none."""
-    state: AppState | None = current_app.extensions.get(EXTENSION, {}).get("")
-    return state
-
-
-def _read(attribute: str, state: AppState | None) -> Any:
-    """A part of the current token, or ``_MISSING``."""
-    if state is None:
-        state = _unnamed()
-    current = of_request(state)
-    if state is not None and state.manager.name:
-        return getattr(current, attribute) if current is not None else _MISSING
-    in_g = g.get(_NAME_IN_G[attribute], _MISSING)
-    mirrored: CurrentToken | None = g.get(_MIRROR)
-    if mirrored is not None and mirrored is not current:
-        # Not this request's mirror. What still stands there as it was put is another's.
-        if in_g is getattr(mirrored, attribute) or in_g is _MISSING:
-            return getattr(current, attribute) if current is not None else _MISSING
-        return in_g
-    if mirrored is None and in_g is _MISSING and current is not None:
-        return getattr(current, attribute)  # an OPTIONS request, say: never mirrored
-    return in_g
-
-
-def _require(attribute: str, state: AppState | None) -> Any:
-    value = _read(attribute, state)
-    if value is _MISSING or value is None:
-        raise RuntimeError(_NOT_VERIFIED)
-    return value
-
-
-def payload(state: AppState | None = None) -> dict[str, Any]:
-    """:func:`get_jwt`; for a named manager, with its state."""
-    found: dict[str, Any] = _require("payload", state)
-    return found
-
-
-def header(state: AppState | None = None) -> dict[str, Any]:
-    """:func:`get_jwt_header`; for a named manager, with its state."""
-    found: dict[str, Any] = _require("header", state)
-    return found
-
-
-def identity(state: AppState | None = None, claims: dict[str, Any] | None = None) -> Any:
-    """:func:`get_jwt_identity`; for a named manager, with its state."""
-    if claims is None:
-        claims = payload(state)
-    if state is None:
-        state = current_state()
-    current = of_request(state)
-    if current is not None and current.payload is claims:
-        return current.identity
-    return to_identity(state.settings, claims)  # the application put its own claims into `g`
-
-
-def to_identity(settings: Settings, claims: dict[str, Any]) -> Any:
-    """The identity in some claims, of ``JWT_IDENTITY_TYPE`` where that is set.
-
-    :raises ValueError: or whatever the type raises, if the text is none of its.
+    :param mirrored: whether Flask-JWT-Extended's names in ``g`` show it.
     """
-    value = claims.get(settings.identity_claim_key)
-    if settings.identity_type is None or value is None:
-        return value
-    return settings.identity_type(value)
+    if not has_request_context():
+        return
+    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    # By the manager in its application: the context of another application may be pushed meanwhile.
+    visits: dict[Installation, Visit] = carrier.__dict__.setdefault(_IN_REQUEST, {})
+    if admission is None and here in visits:
+        visits[here].signet = signet
+        return
+    visits[here] = Visit(signet, admission)
+    if admission is not None and mirrored and not here.manager.name:
+        mirror.reflect(admission)
 
 
-def location(state: AppState | None = None) -> str | None:
-    """:func:`get_jwt_request_location`; for a named manager, with its state."""
-    value = _read("location", state)
-    return None if value is _MISSING else value
+def _visit(here: Installation | None) -> Visit | None:
+    if here is None or not has_request_context():
+        return None
+    visits: dict[Installation, Visit] = request.__dict__.get(_IN_REQUEST, {})
+    return visits.get(here)
 
 
-def user(state: AppState | None = None) -> Any:
-    """:func:`get_current_user`; for a named manager, with its state."""
-    payload(state)  # raises if no guard has run
-    loaded = _read("user", state)
-    if loaded is _MISSING or loaded is None:
+def signet_of_request(here: Installation) -> Signet:
+    """The Signet that this request works by already, else the one of now."""
+    visit = _visit(here)
+    return here.signet() if visit is None else visit.signet
+
+
+def admission_of_request(here: Installation | None) -> Admission | None:
+    """What a guard of this manager found in this request; None where none has run."""
+    visit = _visit(here)
+    return None if visit is None else visit.admission
+
+
+def sid_of_request(here: Installation) -> str | None:
+    """The session of this request's token, if it is one of ours."""
+    admission = admission_of_request(here)
+    if admission is None or admission.issuer is not None:
+        return None  # another issuer's sid names a session of its own
+    sid = admission.claims.get("sid")
+    return sid if isinstance(sid, str) else None
+
+
+# ── the getters, each for any manager ────────────────────────────────────────────────────
+
+
+def claims_of(here: Installation | None) -> dict[str, Any]:
+    """The claims of this request's token.
+
+    :raises RuntimeError: if no guard has run in this request.
+    """
+    found: dict[str, Any] = _required("claims", here)
+    return found
+
+
+def header_of(here: Installation | None) -> dict[str, Any]:
+    """The header of this request's token.
+
+    :raises RuntimeError: if no guard has run in this request.
+    """
+    found: dict[str, Any] = _required("header", here)
+    return found
+
+
+def identity_of(here: Installation, claims: dict[str, Any]) -> Any:
+    """Whom this request's token was made for, where these are its claims."""
+    admission = admission_of_request(here)
+    if admission is not None and admission.claims is claims:
+        return admission.identity
+    # The application put its own claims into `g`.
+    return signet_of_request(here).identity_in(claims)
+
+
+def location_of(here: Installation | None) -> str | None:
+    """Where this request's token was; None where there is none. Never raises."""
+    value = _read("location", here)
+    return None if value is mirror.MISSING else value
+
+
+def user_of(here: Installation | None) -> Any:
+    """What the ``user_lookup_loader`` returned for this request's token.
+
+    :raises RuntimeError: if no guard has run, or there is no ``user_lookup_loader``.
+    """
+    claims_of(here)  # raises if no guard has run
+    loaded = _read("user", here)
+    if loaded is mirror.MISSING or loaded is None:
         raise RuntimeError(_NO_LOOKUP)
     return loaded["loaded_user"]
 
 
-# ── the public functions, for the unnamed manager ────────────────────────────────────────
-
-
-def get_jwt() -> dict[str, Any]:
-    """The payload of this request's token: its claims.
-
-    :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
-    :raises RuntimeError: if no guard has run in this request.
-    """
-    return payload()
-
-
-def get_jwt_header() -> dict[str, Any]:
-    """The header of this request's token.
-
-    :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
-    :raises RuntimeError: if no guard has run in this request.
-    """
-    return header()
-
-
-def get_jwt_identity() -> Any:
-    """The identity that this request's token was made for.
-
-    It is the claim ``JWT_IDENTITY_CLAIM`` (``sub``), of ``JWT_IDENTITY_TYPE`` where that is
-    set; None where ``jwt_required(optional=True)`` found no token.
-
-    :raises RuntimeError: if no guard has run in this request.
-    """
-    from .. import utils  # applications' tests replace `utils.get_jwt`: it is asked by that name
-
-    return identity(claims=utils.get_jwt())
-
-
-def get_jwt_request_location() -> str | None:
-    """Where this request's token was. Never raises.
-
-    :return: ``"headers"``, ``"cookies"``, ``"query_string"``, ``"json"``, or None.
-    """
-    return location()
-
-
-def get_current_user() -> Any:
-    """What the ``user_lookup_loader`` returned for this request's token.
-
-    :return: the user; None where ``jwt_required(optional=True)`` found no token.
-    :raises RuntimeError: if no guard has run, or there is no ``user_lookup_loader``.
-    """
-    return user()
-
-
-def _current_user() -> Any:
-    from .. import utils  # replaced there by applications' tests, like `get_jwt`
-
-    return utils.get_current_user()
-
-
-#: The user of this request, as :func:`get_current_user` gives it.
-current_user: Any = LocalProxy(_current_user)
-
-
-def current_user_context_processor() -> dict[str, Any]:
-    """``current_user`` for templates: None where no guard has run."""
-    loaded = _read("user", None)
+def user_for_templates() -> dict[str, Any]:
+    """``current_user`` for templates: None where no guard of the unnamed manager has run."""
+    loaded = _read("user", unnamed())
     return {"current_user": loaded["loaded_user"] if isinstance(loaded, dict) else None}
+
+
+def unnamed() -> Installation | None:
+    """The unnamed manager's installation; None in an application that has none."""
+    return installations(current_app).get("")
+
+
+def _read(attribute: str, here: Installation | None) -> Any:
+    """A part of the current token, or ``mirror.MISSING``."""
+    admission = admission_of_request(here)
+    if here is not None and here.manager.name:
+        return mirror.part(attribute, admission)
+    return mirror.read(attribute, admission)
+
+
+def _required(attribute: str, here: Installation | None) -> Any:
+    value = _read(attribute, here)
+    if value is mirror.MISSING or value is None:
+        raise RuntimeError(_NOT_VERIFIED)
+    return value

@@ -1,7 +1,7 @@
 """Ready-made endpoints: log in, refresh, log out, and the list of one's sessions.
 
-A blueprint with the routes that most applications write by hand. It uses what the package gives to
-everybody: :mod:`.sessions`, :mod:`.cookies`, the guards.
+A blueprint with the routes that most applications write by hand, for the unnamed manager. It uses
+what the package gives to every application: the functions of the package and the guards.
 """
 
 from __future__ import annotations
@@ -9,31 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, request
 
-from ..engine.callbacks import call
-from ..exceptions import CSRFError, NoAuthorizationError, WrongTokenError
+from ..engine.callbacks import settled
+from ..exceptions import NoAuthorizationError, WrongTokenError
 from ..jwt.token import TokenPair
-from ..view_decorators import jwt_required
-from .answers import bind
-from .app_state import current_state
-from .cookies import set_access_cookies, set_refresh_cookies
 from .csrf import refuse_cross_site
-from .current import get_jwt_identity, of_request
-from .sessions import (
-    create_token_pair,
-    end_session,
-    end_sessions,
-    list_sessions,
-    logout,
-    rotate_refresh_token,
-)
+from .current import admission_of_request
+from .installation import installation
+from .unnamed import UNNAMED
 
 Authenticate = Callable[[Mapping[str, Any]], Any]
-"""What a log-in sends, the members of a JSON object or of a form, to an identity or None."""
+"""From the fields of a log-in, members of a JSON object or of a form, to an identity or None."""
 
 Label = Callable[[Mapping[str, Any]], str]
-"""What a log-in sends to a name for its device, empty if there is none."""
+"""From the fields of a log-in to a name for its device; empty if there is none."""
 
 
 def token_blueprint(
@@ -59,91 +49,107 @@ def token_blueprint(
 
     :param authenticate: gets the members of the JSON object, or the fields of the form; returns
         an identity for ``create_token_pair``, or None. It may be ``async``, and may raise an
-        HTTP exception for an answer of its own. What it costs to find out that a user is unknown
-        should be what a wrong password costs.
+        HTTP exception for an answer of its own. An unknown user should cost what a wrong password
+        costs.
     :param cookies: set the tokens as cookies, not in the body; ``JWT_TOKEN_LOCATION`` must have
         ``cookies`` in it, and each request but GET needs the CSRF value. A log-in from another
         site is refused by its ``Sec-Fetch-Site`` or ``Origin``.
     :param label: names the device of a log-in, for the list of sessions; it gets what
-        ``authenticate`` got, once that has let somebody in. It may be ``async``.
+        ``authenticate`` got, once that has let the user in. It may be ``async``.
     """
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
+    views = _TokenViews(authenticate, label, cookies=cookies)
+    guarded = UNNAMED.jwt_required()
+    blueprint.after_request(_keep_out_of_caches)
+    blueprint.post("/tokens")(views.log_in)
+    blueprint.patch("/tokens")(views.refresh)
+    blueprint.delete("/tokens")(views.log_out)
+    blueprint.get("/sessions")(guarded(views.sessions))
+    blueprint.delete("/sessions")(guarded(views.end_all))
+    blueprint.delete("/sessions/<sid>")(guarded(views.end_one))
+    return blueprint
 
-    @blueprint.after_request
-    def keep_out_of_caches(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"  # RFC 6749 section 5.1
-        response.headers["Pragma"] = "no-cache"
-        return response
 
-    @blueprint.post("/tokens")
-    def log_in() -> Response:
-        if cookies:
-            _refuse_cross_site_login()
-        sent = _credentials()
-        identity = call(authenticate, sent)
+class _TokenViews:
+    """The views of one blueprint; each is named like its endpoint."""
+
+    def __init__(self, authenticate: Authenticate, label: Label | None, *, cookies: bool) -> None:
+        self._authenticate = authenticate
+        self._label = label
+        self._cookies = cookies
+
+    def log_in(self) -> Response:
+        if self._cookies:
+            refuse_cross_site()  # a page elsewhere that logs its visitor in: login CSRF
+        sent = _fields()
+        identity = _result(self._authenticate, sent)
         if identity is None:
             refused = make_response(_message("Wrong user or password"), 401)
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
-        device = "" if label is None else call(label, sent)
-        return _answer(create_token_pair(identity, label=device), cookies=cookies)
+        label = "" if self._label is None else _result(self._label, sent)
+        return self._answer(UNNAMED.create_token_pair(identity, label=label))
 
-    @blueprint.patch("/tokens")
-    def refresh() -> Response:
-        return _answer(rotate_refresh_token(), cookies=cookies)
+    def refresh(self) -> Response:
+        return self._answer(UNNAMED.rotate_refresh_token())
 
-    @blueprint.delete("/tokens")
-    def log_out() -> Response:
-        if not logout():
+    def log_out(self) -> Response:
+        if not UNNAMED.logout():
             # Nothing was ended: a client that believes it would leave its session open.
-            raise bind(NoAuthorizationError("There is no token to log out"), current_state())
+            raise NoAuthorizationError("There is no token to log out")
         return make_response("", 204)
 
-    @blueprint.get("/sessions")
-    @jwt_required()
-    def sessions() -> Response:
-        found = list_sessions(_owner())
+    def sessions(self) -> Response:
+        found = UNNAMED.list_sessions(_owner())
         return jsonify([session._asdict() for session in found])
 
-    @blueprint.delete("/sessions")
-    @jwt_required()
-    def end_all() -> Response:
-        here = None
+    def end_all(self) -> Response:
+        owner, here = _owner(), None
         if request.args.get("others") == "true":
-            here = next((s.sid for s in list_sessions(_owner()) if s.current), None)
-        end_sessions(_owner(), except_sid=here)
+            here = next((each.sid for each in UNNAMED.list_sessions(owner) if each.current), None)
+        UNNAMED.end_sessions(owner, except_sid=here)
         return make_response("", 204)
 
-    @blueprint.delete("/sessions/<sid>")
-    @jwt_required()
-    def end_one(sid: str) -> Response:
-        if not end_session(sid, subject=_owner()):
+    def end_one(self, sid: str) -> Response:
+        if not UNNAMED.end_session(sid, subject=_owner()):
             return make_response(_message("No such session"), 404)
         return make_response("", 204)
 
-    return blueprint
+    def _answer(self, pair: TokenPair) -> Response:
+        if not self._cookies:
+            body = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+            return make_response(jsonify(body), 201)
+        response = make_response(jsonify(sid=pair.sid), 201)
+        UNNAMED.set_access_cookies(response, pair.access_token)
+        UNNAMED.set_refresh_cookies(response, pair.refresh_token)
+        return response
+
+
+def _keep_out_of_caches(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"  # RFC 6749 section 5.1
+    response.headers["Pragma"] = "no-cache"
+    return response
+
+
+def _result(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What one of the application's functions returns; it may be ``async``."""
+    return settled(function(*arguments), current_app.async_to_sync)
 
 
 def _owner() -> Any:
-    """Whose sessions a request is about: those of another issuer's users are not here.
+    """The identity whose sessions a request is about.
 
-    :raises WrongTokenError: if its token is another issuer's, whose users may have ids like ours.
+    :raises WrongTokenError: if the request's token is another issuer's, whose users may have ids
+        like ours.
     """
-    current = of_request(current_state())
-    if current is not None and current.issuer is not None:
-        raise bind(WrongTokenError("Only this application's tokens are allowed"), current_state())
-    return get_jwt_identity()
+    admission = admission_of_request(installation())
+    if admission is not None and admission.issuer is not None:
+        raise WrongTokenError("Only this application's tokens are allowed")
+    return UNNAMED.get_jwt_identity()
 
 
-def _refuse_cross_site_login() -> None:
-    """A page elsewhere that logs its visitor in as somebody else (login CSRF) is refused."""
-    try:
-        refuse_cross_site()
-    except CSRFError as error:
-        raise bind(error, current_state()) from None
-
-
-def _credentials() -> Mapping[str, Any]:
+def _fields() -> Mapping[str, Any]:
+    """The members of the JSON object, or of the form, that a log-in sends."""
     if not request.is_json:
         return request.form
     body = request.get_json(silent=True)
@@ -151,14 +157,4 @@ def _credentials() -> Mapping[str, Any]:
 
 
 def _message(text: str) -> Response:
-    return jsonify({current_state().settings.error_msg_key: text})
-
-
-def _answer(pair: TokenPair, *, cookies: bool) -> Response:
-    if not cookies:
-        body = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
-        return make_response(jsonify(body), 201)
-    response = make_response(jsonify(sid=pair.sid), 201)
-    set_access_cookies(response, pair.access_token)
-    set_refresh_cookies(response, pair.refresh_token)
-    return response
+    return jsonify({installation().settings.error_msg_key: text})

@@ -12,31 +12,24 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, request, url_for
+from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from ..engine.callbacks import call
+from ..engine.admission import Admission
+from ..engine.callbacks import settled
+from ..engine.end import is_of_session
+from ..engine.rule import Rule
+from ..engine.signet import Signet
 from ..exceptions import (
     ImmatureSignatureError,
     KeysUnavailableError,
     SignetError,
     StoreUnavailableError,
 )
-from ..jwt.token import Token
-from ..sessions.store import stored_id
-from ..view_decorators import check_by_application, check_typ
-from .answers import bind
-from .app_state import AppState, current_state
-from .blocklist import check_not_blocked, check_not_revoked
-from .current import to_identity
-from .encoded_tokens import check_token, now
-from .session_store import ask, is_of_session, required_store
-from .sessions import revoke_ours
-
-Claims = dict[str, Any]
+from .installation import installation
 
 AuthenticateClient = Callable[[str, str], Any]
-"""A client's id and secret, to whether they are right."""
+"""From a client's id and secret to whether they are right."""
 
 CLIENT_AUTHENTICATION: Final = ("client_secret_basic", "client_secret_post")
 """How a client may authenticate, by its names in RFC 7591 section 2."""
@@ -63,8 +56,8 @@ def oauth_blueprint(
 
     :param authenticate_client: gets an id and a secret, both non-empty and of printable ASCII
         (RFC 6749 appendix A), and returns whether they are right. It may be ``async``. It should
-        take the same time for whatever is wrong: compare with ``hmac.compare_digest``. Whoever it
-        lets in may ask about, and revoke, each token of the application.
+        take the same time whichever of the two is wrong: compare with ``hmac.compare_digest``. A
+        client that it lets in may ask about, and revoke, each token of the application.
     """
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
 
@@ -81,12 +74,12 @@ def oauth_blueprint(
 
     @blueprint.post("/revoke")
     def revoke() -> Response:
-        return _refusal(authenticate_client) or _revoked(current_state(), request.form["token"])
+        return _refusal(authenticate_client) or _revoked(_signet(), request.form["token"])
 
     @blueprint.post("/introspect")
     def introspect() -> Response:
         return _refusal(authenticate_client) or jsonify(
-            _introspected(current_state(), request.form["token"])
+            _introspected(_signet(), request.form["token"])
         )
 
     return blueprint
@@ -101,9 +94,13 @@ def endpoints_of(app: Flask) -> dict[str, str]:
     if here is None:
         return {}
     views = {"revocation": "revoke", "introspection": "introspect"}
-    if current_state().settings.session_store is None:
+    if _signet().storage is None:
         del views["revocation"]
     return {kind: url_for(f"{here}.{view}", _external=False) for kind, view in views.items()}
+
+
+def _signet() -> Signet:
+    return installation().signet()
 
 
 # ── what a request must bring ────────────────────────────────────────────────────────────
@@ -129,7 +126,7 @@ def _refusal(authenticate_client: AuthenticateClient) -> Response | None:
         found = _credentials()
         # No other text can be either of them; and compare_digest raises for those.
         printable = all(_VSCHAR.fullmatch(part) for part in found)
-        if not printable or not call(authenticate_client, *found):
+        if not printable or not settled(authenticate_client(*found), current_app.async_to_sync):
             raise _RequestError("invalid_client", "The client's id or secret is wrong")
         if not request.form.get("token"):
             raise _RequestError("invalid_request", "There is no token")
@@ -189,92 +186,64 @@ def _error(code: str, why: str) -> Response:
 # ── revocation ───────────────────────────────────────────────────────────────────────────
 
 
-def _revoked(state: AppState, text: str) -> Response:
+def _revoked(signet: Signet, text: str) -> Response:
     """The answer to a revocation. ``token_type_hint`` is of no use: the token says what it is."""
-    if state.settings.session_store is None:
+    if signet.storage is None:
         return _error("unsupported_token_type", "There is no store: tokens can't be revoked")
     try:
-        token = check_token(state, text, allow_expired=True)
+        token = signet.verify(text, allow_expired=True)
     except ImmatureSignatureError:
         # It will be good, so that it were revoked would be a lie.
         return _error("invalid_request", "The token is not valid yet")
-    except SignetError as error:
-        _raise_if_unavailable(state, error)
+    except _UNAVAILABLE:
+        raise
+    except SignetError:
         return make_response("", HTTPStatus.OK)  # RFC 7009 section 2.2: it is good for nothing
     if not is_of_session(token.claims) and not token.claims["jti"]:
         return _error("unsupported_token_type", "A token without a jti can't be revoked")
-    revoke_ours(state, token.claims)
+    signet.end_of(token.claims)
     return make_response("", HTTPStatus.OK)
 
 
-def _raise_if_unavailable(state: AppState, error: SignetError) -> None:
-    """What is not known is not answered: 503, and the client asks again."""
-    if isinstance(error, StoreUnavailableError | KeysUnavailableError):
-        raise bind(error, state)
+_UNAVAILABLE: Final = (StoreUnavailableError, KeysUnavailableError)
+"""What is not known is not answered: 503, and the client asks again."""
 
 
 # ── introspection ────────────────────────────────────────────────────────────────────────
 
+INTROSPECTED: Final = Rule(either=True, ends_reused=False)
+"""What is asked of a token that another service shows.
 
-def _introspected(state: AppState, text: str) -> dict[str, Any]:
+A guard ends the session of a refresh token that was used before. The service is not the client that
+used the token, so nothing is ended."""
+
+
+def _introspected(signet: Signet, text: str) -> dict[str, Any]:
     """The members of RFC 7662 section 2.2."""
     try:
-        token = check_token(state, text)
-        if not _is_good_now(state, token):
-            return {"active": False}
-    except SignetError as error:
-        _raise_if_unavailable(state, error)
+        token = signet.verify(text)
+        admission = signet.examine(token, INTROSPECTED)
+        signet.confirm(admission, INTROSPECTED)
+        signet.look_up(admission)
+    except _UNAVAILABLE:
+        raise
+    except SignetError:
         return {"active": False}
-    # What double-submit hangs on is between this application and a browser.
+    if not _may_refresh(signet, admission):
+        return {"active": False}
+    # The CSRF value is between this application and a browser.
     claims = {
         name: value for name, value in token.claims.items() if value is not None and name != "csrf"
     }
-    # Whoever takes every active token for an access token is told otherwise (RFC 8693 section
-    # 2.2.1 has a name for it).
+    # A service that takes every active token for an access token is told otherwise (RFC 8693
+    # section 2.2.1 has a name for it).
     token_type = "N_A" if claims.get("type") == "refresh" else "Bearer"
     return {**claims, "active": True, "token_type": token_type}
 
 
-def _is_good_now(state: AppState, token: Token) -> bool:
-    """Whether a guard would let it in; of a refresh token, whether its session is at it.
-
-    A guard ends the session of a refresh token that was used before. Who asks here is not who
-    uses it, so nothing is ended.
-
-    :raises SignetError: if it is refused.
-    """
-    settings = state.settings
-    header, payload = token.header.copy(), token.claims.copy()
-    if settings.require_type and payload["type"] not in ("access", "refresh"):
-        return False
-    if settings.explicit_typ:
-        check_typ(header, payload)
-    check_not_blocked(state, header, payload)
-    check_not_revoked(state, settings, header, payload)
-    check_by_application(state, header, payload)
-    return _is_somebodys(state, header, payload) and (
-        payload["type"] != "refresh" or _is_current(state, payload)
-    )
-
-
-def _is_somebodys(state: AppState, header: Claims, payload: Claims) -> bool:
-    """Whether the application still knows whose it is."""
-    callbacks = state.callbacks
-    try:
-        identity = to_identity(state.settings, payload)
-    except Exception:  # noqa: BLE001 - whatever the application's type raises
-        return False
-    if callbacks.user_lookup is not None and call(callbacks.user_lookup, header, payload) is None:
-        return False
-    if payload["type"] == "refresh" and callbacks.user_state is not None:
-        return bool(call(callbacks.user_state, identity))
-    return True
-
-
-def _is_current(state: AppState, payload: Claims) -> bool:
-    """Whether a refresh token is the one that its session, if it has one, takes next."""
-    if state.settings.session_store is None or not is_of_session(payload):
+def _may_refresh(signet: Signet, admission: Admission) -> bool:
+    """Whether the application lets the owner of a refresh token go on; of an access token: yes."""
+    callback = signet.callbacks.user_state
+    if callback is None or admission.claims["type"] != "refresh":
         return True
-    store, sid = required_store(state), payload["sid"]
-    session = ask(state, lambda: store.find_session(sid, now=now()))
-    return session is not None and session.jti == stored_id(str(payload["jti"]))
+    return bool(signet.ask(callback, admission.identity))

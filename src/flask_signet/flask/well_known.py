@@ -6,7 +6,6 @@ everybody, and fit for caches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,10 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from werkzeug.datastructures import Headers
 
-from ..jose.jwk import Key
-from ..keys.remote import check_url
-from .app_state import AppState, current_state
-from .encoded_tokens import now
+from ..engine.signet import Signet
+from ..keys.urls import check_url
+from .installation import installation
 from .oauth import CLIENT_AUTHENTICATION, endpoints_of
 
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
@@ -48,54 +46,25 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
 
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
-        return _public({"keys": published_keys(current_state(), now())}, max_age)
+        signet = installation().signet()
+        return _public({"keys": signet.keys.published(signet.clock())}, max_age)
 
     @blueprint.get(METADATA_PATH)
     @blueprint.get(f"{METADATA_PATH}/<path:path>")
     def metadata(path: str = "") -> Response:
-        state = current_state()
-        issuer = state.settings.encode_issuer or ""
+        signet = installation().signet()
+        issuer = signet.settings.encode_issuer or ""
         try:
             parts = urlsplit(check_url(issuer))
         except ValueError:
-            return _nothing(state, "The issuer's name is no https URL: set JWT_ENCODE_ISSUER")
+            return _nothing(signet, "The issuer's name is no https URL: set JWT_ENCODE_ISSUER")
         # RFC 8414 section 3.1: the issuer's path comes after the well-known one.
         if parts.query or path not in ("", parts.path.strip("/")):
-            return _nothing(state, "There is no such issuer here")
+            return _nothing(signet, "There is no such issuer here")
         keys_at = url_for(f"{request.blueprint}.jwks", _external=False)
         return _public(_metadata(issuer, keys_at), max_age)
 
     return blueprint
-
-
-def published_keys(state: AppState, moment: float) -> list[dict[str, Any]]:
-    """The public JWKs of what verifies a manager's own tokens. Each has a ``kid`` of its own.
-
-    :raises ConfigurationError: if the keys can't be read, and never could.
-    """
-    configured = state.configured()
-    if configured.live is not None:
-        return _one_for_each_key(configured.live.schedule().to_publish(moment))
-    if not state.has_keys(configured):
-        return []  # it takes others' tokens alone
-    keys = (key for key in configured.ring if not key.is_symmetric)
-    return _one_for_each_key(key.to_public_jwk() for key in keys)
-
-
-def _one_for_each_key(jwks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each key once, under its name or its thumbprint.
-
-    One that serves several algorithms, by ``JWT_DECODE_ALGORITHMS``, says none: whoever chooses a
-    key by its ``kid`` takes the first of that name.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for jwk in jwks:
-        # What is in use may be weak; that it is in use has been warned of.
-        kid = jwk.get("kid") or Key.from_jwk(jwk, allow_weak=True).thumbprint()
-        other = found.setdefault(kid, {**jwk, "kid": kid})
-        if other.get("alg") != jwk["alg"]:
-            other.pop("alg", None)
-    return list(found.values())
 
 
 def _metadata(issuer: str, keys_at: str) -> dict[str, Any]:
@@ -144,8 +113,8 @@ def _public(document: dict[str, Any], max_age: int) -> Response:
     return response
 
 
-def _nothing(state: AppState, message: str) -> Response:
-    response = jsonify({state.settings.error_msg_key: message})
+def _nothing(signet: Signet, message: str) -> Response:
+    response = jsonify({signet.settings.error_msg_key: message})
     response.status_code = HTTPStatus.NOT_FOUND
     response.headers["Cache-Control"] = "no-store"  # it may be set right in a moment
     return response

@@ -1,4 +1,4 @@
-"""What the RFCs say: base64url, algorithms, keys and compact JWS (RFC 7515, 7517, 7518).
+"""Signatures: base64url, algorithms, keys and compact JWS (RFC 7515, RFC 7517, RFC 7518).
 
-Nothing here knows of Flask, of sessions or of what a claim means.
+Nothing here knows Flask, sessions or the meaning of a claim.
 """

@@ -2,16 +2,15 @@
 
 Nothing else in this package enumerates algorithms. There is no ``none`` and no JWE.
 
-Every primitive is the ``cryptography`` package's or the standard library's. An entry says which
-keys it takes (:meth:`Algorithm.check`) and binds a key to two functions, so that what runs on
-a token is decided when the key is loaded, never by what a token says of itself (RFC 8725
-section 3.1).
+Every primitive comes from the ``cryptography`` package or the standard library. An entry says
+which keys it takes (:meth:`Algorithm.check`) and binds a key to two functions. So the loading of
+the key decides which code runs on a token; the token has no say in it (RFC 8725 section 3.1).
 """
 
 from __future__ import annotations
 
 import hmac
-import re
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
@@ -26,25 +25,26 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..exceptions import InvalidKeyError
+from .weak_keys import edwards_fault, has_roca_fingerprint, is_placeholder
 
 Sign = Callable[[bytes], bytes]
-"""Data to signature, as JWS writes it."""
+"""From data to a signature, in the form that JWS uses."""
 
 Verify = Callable[[bytes, bytes], bool]
-"""Data and signature to a verdict; never raises for a bad signature."""
+"""From data and a signature to whether they fit; never raises for a bad signature."""
 
 MIN_RSA_BITS: Final = 2048
 """RFC 7518 sections 3.3 and 3.5."""
 
 MAX_RSA_BITS: Final = 16384
-"""What ``cryptography``'s OpenSSL verifies with; a longer key would refuse every signature."""
+"""OpenSSL verifies with no longer key: with one, every signature would be refused."""
 
 
 class Algorithm(ABC):
     """One row of the table.
 
-    ``name`` is the ``alg`` value, ``kty`` the JWK key type, ``family`` groups the algorithms
-    that one key could serve: a key set may be searched by ``alg`` only within a family.
+    ``name`` is the ``alg`` value and ``kty`` the key type of a JWK. ``family`` groups the
+    algorithms that one key could serve: a key set is searched by ``alg`` only within one family.
     """
 
     def __init__(self, name: str, kty: str, family: str) -> None:
@@ -61,10 +61,10 @@ class Algorithm(ABC):
 
     @abstractmethod
     def check(self, key: Any) -> str | None:
-        """Why this key (public half, or HMAC secret) can't be used; None if it can."""
+        """Why this public key or HMAC secret can't be used; None if it can."""
 
     def weakness(self, key: Any) -> str | None:
-        """Why this key, though usable, is weak: a sentence without the key, or None."""
+        """Why this key is weak though it can be used; None if it is strong. Never quotes it."""
         return None
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def generate(self) -> Any:
-        """A new private key, or secret, of the size that suits the algorithm."""
+        """A new private key or secret, of the size that the algorithm needs."""
 
 
 class HMAC(Algorithm):
@@ -89,19 +89,19 @@ class HMAC(Algorithm):
         self.size = size
 
     def check(self, key: Any) -> str | None:
-        return None if type(key) is bytes and key else "an HMAC key is some bytes, not none"
+        return None if type(key) is bytes and key else "an HMAC key is non-empty bytes"
 
     def weakness(self, key: bytes) -> str | None:
         if len(key) < self.size:  # RFC 7518 section 3.2
             return f"{self.name} needs a secret of {self.size} bytes at least, it has {len(key)}"
         if len(set(key)) < 8:
             return "the secret has fewer than 8 different characters"
-        if _is_placeholder(key):
+        if is_placeholder(key):
             return "the secret reads like a placeholder from a tutorial"
         return None
 
     def _bind(self, key: bytes) -> Sign:
-        # Keying costs two of the four compressions of a short message: done once, here.
+        # The key takes two of the four compressions of a short message. They are done once, here.
         keyed = hmac.new(key, digestmod=self.digest).copy
 
         def sign(data: bytes) -> bytes:
@@ -116,17 +116,15 @@ class HMAC(Algorithm):
 
     def bind_verify(self, key: Any) -> Verify:
         sign, same = self._bind(key), hmac.compare_digest
-        # compare_digest also refuses any other length: no truncated MAC passes.
+        # compare_digest refuses any other length as well: no truncated MAC passes.
         return lambda data, signature: same(sign(data), signature)
 
     def generate(self) -> bytes:
-        import secrets
-
         return secrets.token_bytes(self.size)
 
 
 class _Asymmetric(Algorithm):
-    """What the algorithms of ``cryptography`` have in common: a failed check raises."""
+    """The algorithms with a key pair: ``cryptography`` raises where a signature does not fit."""
 
     def _verifier(self, verify: Callable[[bytes, bytes], None]) -> Verify:
         def checked(data: bytes, signature: bytes) -> bool:
@@ -145,12 +143,13 @@ class RSA(_Asymmetric):
     def __init__(self, name: str, digest: hashes.HashAlgorithm, *, pss: bool) -> None:
         super().__init__(name, "RSA", "RSA")
         self.digest = digest
-        # For PSS the salt is as long as the hash, and MGF1 uses the same hash.
+        # PSS: the salt is as long as the hash, and MGF1 uses the same hash.
         self.padding: padding.AsymmetricPadding = (
             padding.PSS(padding.MGF1(digest), digest.digest_size) if pss else padding.PKCS1v15()
         )
-        # What is signed must fit: of PSS, the hash, the salt and two bytes in a bit less than the
-        # modulus (RFC 8017 section 9.1.1); else the hash, 19 bytes that name it and 11 more (9.2).
+        # The encoded message must fit in the modulus. PSS encodes the hash, the salt and two bytes
+        # in one bit less than the modulus (RFC 8017 section 9.1.1). PKCS #1 v1.5 encodes the hash,
+        # 19 bytes that name it and 11 bytes of padding (section 9.2).
         size = digest.digest_size
         self.min_bits: int = 8 * (2 * size + 2) - 6 if pss else 8 * (size + 30) - 7
 
@@ -158,14 +157,14 @@ class RSA(_Asymmetric):
         if not isinstance(key, rsa.RSAPublicKey):
             return "it is not an RSA key"
         numbers = key.public_numbers()
-        # FIPS 186-5 section A.1.1; and a long one is slow to verify with.
+        # FIPS 186-5 section A.1.1. A long exponent also makes verification slow.
         if not 3 <= numbers.e < 2**256 or numbers.e % 2 == 0:
             return "its public exponent is even, below 3 or beyond 256 bits"
         if numbers.n % 2 == 0 or key.key_size > MAX_RSA_BITS:
             return f"its modulus is even, or has more than {MAX_RSA_BITS} bits"
         if key.key_size < self.min_bits:
             return f"its modulus of {key.key_size} bits is too short for {self.name} signatures"
-        if _has_roca_fingerprint(numbers.n):
+        if has_roca_fingerprint(numbers.n):
             return "its modulus is of the weak kind of CVE-2017-15361 (ROCA)"
         return None
 
@@ -179,7 +178,7 @@ class RSA(_Asymmetric):
         size = (key.key_size + 7) // 8
 
         def exact(signature: bytes, data: bytes) -> None:
-            # RFC 8017 section 8.1.2, step 1: a leading zero may not be left out.
+            # RFC 8017 section 8.1.2, step 1: a leading zero must not be left out.
             if len(signature) != size:
                 raise InvalidSignature
             verify(signature, data, pad, digest)
@@ -195,7 +194,7 @@ class RSA(_Asymmetric):
 
 
 class ECDSA(_Asymmetric):
-    """RFC 7518 section 3.4: the curve and the hash go together; R and S side by side."""
+    """RFC 7518 section 3.4: each curve has its hash; a signature is R and S side by side."""
 
     def __init__(self, name: str, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> None:
         super().__init__(name, "EC", name)
@@ -214,7 +213,7 @@ class ECDSA(_Asymmetric):
         verify, algorithm, size = key.verify, self.algorithm, self.size
 
         def raw(signature: bytes, data: bytes) -> None:
-            if len(signature) != 2 * size:  # so no DER either
+            if len(signature) != 2 * size:  # refuses DER signatures too
                 raise InvalidSignature
             r = int.from_bytes(signature[:size], "big")
             s = int.from_bytes(signature[size:], "big")
@@ -236,7 +235,7 @@ class ECDSA(_Asymmetric):
 
 
 class EdDSA(_Asymmetric):
-    """RFC 8037 section 3.1 (``EdDSA``), and RFC 9864's names that also say the curve."""
+    """``EdDSA`` of RFC 8037 section 3.1, and the names of RFC 9864 that also say the curve."""
 
     def __init__(self, name: str, *, curves: tuple[str, ...]) -> None:
         super().__init__(name, "OKP", "EdDSA")
@@ -248,7 +247,7 @@ class EdDSA(_Asymmetric):
         curve = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
         if curve not in self.curves:
             return f"{self.name} needs an {' or '.join(self.curves)} key, this is {curve}"
-        return _edwards_fault(curve, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        return edwards_fault(curve, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
     def bind_verify(self, key: Any) -> Verify:
         return self._verifier(key.verify)
@@ -284,7 +283,7 @@ class MLDSA(_Asymmetric):
 
 
 def _ml_dsa() -> Iterable[Algorithm]:
-    """ML-DSA where this build of ``cryptography`` can do it."""
+    """The ML-DSA algorithms, if this build of ``cryptography`` supports them."""
     try:
         from cryptography.hazmat.primitives.asymmetric import mldsa
     except ImportError:
@@ -294,7 +293,7 @@ def _ml_dsa() -> Iterable[Algorithm]:
     except UnsupportedAlgorithm:
         return
     except ValueError:
-        pass  # supported: it complains of the empty key, not of the algorithm
+        pass  # supported: the error is about the empty key, not about the algorithm
     for size in (44, 65, 87):
         public = getattr(mldsa, f"MLDSA{size}PublicKey")
         yield MLDSA(f"ML-DSA-{size}", public, getattr(mldsa, f"MLDSA{size}PrivateKey"))
@@ -326,94 +325,25 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
 def get_algorithm(name: str) -> Algorithm:
     """The algorithm of this ``alg`` name.
 
-    :raises InvalidKeyError: if there is none; the message lists what there is.
+    :raises InvalidKeyError: if there is none. The message lists the names that there are.
     """
     algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        # The name is not repeated: arguments get mixed up, and it may be the secret.
+        # The name is not repeated: if the arguments were mixed up, it is the secret.
         raise InvalidKeyError(f"no such algorithm; there are {', '.join(ALGORITHMS)}")
     return algorithm
 
 
-# ── weak keys that their library does not refuse ─────────────────────────────────────────
+def algorithm_of_key(key: Any) -> Algorithm:
+    """The algorithm of a key object whose type leaves no choice: of elliptic curves and ML-DSA.
 
-# Long enough that no random text has one by chance; the short words only go along with them.
-_PLACEHOLDER = re.compile(
-    rb"(?i)secret|password|change[-_ ]?(me|this|it)|example|default"
-    rb"|0123456789|1234567890|abcdefgh"
-)
-_FILLER = re.compile(_PLACEHOLDER.pattern + rb"|your|super|jwt|key")
-
-
-def _is_placeholder(secret: bytes) -> bool:
-    """Whether a secret is the kind that tutorials print: known words, and little beside them.
-
-    What is left without the words must look drawn at random: a random text of 32 bytes, as
-    base64 or hex, has more digits and more different characters than a sentence.
+    :raises InvalidKeyError: if the key is of another type.
     """
-    if not _PLACEHOLDER.search(secret):
-        return False
-    rest = _FILLER.sub(b"", secret)
-    return sum(48 <= byte <= 57 for byte in rest) < 4 or len(set(rest)) < 16
-
-
-_ROCA_PRIMES = (
-    *(3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73),
-    *(79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167),
-)
-
-
-def _powers(prime: int) -> frozenset[int]:
-    """The subgroup that 65537 generates modulo a prime."""
-    found, value = set(), 1
-    while value not in found:
-        found.add(value)
-        value = value * 65537 % prime
-    return frozenset(found)
-
-
-_ROCA_SUBGROUPS = tuple((prime, _powers(prime)) for prime in _ROCA_PRIMES)
-
-
-def _has_roca_fingerprint(modulus: int) -> bool:
-    """Whether a modulus is of the form that CVE-2017-15361 factors.
-
-    Such a modulus is a power of 65537 modulo every small prime; a random one is so with a
-    probability of about 2**-28.
-    """
-    return all(modulus % prime in subgroup for prime, subgroup in _ROCA_SUBGROUPS)
-
-
-# The field's prime and the curve's d, RFC 8032 sections 5.1 and 5.2. Points are on
-# a x**2 + y**2 = 1 + d x**2 y**2, with a = -1 for Ed25519 and 1 for Ed448.
-_P25519 = 2**255 - 19
-_P448 = 2**448 - 2**224 - 1
-_EDWARDS: Final[dict[str, tuple[int, int, int, int]]] = {
-    "Ed25519": (_P25519, -1, -121665 * pow(121666, -1, _P25519) % _P25519, 255),
-    "Ed448": (_P448, 1, -39081 % _P448, 455),
-}
-
-
-def _edwards_fault(curve: str, raw: bytes) -> str | None:
-    """Why the public point in these bytes can't be trusted, or None.
-
-    Their library reads a point only when it verifies. A point of order 1, 2, 4 or 8 makes
-    signatures that fit any message; one off the curve, or written with a y beyond the prime,
-    is no key at all (RFC 8032 sections 5.1.3 and 5.2.3).
-    """
-    prime, a, d, bits = _EDWARDS[curve]
-    y = int.from_bytes(raw, "little") & (2**bits - 1)
-    if y >= prime:
-        return "its public point is not in its one canonical form"
-    square = y * y % prime
-    # x**2 = (1 - y**2) / (a - d y**2): a square, or there is no such point. The sign of x does
-    # not matter to what follows.
-    numerator, denominator = (1 - square) % prime, (a - d * square) % prime
-    if pow(numerator * denominator, (prime - 1) // 2, prime) not in (0, 1):
-        return "its public point is not on the curve"
-    # Order 1, 2 or 4: y is 1, -1 or 0. Order 8, on Ed25519 only: x**2 = -y**2 there, whence
-    # d y**4 + 2 y**2 = 1.
-    of_order_8 = a == -1 and (d * square * square + 2 * square - 1) % prime == 0
-    if y in (0, 1, prime - 1) or of_order_8:
-        return "its public point is of small order: signatures prove nothing"
-    return None
+    for entry in ALGORITHMS.values():
+        if isinstance(entry, ECDSA):
+            is_ec = isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey)
+            if is_ec and key.curve.name == entry.curve.name:
+                return entry
+        elif isinstance(entry, MLDSA) and isinstance(key, entry.public | entry.private):
+            return entry
+    raise InvalidKeyError("say which algorithm this key is for, e.g. algorithm='RS256'")

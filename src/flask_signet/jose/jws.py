@@ -1,8 +1,8 @@
 """Compact JWS: sign, parse, verify (RFC 7515).
 
-Verification reads from top to bottom in :func:`parse` and :func:`verify`: length, three
-segments, canonical base64url, the header, the key's own algorithm, the signature. The payload's
-JSON comes after the signature, so nobody without a key has us parse it.
+:func:`parse` and then :func:`verify` check, in this order: length, three segments, canonical
+base64url, the header, the key's own algorithm, the signature. The JSON of the payload is read
+after that, so an attacker without a key can't make us parse it.
 """
 
 from __future__ import annotations
@@ -29,20 +29,25 @@ MAX_TOKEN_LENGTH: Final = 16 * 1024
 """Characters of a token, unless the caller says otherwise."""
 
 MAX_HEADER_BYTES: Final = 1024
+"""Bytes of a header's JSON."""
+
 MAX_HEADER_DEPTH: Final = 8
+"""How deep the arrays and objects of a header may nest."""
+
 MAX_PAYLOAD_DEPTH: Final = 32
+"""How deep the arrays and objects of a payload may nest."""
 
 FORBIDDEN_HEADERS: Final = frozenset({"crit", "b64", "zip", "jwk", "jku", "x5u", "x5c"})
-"""Members that would change how a token is read, or bring a key along.
+"""Header members that change how a token is read, or bring a key. A token with one is refused.
 
-We understand no extension, so ``crit`` and ``b64`` refuse the token (RFC 7515 section 4.1.11,
-RFC 7797 section 7); a token never chooses its key (RFC 8725 section 3.10). Any other unknown
-member is ignored, as RFC 7515 section 4 says.
+We understand no extension, so ``crit`` and ``b64`` are refused (RFC 7515 section 4.1.11, RFC 7797
+section 7). A token never brings its own key (RFC 8725 section 3.10). Any other unknown member is
+ignored (RFC 7515 section 4).
 """
 
 
 class UnverifiedJWS(NamedTuple):
-    """A token taken apart. Nothing in it has been verified."""
+    """The parts of a token. Nothing in it has been verified."""
 
     header: MappingProxyType[str, Any]
     payload: bytes
@@ -54,8 +59,8 @@ class UnverifiedJWS(NamedTuple):
         return f"<UnverifiedJWS of {len(self.payload)} bytes>"
 
 
-# Parsed headers of tokens whose signature held, by their segment. There are a handful in
-# practice (one per key and kind of token); the bound is for an issuer that varies them.
+# The parsed headers of tokens whose signature was right, by segment. In practice there are a few:
+# one for each key and kind of token. The bound is for an issuer whose headers vary.
 _MAX_KNOWN_HEADERS: Final = 64
 _known_headers: dict[bytes, MappingProxyType[str, Any]] = {}
 
@@ -63,7 +68,7 @@ _known_headers: dict[bytes, MappingProxyType[str, Any]] = {}
 def sign(header: Mapping[str, Any], payload: bytes, key: Key) -> str:
     """A compact JWS.
 
-    :param header: JSON members; ``alg`` is the key's and must not say otherwise.
+    :param header: JSON members. ``alg`` may be left out; if it is there, it must be the key's.
     :raises InvalidKeyError: if the key is public, or ``alg`` is not its algorithm.
     :raises ValueError: if the header has a member of :data:`FORBIDDEN_HEADERS`, or is longer
         than :data:`MAX_HEADER_BYTES`.
@@ -72,7 +77,11 @@ def sign(header: Mapping[str, Any], payload: bytes, key: Key) -> str:
 
 
 def header_segment(header: Mapping[str, Any], key: Key) -> str:
-    """The first segment of a token: the header as JSON, as base64url."""
+    """The first segment of a token: the base64url text of the header's JSON.
+
+    :raises InvalidKeyError: if ``alg`` is not the key's algorithm.
+    :raises ValueError: if :func:`parse` would refuse the header.
+    """
     if header.get("alg", key.algorithm) != key.algorithm:
         raise InvalidKeyError(f"the header's alg is not the key's, {key.algorithm}")
     text = json.dumps(
@@ -86,7 +95,7 @@ def header_segment(header: Mapping[str, Any], key: Key) -> str:
 
 
 def sign_with_segment(segment: str, payload: bytes, key: Key) -> str:
-    """As :func:`sign`, with a header segment made before by :func:`header_segment`."""
+    """A compact JWS with a first segment that :func:`header_segment` made before."""
     signing_input = f"{segment}.{base64url.encode(payload)}"
     return f"{signing_input}.{base64url.encode(key.sign(signing_input.encode()))}"
 
@@ -94,16 +103,16 @@ def sign_with_segment(segment: str, payload: bytes, key: Key) -> str:
 def parse(
     token: str | bytes, *, max_length: int = MAX_TOKEN_LENGTH, allow_padding: bool = False
 ) -> UnverifiedJWS:
-    """Take a compact JWS apart. Nothing is verified.
+    """The parts of a compact JWS. Nothing is verified.
 
     :param max_length: characters; a longer token is refused unread.
-    :param allow_padding: take segments padded with ``=``, as some load balancers send them.
+    :param allow_padding: accept segments padded with ``=``, as some load balancers send them.
     :raises DecodeError: if it is not three canonical base64url segments with a JSON header.
-    :raises InvalidTokenError: if the header has a member that refuses it.
+    :raises InvalidTokenError: if the header has a forbidden member or a bad ``kid``.
     """
     if len(token) > max_length:
         raise DecodeError("Token is too long")
-    # What isn't ASCII becomes "?", which is in no segment's alphabet.
+    # A character outside ASCII becomes "?", which is outside the base64url alphabet.
     raw = token.encode("ascii", "replace") if isinstance(token, str) else token
     signing_input, dot, signature_segment = raw.rpartition(b".")
     segment, another, payload_segment = signing_input.partition(b".")
@@ -113,7 +122,7 @@ def parse(
     if header is None:
         header = MappingProxyType(_parse_header(_segment(segment, "header", allow_padding)))
         _check_header(header)
-    # A fourth segment would hide in the payload's: a dot is outside its alphabet.
+    # A fourth segment would be part of the payload's. It is refused: it has a dot.
     payload = _segment(payload_segment, "payload", allow_padding)
     signature = _segment(signature_segment, "crypto", allow_padding)
     return UnverifiedJWS(header, payload, signing_input, signature, segment)
@@ -121,7 +130,7 @@ def parse(
 
 def _segment(segment: bytes, name: str, allow_padding: bool) -> bytes:
     if allow_padding and len(segment) % 4 == 0:
-        # Two at the most (RFC 4648 section 4).
+        # At most two characters of padding (RFC 4648 section 4).
         segment = segment.removesuffix(b"=").removesuffix(b"=")
     try:
         return decode(segment)
@@ -139,7 +148,7 @@ def _parse_header(data: bytes) -> dict[str, Any]:
 
 
 def _why(error: ValueError) -> str:
-    """The message of a JSON error; it has positions in it, never the text."""
+    """The message of a JSON error: it has positions, never the text."""
     return JSONDecodeError.__str__(error) if isinstance(error, JSONDecodeError) else str(error)
 
 
@@ -157,23 +166,25 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def check_algorithm(jws: UnverifiedJWS, key: Key) -> None:
-    """Refuse a token whose ``alg`` is not, byte for byte, the key's (RFC 8725 section 3.1).
+    """Refuse a token whose ``alg`` is not the key's algorithm (RFC 8725 section 3.1).
 
-    :raises InvalidAlgorithmError: if so.
+    The names are compared exactly, letter case included.
+
+    :raises InvalidAlgorithmError: if they differ.
     """
     if jws.header.get("alg") != key.algorithm:
         raise InvalidAlgorithmError(algorithm_message(jws.header))
 
 
 def algorithm_message(header: Mapping[str, Any]) -> str:
-    """Why no key was found for a header's ``alg``."""
+    """Why no key fits the ``alg`` of this header."""
     if "alg" not in header:
         return "Algorithm not specified"
     return "The specified alg value is not allowed"
 
 
 def verify(jws: UnverifiedJWS, key: Key) -> bytes:
-    """The payload's bytes, once ``key`` is shown to have signed them.
+    """The bytes of the payload, after the check that ``key`` signed them.
 
     :raises InvalidAlgorithmError: if ``alg`` is not the key's.
     :raises InvalidSignatureError: if the signature is not the key's.
@@ -186,9 +197,10 @@ def verify(jws: UnverifiedJWS, key: Key) -> bytes:
 
 
 def remember_header(jws: UnverifiedJWS) -> None:
-    """Keep the parsed header of a token that was accepted.
+    """Keep the parsed header of a token that was accepted, for the next token that has it.
 
-    Only one of plain texts, which nobody can change, and in its one canonical form.
+    Only headers whose values are all texts are kept, because nobody can change a text; and only
+    in the canonical form, without padding.
     """
     segment = jws.header_segment
     if segment in _known_headers or segment.endswith(b"="):
@@ -202,7 +214,7 @@ def remember_header(jws: UnverifiedJWS) -> None:
 def parse_payload(payload: bytes) -> dict[str, Any]:
     """The claims of a payload: a JSON object, read strictly.
 
-    :raises DecodeError: if it is none.
+    :raises DecodeError: if the payload is anything else.
     """
     try:
         return loads_object(payload, max_depth=MAX_PAYLOAD_DEPTH)

@@ -1,8 +1,8 @@
-"""JSON read strictly: what two readers could understand differently is refused.
+"""JSON read strictly: a text that two readers could understand differently is refused.
 
-The standard library's parser takes NaN, Infinity, UTF-16, byte order marks, lone surrogates and
-duplicate names. RFC 7515 section 4 and RFC 8725 sections 2.6 and 3.7 say why a token must not
-have them: the one who checks and the one who uses must read the same thing.
+The parser of the standard library accepts NaN, Infinity, UTF-16, byte order marks, lone surrogates
+and duplicate names. RFC 7515 section 4 and RFC 8725 sections 2.6 and 3.7 say why a token must not
+have them: the code that checks a token and the code that uses it must read the same values.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 MAX_MEMBERS = 256
-"""Members of one object."""
+"""The most members of one object."""
 
 MAX_DIGITS = 20
-"""Digits of an integer: enough for any 64-bit number with its sign."""
+"""The most digits of an integer, its sign not counted: any 64-bit number has at most 20."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,8 +52,8 @@ _scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignor
 
 
 def _decode(text: str) -> Any:
-    # The scanner alone reads what a token's issuer writes: an object from the first character to
-    # the last. Anything else, white space around it or a mistake, goes through the whole decoder.
+    # Issuers write an object from the first character to the last: the scanner alone reads it,
+    # which is faster. White space around it, or a mistake, goes through the whole decoder.
     try:
         value, end = _scan(text, 0)
     except StopIteration:
@@ -65,14 +65,14 @@ def loads_object(data: bytes, *, max_depth: int) -> dict[str, Any]:
     """The JSON object in ``data``.
 
     :param max_depth: how deep arrays and objects may nest; 1 is a flat object.
-    :raises ValueError: if it is not UTF-8, not JSON, not an object, or one of the things that
+    :raises ValueError: if it is not UTF-8, not JSON, not an object, or if it has something that
         this module refuses. The message never repeats the data.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
-    # Depth can't exceed the number of opening brackets: the exact count is rarely needed.
+    # The depth can't exceed the number of opening brackets, so the exact count is rarely needed.
     if text.count("{") + text.count("[") > max_depth and _is_deeper_than(max_depth, text):
         raise ValueError(f"nested deeper than {max_depth}")
     value = _decode(text)
@@ -87,7 +87,7 @@ _TEXT_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
 
 
 def _is_deeper_than(limit: int, text: str) -> bool:
-    """Whether brackets outside texts nest deeper, without recursion, and read no further then."""
+    """Whether brackets outside texts nest deeper. It does not recurse, and stops at the limit."""
     depth = 0
     for match in _TEXT_OR_BRACKET.finditer(text):
         bracket = match[0]

@@ -1,4 +1,4 @@
-"""(a) Log-in: claims and a key to the text of a token."""
+"""Claims and a key to the text of a token: what a log-in does."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from .claims import LAST_SECOND, refuse_odd_claims
 def new_id(*, as_uuid: bool) -> str:
     """A new ``jti``, ``sid`` or CSRF value from the system's random source.
 
-    A version 4 UUID has 122 random bits, in the form that Flask-JWT-Extended's tokens have;
-    the other form has 128 in 22 characters.
+    :param as_uuid: a version 4 UUID, as in Flask-JWT-Extended's tokens, with 122 random bits; else
+        22 characters with 128 random bits.
     """
     return str(uuid.uuid4()) if as_uuid else secrets.token_urlsafe(16)
 
 
 def expiry(now: float, lifetime: float) -> int:
-    """The ``exp`` of a token issued now that lives so many seconds, in whole seconds.
+    """The ``exp`` of a token that is issued now, in whole seconds since 1970.
 
-    A lifetime under a second still ends after it began.
+    A lifetime under one second ends a second after it began.
 
+    :param lifetime: seconds; below zero for a token that has expired already.
     :raises ValueError: if the lifetime is zero ("no lifetime" and "for ever" look alike), or
         ends after the year 9999.
     """
@@ -50,10 +51,10 @@ def encode(
 ) -> str:
     """The signed text of a token.
 
-    :param header: members beside ``alg``.
-    :param claims: JSON values, or what ``default`` makes JSON values of; ``exp``, ``iat`` and
-        ``nbf`` may be aware or UTC ``datetime`` objects.
-    :raises TypeError: if a claim is not JSON, ``iss`` is not a text.
+    :param header: its members besides ``alg``.
+    :param claims: JSON values, and values that ``default`` makes JSON values of. ``exp``, ``iat``
+        and ``nbf`` may be aware or UTC ``datetime`` objects; these are replaced by seconds.
+    :raises TypeError: if a claim is not JSON, or ``iss`` is not a text.
     :raises ValueError: if a claim is NaN or infinite, or nested too deep.
     """
     for name in ("exp", "iat", "nbf"):
@@ -65,7 +66,7 @@ def encode(
     payload = json.dumps(claims, separators=(",", ":"), default=default, allow_nan=False)
     data = payload.encode("utf-8")
     if not _is_plain(claims, payload):
-        # Only these could be what our own verifier refuses; nobody gets a token that it would.
+        # Only such claims could be refused by our own verifier: then no token is made.
         try:
             loads_object(data, max_depth=MAX_PAYLOAD_DEPTH)
         except ValueError as error:
@@ -78,9 +79,9 @@ _PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 
 
 def _is_plain(claims: dict[str, Any], payload: str) -> bool:
-    """Whether claims are as nearly all are: short, flat, named by texts, with no huge number.
+    """Whether the claims are plain, as most are: short, flat, named by texts, without huge numbers.
 
-    JSON makes one of the names 1 and "1"; and what nests may do so where nobody looks.
+    JSON makes one name of 1 and "1". Nested claims may have such names, too, so they are not plain.
     """
     return (
         len(payload) <= 1024
@@ -101,7 +102,7 @@ _segments: dict[tuple[Any, ...], str] = {}
 
 
 def _header_segment(header: Mapping[str, Any], key: Key) -> str:
-    """The header's segment; those of a fixed header are kept, there are a handful."""
+    """The header's segment. The segments are kept: an application has a handful of headers."""
     if not all(type(value) is str for value in header.values()):
         return header_segment(header, key)  # 1 and True would be one key below
     cache_key = (key.algorithm, *header.items())

@@ -1,4 +1,4 @@
-"""A checked token. Holding one is the proof that it was checked."""
+"""A verified token: having a :class:`Token` is the proof that it was verified."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 class Token:
     """The header and the claims of a token whose signature and claims were verified.
 
-    Only :mod:`flask_signet.jwt.verify` makes one. It does not change, does not print what it
-    holds, and there is no way from an unverified text to a ``Token`` but verification.
+    Only :mod:`flask_signet.jwt.verify` makes one: verification is the only way from a text to a
+    ``Token``. It does not change, and its repr has no claim in it.
 
-    ``issuer`` is the other issuer whose key verified it; None: one of ours.
+    ``issuer`` is the other issuer whose key verified the token; None: a key of ours did.
     """
 
     __slots__ = ("claims", "header", "issuer")
@@ -45,7 +45,7 @@ _set_issuer = Token.__dict__["issuer"].__set__
 def _checked(
     header: MappingProxyType[str, Any], claims: dict[str, Any], issuer: str | None = None
 ) -> Token:
-    """For :mod:`.verify` alone: the Token of what it has just verified."""
+    """The Token of a header and claims that :mod:`.verify` has just verified; for it alone."""
     token = object.__new__(Token)
     _set_header(token, header)
     _set_claims(token, MappingProxyType(claims))

@@ -1,6 +1,7 @@
-"""(b) A protected request: from a text to a :class:`Token`, or to the reason why not.
+"""From a text to a :class:`.Token`, or to the error that says why not: what a guard does.
 
-Parse once, verify the signature once, then the payload's JSON, then the claims.
+The text is parsed once, the signature verified once; then the payload's JSON is read, then the
+claims are checked.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ def verify_parsed(
     allow_expired: bool = False,
     issuer: str | None = None,
 ) -> Token:
-    """As :func:`verify`, for a token that was taken apart already, and the keys to try.
+    """As :func:`verify`, for a token that was parsed already, and the keys to try.
 
-    :param issuer: whose keys they are, if not ours.
+    :param issuer: the other issuer that the keys belong to; None: the keys are ours.
     """
     for key in keys:
         check_algorithm(jws, key)
@@ -77,7 +78,10 @@ def verify_parsed(
 
 
 def _with_defaults(claims: dict[str, object]) -> dict[str, object]:
-    """What a token of another issuer may leave out, as Flask-JWT-Extended reads it."""
+    """The claims, with the values that Flask-JWT-Extended takes for those that are missing.
+
+    Tokens of other issuers leave some out.
+    """
     claims.setdefault("type", "access")
     claims.setdefault("fresh", False)
     claims.setdefault("jti", None)

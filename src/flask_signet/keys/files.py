@@ -1,7 +1,7 @@
 """Keys in files: a JWKS in one file, or a folder with a file for each key.
 
-Whoever can read a private key can make tokens, so its file must be its owner's alone. A file is
-written whole or not at all: under another name, flushed to the disk, then renamed.
+A program that can read a private key can make tokens, so only the owner of the file may read it. A
+file is written whole or not at all: under another name, flushed to the disk, then renamed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..exceptions import InvalidKeyError
-from ..jose.strict_json import loads_object
 
 KEY_FILES = (".pem", ".jwk", ".json")
-"""How the name of a key's file in a folder ends."""
+"""The endings of the names of keys' files in a folder."""
 
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -27,11 +26,14 @@ MAX_FILE_BYTES = 1024 * 1024
 def read_text(path: Path) -> str:
     """The text of a file that may hold a private key.
 
-    :raises InvalidKeyError: if it can't be read, or others than its owner may read it.
+    :raises InvalidKeyError: if the file can't be read, is longer than :data:`MAX_FILE_BYTES`, or
+        may be read by other users than its owner.
     """
     try:
         with path.open("rb") as file:
-            _refuse_if_shared(path, os.fstat(file.fileno()))  # of what is read, not of the name
+            _refuse_if_shared(
+                path, os.fstat(file.fileno())
+            )  # of the open file: the name may be another file by now
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InvalidKeyError(f"{path} can't be read: {error.strerror}") from None
@@ -53,7 +55,7 @@ def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
 
 
 def key_files(folder: Path) -> list[Path]:
-    """The files of a folder's keys, the newest name first: names that begin with a date sort.
+    """The files of the keys in a folder, the last name first: names begin with a date.
 
     :raises InvalidKeyError: if the folder can't be read.
     """
@@ -64,32 +66,17 @@ def key_files(folder: Path) -> list[Path]:
     return sorted((each for each in names if not each.name.startswith(".")), reverse=True)
 
 
-def jwks_of(text: str, named: str) -> list[Mapping[str, Any]]:
-    """The JWKs in a JSON text: a JWKS, or one JWK.
-
-    :raises InvalidKeyError: if it is neither; ``named`` says where it is.
-    """
-    try:
-        found = loads_object(text.encode("utf-8", "surrogatepass"), max_depth=8)
-    except ValueError:
-        raise InvalidKeyError(f"{named} is no JWKS") from None
-    members = found.get("keys", [found])
-    if not isinstance(members, list) or not all(isinstance(each, dict) for each in members):
-        raise InvalidKeyError(f"{named} is no JWKS: its keys are a list of JWKs")
-    return members
-
-
 def jwks_text(jwks: Sequence[Mapping[str, Any]]) -> str:
-    """A JWKS as JSON, a member a line."""
+    """A JWKS as JSON, one member on each line."""
     return json.dumps({"keys": list(jwks)}, indent=2) + "\n"
 
 
 def write_private(path: Path, text: str, *, replace: bool = True) -> None:
     """Write a file of mode 600, whole or not at all.
 
-    :param replace: False: refuse to write over a file that is there.
-    :raises FileExistsError: if so.
-    :raises OSError: if it can't be written; nothing half-written remains.
+    :param replace: whether to replace a file of that name.
+    :raises FileExistsError: if there is one, and it is not to be replaced.
+    :raises OSError: if the file can't be written; no half-written file remains.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     # O_EXCL: the file is ours from its first byte, with this mode, or the call fails.
@@ -102,7 +89,7 @@ def write_private(path: Path, text: str, *, replace: bool = True) -> None:
         if replace:
             draft.replace(path)
         else:
-            os.link(draft, path)  # refuses where a rename would replace
+            os.link(draft, path)  # fails where there is a file; a rename would replace it
     finally:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()
@@ -110,14 +97,14 @@ def write_private(path: Path, text: str, *, replace: bool = True) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that nobody needs any more; one that is gone already is no error."""
+    """Remove a file. A file that is gone already is no error."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new name on the disk as well."""
+    """Flush a folder, so that a new name in it is on the disk as well."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -5,14 +5,15 @@ A token whose key is known never waits for the network. How old a set of keys ma
 ==============================  ================================================================
 up to half of its age           it serves; nothing is asked
 up to its age (10 minutes)      it serves; a thread fetches the next one meanwhile
-older                           the request that finds it so waits for the fetch, others are served
-                                the old set meanwhile; once a fetch has failed, nobody waits and a
-                                thread tries again, each time later, up to once in 30 seconds
+older                           the first request that finds it old waits for the fetch, the others
+                                are served the old set meanwhile; once a fetch has failed, no
+                                request waits, and a thread tries again after 1, 2, 4 … 30 seconds
 older by ``max_stale`` (1 hour) :class:`~flask_signet.exceptions.KeysUnavailableError`, 503
 ==============================  ================================================================
 
-There is one fetch at a time, outside any lock, in a thread that ends with it; and after a fork the
-child has its own. A fetched set replaces the old one: a key that its issuer removed is gone.
+There is one fetch at a time, outside any lock, in a thread that ends with the fetch. After a fork,
+the child has fetches of its own. A fetched set replaces the old one: a key that its issuer removed
+is gone.
 """
 
 from __future__ import annotations
@@ -20,25 +21,19 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from ipaddress import ip_address
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final
 
-from ..exceptions import (
-    InvalidAlgorithmError,
-    InvalidKeyError,
-    InvalidSignatureError,
-    KeysUnavailableError,
-)
-from ..jose.algorithms import ALGORITHMS
+from ..exceptions import InvalidAlgorithmError, InvalidSignatureError, KeysUnavailableError
 from ..jose.jwk import Key
 from ..jose.jws import algorithm_message
 from ..jose.strict_json import loads_object
+from .fetch import MAX_BYTES, Fetch, Fetched, FetchError
+from .jwks import MAX_DEPTH, Ignored, KeySet, read_jwks
+from .urls import check_url, metadata_urls
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
@@ -46,219 +41,31 @@ MAX_AGE: Final = 600.0
 """Seconds that a set of keys serves. The server's ``max-age`` may shorten it, never lengthen."""
 
 MIN_AGE: Final = 60.0
-"""Seconds: not even a server that says ``max-age=0`` is asked more often than it can bear."""
+"""Seconds that a set of keys serves at least, even if its server says ``max-age=0``."""
 
 MAX_STALE: Final = 3600.0
-"""Seconds that a set serves beyond its age while its server fails, unless the caller says."""
+"""Seconds that a set serves beyond its age while its server fails, by default."""
 
 COOL_DOWN: Final = 30.0
-"""Seconds from one fetch until an unknown ``kid`` may cause another; the longest back-off too."""
+"""Seconds from one fetch until an unknown ``kid`` may cause another; also the longest back-off."""
 
 TIMEOUT: Final = 5.0
-"""Seconds for a whole fetch: discovery, redirections that are refused, slow bytes, all of it."""
-
-MAX_BYTES: Final = 512 * 1024
-"""Bytes that are read of an answer."""
-
-MAX_KEYS: Final = 256
-"""Members of a set."""
+"""Seconds for a whole fetch: discovery, connection and the slowest bytes."""
 
 MISSING_FOR: Final = 120.0
-"""Seconds for which a ``kid`` that was looked for in vain is not looked for again."""
+"""Seconds for which a ``kid`` that a fetch did not bring causes no other fetch."""
 
 MAX_MISSING: Final = 256
-"""How many such names are remembered; the oldest goes first."""
+"""How many such names are remembered. The oldest goes first."""
 
 MAX_WAITING: Final = 4
-"""Requests with unknown names that wait for a fetch; more are told to come again (503).
+"""Requests with unknown names that wait for a fetch; others are answered 503.
 
-Anybody can write a token with an unknown ``kid``: they must not occupy every thread of a server
-while an issuer is slow.
+Anyone can write a token with an unknown ``kid``: such requests must not occupy every thread of a
+server while an issuer is slow.
 """
 
 _DISCOVERED_FOR: Final = 3600.0
-_MAX_DEPTH: Final = 8
-_URL = re.compile(r"[!-~]{1,2048}")
-_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
-
-
-class FetchError(Exception):
-    """A document could not be had, or can't be used. The message is for the log."""
-
-
-class Fetched(NamedTuple):
-    """What a URL gave: the body, and the seconds for which the server says that it holds."""
-
-    body: bytes
-    max_age: float | None = None
-
-
-Fetch = Callable[[str, float], Fetched]
-"""``(url, seconds)``: at most so long, and at most :data:`MAX_BYTES`; no redirect is followed.
-
-Raises :class:`FetchError`; whatever else it raises counts as one.
-"""
-
-
-def check_url(url: object, *, loopback: bool = True) -> str:
-    """A URL that keys may come from: https; or http to this very machine, for development.
-
-    :param loopback: whether http to a loopback address is acceptable.
-    :raises ValueError: saying what is wrong with it.
-    """
-    if not isinstance(url, str) or not _URL.fullmatch(url) or "\\" in url:
-        raise ValueError("a URL is a short text of printable ASCII without spaces")
-    parts = urlsplit(url)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("the URL has no valid port") from None
-    if not host or not _HOST.fullmatch(host) or port == 0:
-        raise ValueError("the URL has no valid host")
-    if "@" in parts.netloc or "#" in url:
-        raise ValueError("the URL has a user or a fragment in it")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback and _is_loopback(host)):
-        raise ValueError("the URL is not https (http is for localhost alone)")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name: what DNS says of others may change."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def metadata_urls(issuer: str) -> tuple[str, str]:
-    """Where an issuer's metadata may be.
-
-    OpenID Connect Discovery 1.0 section 4.1 appends to the issuer's path, RFC 8414 section 3.1
-    inserts before it; both leave out a slash at its end.
-    """
-    parts = urlsplit(issuer)
-    path = parts.path.removesuffix("/")
-    paths = (
-        f"{path}/.well-known/openid-configuration",
-        f"/.well-known/oauth-authorization-server{path}",
-    )
-    first, second = (urlunsplit((parts.scheme, parts.netloc, each, "", "")) for each in paths)
-    return first, second
-
-
-# ── a set of keys ────────────────────────────────────────────────────────────────────────
-
-
-class Ignored(NamedTuple):
-    """A key of a set that is not used, and why."""
-
-    kid: str
-    reason: str
-    alarming: bool
-
-
-def read_jwks(document: bytes, algorithms: Sequence[str]) -> tuple[list[Key], list[Ignored]]:
-    """The keys of a JWKS that can verify by one of these algorithms, and what is left out.
-
-    A key that can't be used is ignored, as RFC 7517 section 5 says: one for encryption, of another
-    algorithm, too weak, a shared secret, one whose private half is published too. A ``kid`` that
-    stands for two keys stands for neither.
-
-    :raises FetchError: if it is not a JWKS.
-    """
-    try:
-        members = loads_object(document, max_depth=_MAX_DEPTH).get("keys")
-    except ValueError as error:
-        raise FetchError(f"the key set is not JSON as it must be: {error}") from None
-    if type(members) is not list or len(members) > MAX_KEYS:
-        raise FetchError(f"the key set has no list of at most {MAX_KEYS} keys")
-    keys: list[Key] = []
-    ignored: list[Ignored] = []
-    names: Counter[str] = Counter()
-    for jwk in members:
-        if not isinstance(jwk, dict):
-            ignored.append(Ignored("", "it is no JSON object", True))
-            continue
-        kid = jwk["kid"] if isinstance(jwk.get("kid"), str) else ""
-        if jwk.get("use", "sig") != "sig":
-            ignored.append(Ignored(kid, "it is not for signatures", False))
-            continue
-        names[kid] += 1
-        try:
-            keys += _keys_of(jwk, algorithms)
-        except _OtherAlgorithmError:
-            ignored.append(Ignored(kid, "it is for none of the algorithms accepted here", False))
-        except InvalidKeyError as error:
-            ignored.append(Ignored(kid, str(error), True))
-    for kid, count in names.items():
-        if kid and count > 1 and not _is_one_key(keys, kid, count):
-            keys = [key for key in keys if key.kid != kid]
-            ignored.append(Ignored(kid, "its kid stands for several keys", True))
-    return keys, ignored
-
-
-class _OtherAlgorithmError(InvalidKeyError):
-    pass
-
-
-def _keys_of(jwk: dict[str, Any], algorithms: Sequence[str]) -> list[Key]:
-    if jwk.get("kty") == "oct":
-        raise InvalidKeyError("it is a shared secret, and published")
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise InvalidKeyError("its private half is published: anybody can sign with it")
-    # A key that does not say its algorithm gets it from the configuration, never from a token.
-    fitting = [
-        name
-        for name in algorithms
-        if jwk.get("alg") in (None, name) and jwk.get("kty") == ALGORITHMS[name].kty
-    ]
-    keys, refusals = [], []
-    for name in fitting:
-        try:
-            keys.append(Key.from_jwk(jwk, name))
-        except InvalidKeyError as error:
-            refusals.append(error)
-    if keys:
-        return keys
-    raise refusals[0] if refusals else _OtherAlgorithmError
-
-
-def _is_one_key(keys: Iterable[Key], kid: str, count: int) -> bool:
-    """Whether all that a set has under a name is one key, for several algorithms."""
-    found = [key for key in keys if key.kid == kid]
-    return len(found) >= count and len({key.thumbprint() for key in found}) == 1
-
-
-class _KeySet:
-    """The keys of one fetch. It does not change."""
-
-    __slots__ = ("_by_name", "_only", "kids", "loaded_at", "max_age")
-
-    def __init__(self, keys: Iterable[Key], loaded_at: float, max_age: float) -> None:
-        self._by_name = {(key.kid, key.algorithm): key for key in keys}
-        counts = Counter(key.algorithm for key in self._by_name.values())
-        # OpenID Connect Core section 10.1: only where there is one key may a token not name it.
-        self._only = {
-            key.algorithm: key for key in self._by_name.values() if counts[key.algorithm] == 1
-        }
-        self.kids: frozenset[str | None] = frozenset(kid for kid, _ in self._by_name)
-        self.loaded_at = loaded_at
-        self.max_age = max_age
-
-    def find(self, kid: str | None, algorithm: str) -> Key | None:
-        if kid is None:
-            return self._only.get(algorithm)
-        return self._by_name.get((kid, algorithm))
-
-    @property
-    def size(self) -> int:
-        return len(self._by_name)  # not __len__: an empty set is a set all the same
-
-
-# ── keeping it in step ───────────────────────────────────────────────────────────────────
 
 
 class _Flight:
@@ -267,25 +74,25 @@ class _Flight:
     __slots__ = ("done", "started_at", "waiting")
 
     def __init__(self, started_at: float) -> None:
-        # By way of the module, here and below: gevent replaces what is in it, maybe after the
-        # import of this file.
+        # `threading.Event`, not an imported name, here and below: gevent replaces the members of
+        # the module, maybe after this file was imported.
         self.done = threading.Event()
         self.started_at = started_at
         self.waiting = 0
 
 
 def start_thread(run: Callable[[], None]) -> None:
-    """Run it in a thread that does not keep the process alive."""
+    """Run a function in a thread that does not keep the process alive."""
     threading.Thread(target=run, name="flask-signet-issuer-keys", daemon=True).start()
 
 
 class RemoteKeys:
     """The keys of one issuer. Safe for threads, for greenlets, and after a fork.
 
-    :param issuer: its URL, exactly as its tokens and its metadata say it.
-    :param fetch: how a document is had.
+    :param issuer: its URL, exactly as its tokens and its metadata write it.
+    :param fetch: gets a document.
     :param algorithms: those that its tokens may have.
-    :param jwks_url: where its keys are; None has its metadata say so.
+    :param jwks_url: where its keys are; None: its metadata says so.
     :param max_stale: seconds that keys beyond their age serve while they can't be fetched.
     :param clock: seconds, by a clock that never steps.
     :param start: runs a fetch beside the request that caused it.
@@ -309,7 +116,7 @@ class RemoteKeys:
         self._max_stale = max_stale
         self._clock = clock
         self._start = start
-        self._held: _KeySet | None = None
+        self._held: KeySet | None = None
         self._discovered: tuple[str, float] | None = None
         self._reported: frozenset[Ignored] = frozenset()
         self._missing: OrderedDict[str, float] = OrderedDict()
@@ -328,13 +135,14 @@ class RemoteKeys:
 
         :raises InvalidAlgorithmError: if ``alg`` is not accepted, or not the key's.
         :raises InvalidSignatureError: if the issuer has no key of that name.
-        :raises KeysUnavailableError: if nobody can say: the issuer's server does not answer.
+        :raises KeysUnavailableError: if that is not known, as the issuer's server does not answer.
         """
         kid, algorithm = header.get("kid"), header.get("alg")
         if type(algorithm) is not str or algorithm not in self._algorithms:
             raise InvalidAlgorithmError(algorithm_message(header))
         if self._pid != os.getpid():
-            # The parent's fetch is the parent's; a lock that its threads held stays locked here.
+            # This is a forked child: its parent's fetch does not end here, and a lock that a thread
+            # of the parent held stays locked here.
             self._begin()
         held = self._current()
         key = held.find(kid, algorithm)
@@ -346,8 +154,8 @@ class RemoteKeys:
             raise InvalidAlgorithmError(algorithm_message(header))
         raise InvalidSignatureError("Signature verification failed")
 
-    def _current(self) -> _KeySet:
-        """The set to use now, after the fetch that this request has to wait for, if it has to."""
+    def _current(self) -> KeySet:
+        """The set to use now. If this request has to wait for a fetch, the set after it."""
         now, held = self._clock(), self._held
         if held is None or now - held.loaded_at > held.max_age + self._max_stale:
             return self._await_keys(now)
@@ -360,7 +168,7 @@ class RemoteKeys:
                 held = self._held or held
         return held
 
-    def _await_keys(self, now: float) -> _KeySet:
+    def _await_keys(self, now: float) -> KeySet:
         flight = self._take_off(now) or self._flight
         if flight is not None:
             flight.done.wait(TIMEOUT)
@@ -370,9 +178,9 @@ class RemoteKeys:
         return held
 
     def _look_again(self, kid: str, algorithm: str) -> Key | None:
-        """A key that may be newer than the set: what a fetch brings, if there may be one now.
+        """The key that a new fetch brings, if a fetch is due; None: there is no such key.
 
-        :raises KeysUnavailableError: if the last fetch failed, or too many wait for this one.
+        :raises KeysUnavailableError: if the last fetch failed, or too many requests wait for it.
         """
         now = self._clock()
         if self._missing.get(kid, -math.inf) > now:
@@ -391,7 +199,7 @@ class RemoteKeys:
         held = self._held
         key = held.find(kid, algorithm) if held is not None else None
         if key is None and self._failures:
-            raise self._unavailable()  # it may be a new key: "log in again" would be wrong
+            raise self._unavailable()  # the key may be new: "log in again" would be wrong
         if key is None and started is not None:
             self._note_missing(kid, now)
         return key
@@ -410,16 +218,16 @@ class RemoteKeys:
     # ── one fetch at a time ──────────────────────────────────────────────────────────────
 
     def _take_off(self, now: float, *, pause: float = 0.0) -> _Flight | None:
-        """Begin a fetch; None if one is under way, or it is too early for one.
+        """Begin a fetch; None if one is under way, or if it is too early for one.
 
-        :param pause: seconds since the last one began.
+        :param pause: seconds that must have passed since the last fetch began.
         """
         with self._lock:
             flight = self._flight
             if flight is not None:
                 if now - flight.started_at <= TIMEOUT + 1:
                     return None
-                # It can't be stopped where it is (a resolver that hangs), but it is given up.
+                # A fetch that hangs, in a resolver say, can't be stopped, but it is given up.
                 self._failed(now, "it does not end")
             if now < max(self._not_before, self._started_at + pause):
                 return None
@@ -435,17 +243,17 @@ class RemoteKeys:
     def _fly(self, flight: _Flight) -> None:
         try:
             loaded = self._load(flight.started_at)
-        except Exception as error:  # noqa: BLE001 - those who wait must learn of every failure
+        except Exception as error:  # noqa: BLE001 - the requests that wait must learn of every failure
             self._land(flight, error)
         else:
             self._land(flight, loaded)
         finally:
             flight.done.set()
 
-    def _land(self, flight: _Flight, outcome: _KeySet | Exception) -> None:
+    def _land(self, flight: _Flight, outcome: KeySet | Exception) -> None:
         with self._lock:
             if self._flight is not flight:
-                return  # it was given up
+                return  # this fetch was given up
             self._flight = None
             if isinstance(outcome, Exception):
                 self._failed(self._clock(), str(outcome) or type(outcome).__name__)
@@ -457,13 +265,13 @@ class RemoteKeys:
             self._held = outcome
 
     def _failed(self, now: float, why: str) -> None:
-        """Note a failure; the next fetch comes 1, 2, 4 … 30 seconds later."""
+        """A fetch has failed: the next one comes 1, 2, 4 … 30 seconds later."""
         self._flight = None
         self._not_before = now + min(COOL_DOWN, 2.0 ** min(self._failures, 10))
         self._failures += 1
         log.warning("the keys of %s can't be fetched: %s", self.issuer, why)
 
-    def _load(self, started_at: float) -> _KeySet:
+    def _load(self, started_at: float) -> KeySet:
         def get(url: str) -> Fetched:
             left = started_at + TIMEOUT - self._clock()
             if left <= 0:
@@ -482,7 +290,7 @@ class RemoteKeys:
             raise
         self._report(ignored)
         stated = MAX_AGE if fetched.max_age is None else fetched.max_age
-        return _KeySet(keys, started_at, min(MAX_AGE, max(MIN_AGE, stated)))
+        return KeySet(keys, started_at, min(MAX_AGE, max(MIN_AGE, stated)))
 
     def _discover(self, get: Callable[[str], Fetched]) -> str:
         """The ``jwks_uri`` of the issuer's metadata."""
@@ -501,7 +309,7 @@ class RemoteKeys:
         raise FetchError("; ".join(failures))
 
     def _report(self, ignored: Iterable[Ignored]) -> None:
-        """Tell of the keys that are ignored, once, not at each fetch of the same set."""
+        """Log the keys that are ignored, each once, not at each fetch of the same set."""
         found = frozenset(ignored)
         for each in found - self._reported:
             level = logging.WARNING if each.alarming else logging.INFO
@@ -520,7 +328,7 @@ class RemoteKeys:
 
 def _jwks_uri(document: bytes, issuer: str) -> str:
     try:
-        metadata = loads_object(document, max_depth=_MAX_DEPTH)
+        metadata = loads_object(document, max_depth=MAX_DEPTH)
     except ValueError as error:
         raise FetchError(f"the metadata is not JSON as it must be: {error}") from None
     # OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3: identical, or not to be used.

@@ -5,7 +5,7 @@ Rotation is ``KeyRing(new, *old)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import InvalidAlgorithmError, InvalidKeyError, InvalidSignatureError
@@ -16,12 +16,12 @@ from ..jose.jws import algorithm_message
 class KeyRing(Sequence[Key]):
     """Keys for one issuer, in order.
 
-    A token with a ``kid`` is for the key of that name, and no other is tried. A token without
-    one, or keys without names (secrets from a configuration file), are matched by ``alg``: then
-    there may not be secrets and public keys in one ring, so that no ``alg`` chooses between them
-    (RFC 8725 section 3.1).
+    A token with a ``kid`` is for the key of that name; no other key is tried. A token without a
+    ``kid``, and keys without names (secrets from a configuration file), are matched by ``alg``.
+    Nameless keys in one ring are all secrets or all public keys, so that no ``alg`` chooses between
+    the two kinds (RFC 8725 section 3.1).
 
-    :param signing_key: signs in place of the ring's first key that can; it does not verify.
+    :param signing_key: signs in place of the ring's first key that can sign; it does not verify.
     :raises InvalidKeyError: if the ring is empty, two different keys have one ``kid``, or
         nameless keys are of both kinds.
     """
@@ -33,29 +33,25 @@ class KeyRing(Sequence[Key]):
             raise InvalidKeyError("a key ring needs a key")
         self._keys = keys
         nameless = [key for key in keys if key.kid is None]
-        if len({key.is_symmetric for key in nameless}) > 1:
+        if _are_mixed(nameless):
             raise InvalidKeyError("secrets and public keys in one ring need a kid each")
         self._nameless = _grouped(nameless, lambda key: key.algorithm)
         named = [key for key in keys if key.kid is not None]
         self._by_kid = _grouped(named, lambda key: key.kid or "")
         for kid, group in self._by_kid.items():
-            # One key may serve two algorithms (RS256 and PS256), under its one name.
-            if len({key.algorithm for key in group}) < len(group) or (
-                len({key.thumbprint() for key in group}) > 1
-            ):
+            if not _are_one_key(group):
                 raise InvalidKeyError(f"two keys of the ring have the kid {kid!r}")
-        mixed = len({key.is_symmetric for key in keys}) > 1
-        self._by_algorithm = self._nameless if mixed else _grouped(keys, lambda key: key.algorithm)
-        #: The key that signs, or None.
-        self.signing_key: Key | None = signing_key or next(
-            (key for key in keys if key.can_sign), None
+        self._by_algorithm = (
+            self._nameless if _are_mixed(keys) else _grouped(keys, lambda key: key.algorithm)
         )
+        #: The key that signs, or None.
+        self.signing_key: Key | None = signing_key or next(filter(_can_sign, keys), None)
 
     def candidates(self, header: Mapping[str, Any]) -> Sequence[Key]:
-        """The keys that may have signed a token with this header: one, as a rule.
+        """The keys that may have signed a token with this header: as a rule, one.
 
-        More than one only where secrets without names share an algorithm (a secret and those
-        it replaced).
+        There are several only where secrets without names share an algorithm: a secret, and the
+        secrets that it replaced.
 
         :raises InvalidAlgorithmError: if no key of the ring has the header's ``alg``.
         :raises InvalidSignatureError: if the header names a key that is not in the ring.
@@ -86,6 +82,21 @@ class KeyRing(Sequence[Key]):
 
     def __repr__(self) -> str:
         return f"<KeyRing {list(self._keys)}>"
+
+
+def _are_mixed(keys: Iterable[Key]) -> bool:
+    """Whether there are both secrets and public keys."""
+    return len({key.is_symmetric for key in keys}) > 1
+
+
+def _are_one_key(keys: Sequence[Key]) -> bool:
+    """Whether all are one key: it may serve two algorithms (RS256 and PS256) under its name."""
+    algorithms = {key.algorithm for key in keys}
+    return len(algorithms) == len(keys) and len({key.thumbprint() for key in keys}) == 1
+
+
+def _can_sign(key: Key) -> bool:
+    return key.can_sign
 
 
 def _grouped(keys: Sequence[Key], by: Callable[[Key], str]) -> dict[str, tuple[Key, ...]]:

@@ -1,20 +1,20 @@
 """A key's life by two moments: from when on it signs, and until when it verifies.
 
-A key ring that is kept somewhere (a file, a folder, a database) is a :class:`KeySchedule`. What
-state a key is in is decided by the clock alone, so every process that has read the same schedule
-does the same at the same moment, and nobody has to be told:
+Keys that are kept somewhere (a file, a folder, a database) are a :class:`KeySchedule`. The clock
+alone decides which state a key is in. So every process that has read the same schedule does the
+same at the same moment, and no process has to tell another:
 
 ``next``
-    published, and verifying, but not signing yet: others have time to fetch it;
+    it is published and verifies, but does not sign yet: others have time to fetch it;
 ``active``
-    it signs: of those whose time has come, the one whose time came last;
+    it signs: of the keys whose time has come, it is the one whose time came last;
 ``retiring``
-    it signs no more, and verifies until the last token that it signed is dead;
+    it no longer signs, and verifies until the last token that it signed has expired;
 ``retired``
     it does nothing.
 
-Rotation adds a key and a moment. It is safe to repeat: while a next key waits, there is nothing to
-do. In a JWK the two moments are the members ``nbf`` and ``exp``, in seconds since 1970, as in
+Rotation adds a key and a moment. It may be repeated: while a next key waits, nothing changes. In a
+JWK the two moments are the members ``nbf`` and ``exp``, in seconds since 1970, as in
 OpenID Federation 1.0.
 """
 
@@ -39,8 +39,8 @@ MAX_MOMENT: Final = 253402300799
 class TimedKey:
     """A key, and the two moments of its life, in seconds since 1970.
 
-    :param signs_from: it signs from this moment on, until another's has come.
-    :param verifies_until: the first moment at which it verifies no more.
+    :param signs_from: the key signs from this moment on, until the moment of another key has come.
+    :param verifies_until: the first moment at which the key no longer verifies.
     """
 
     key: Key
@@ -48,7 +48,7 @@ class TimedKey:
     verifies_until: float = inf
 
     def to_jwk(self) -> dict[str, Any]:
-        """The whole key as a JWK with ``nbf`` and ``exp``: keep it as the key itself.
+        """The whole key as a JWK with ``nbf`` and ``exp``: as secret as the key itself.
 
         :raises InvalidKeyError: if its private half is elsewhere.
         """
@@ -96,14 +96,18 @@ class KeySchedule:
         return f"<KeySchedule of {len(self.keys)} keys>"
 
     def same_as(self, other: KeySchedule) -> bool:
-        """Whether both have the same keys with the same moments, in whatever order."""
+        """Whether both have the same keys with the same moments, in any order."""
         return self._fingerprint() == other._fingerprint()
 
     def _fingerprint(self) -> set[tuple[str, str | None, str, float, float, bool]]:
         return {
             (
-                *(each.key.algorithm, each.key.kid, each.key.thumbprint()),
-                *(each.signs_from, each.verifies_until, each.key.can_sign),
+                each.key.algorithm,
+                each.key.kid,
+                each.key.thumbprint(),
+                each.signs_from,
+                each.verifies_until,
+                each.key.can_sign,
             )
             for each in self.keys
         }
@@ -117,8 +121,8 @@ class KeySchedule:
             for each in self.keys
             if each.key.can_sign and each.signs_from <= now < each.verifies_until
         ]
-        # Of several of one moment the one that lives longest: the others were rotated away. Of
-        # several that are alike in that too, the first.
+        # Of several keys of one moment, the one that verifies longest: the others were rotated
+        # away. Of several that are equal in that too, the first.
         return max(able, key=lambda each: (each.signs_from, each.verifies_until), default=None)
 
     def states(self, now: float) -> list[tuple[TimedKey, KeyState]]:
@@ -144,7 +148,7 @@ class KeySchedule:
         active = self.active(now)
         keys = [each.key for each in live if each is not active]
         if active is None:
-            # A public half alone never signs; a next key must not before its time.
+            # A public half never signs; a next key must not sign before its time.
             return KeyRing(*(_verifying(key) for key in keys))
         return KeyRing(active.key, *keys, signing_key=active.key)
 
@@ -159,7 +163,7 @@ class KeySchedule:
         return min(moments, default=inf)
 
     def to_publish(self, now: float) -> list[dict[str, Any]]:
-        """The public JWKs of all that verifies, the next key included; no secret has one."""
+        """The public JWKs of the keys that verify, the next key included. No secret has one."""
         return [
             each.key.to_public_jwk()
             for each, state in self.states(now)
@@ -171,10 +175,12 @@ class KeySchedule:
     def rotated(
         self, new: Key, now: float, *, publish_for: float, longest_life: float
     ) -> KeySchedule:
-        """With a new key, which signs ``publish_for`` seconds from now, or at once if none does.
+        """With a new key, which signs ``publish_for`` seconds from now; at once if no key signs.
 
-        The key that signs until then goes on verifying for ``longest_life`` seconds after. If a
+        The key that signs until then verifies for ``longest_life`` seconds after that moment. If a
         next key waits already, nothing changes: a rotation may be repeated.
+
+        :param now: seconds since 1970.
         """
         states = self.states(now)
         if any(state == "next" and each.key.can_sign for each, state in states):
@@ -191,9 +197,9 @@ class KeySchedule:
         return KeySchedule([TimedKey(new, float(int(start))), *kept])
 
     def retired(self, kid: str, now: float) -> KeySchedule:
-        """Without the key of that name from now on: its tokens are refused.
+        """With the key of that name retired from now on: its tokens are refused.
 
-        :raises InvalidKeyError: if there is none, or it is the one that signs.
+        :raises InvalidKeyError: if there is no such key, or it is the key that signs.
         """
         states = self.states(now)
         found = [(each, state) for each, state in states if each.key.kid == kid]

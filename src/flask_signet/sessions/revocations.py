@@ -1,10 +1,11 @@
 """A process's view of what is revoked, kept in step with the store.
 
-A request costs no round trip: the live entries are in memory, and the store's follower is polled,
-without waiting, at each check. Silence is not health: at least every half ``max_staleness`` the
-store is asked for what is new. When the view is older than ``max_staleness``, or has not read
-everything yet, the store is asked about the token itself; and when it does not answer, nobody can
-say whether the token is good (:class:`~flask_signet.exceptions.StoreUnavailableError`, 503).
+A check of a token costs no round trip: the live entries are in memory, and each check polls the
+store's follower, without waiting. That nothing arrives does not prove that the connection works. So
+at least every half ``max_staleness`` the view asks the store for what is new. When the view is
+older than ``max_staleness``, or has not read everything yet, it asks the store about the token
+itself. When the store does not answer, it is unknown whether the token is good:
+:class:`~flask_signet.exceptions.StoreUnavailableError`, 503.
 
 There is no thread: nothing to start after a fork, nothing that competes for the interpreter.
 """
@@ -14,113 +15,31 @@ from __future__ import annotations
 import logging
 import os
 import time
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
-from .store import (
-    MAX_SUBJECT,
-    Follower,
-    Revocation,
-    SessionStore,
-    ended_by,
-    stored_id,
-)
+from .id_set import IdSet
+from .session import MAX_SUBJECT, Presented, Revocation, ended_by, stored_id
+from .store import Follower, SessionStore
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
-_BUCKETS: Final = 4096
-_FOR_EVER: Final = 2**32 - 1  # in the year 2106
-
-
-class IdSet:
-    """A great many ids, each until a moment: 13 bytes an entry, ten million are no slower.
-
-    Of an id its 64-bit ``hash`` is kept, which is keyed by a secret of the process: of so many
-    million entries one stands for a wrong id with a chance of one in 10**12. They lie in sorted
-    arrays, one for each of 4,096 remainders. A change replaces an array by a changed copy, so
-    readers need no lock; writers need one of their own.
-    """
-
-    __slots__ = ("_buckets", "_length", "_swept")
-
-    def __init__(self) -> None:
-        self._buckets: list[tuple[array[int], array[int]] | None] = [None] * _BUCKETS
-        self._length = 0
-        self._swept = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def has(self, text: str, now: float) -> bool:
-        """Whether it is in the set, and its moment has not come."""
-        number = hash(text)
-        bucket = self._buckets[number & (_BUCKETS - 1)]
-        if bucket is None:
-            return False
-        numbers, moments = bucket
-        index = bisect_left(numbers, number)
-        return index < len(numbers) and numbers[index] == number and now < moments[index]
-
-    def add(self, text: str, until: float) -> None:
-        """Put it in until that moment, in seconds, rounded up; a second time never shortens it."""
-        number = hash(text)
-        moment = _FOR_EVER if until >= _FOR_EVER else max(0, -int(-until // 1))
-        at = number & (_BUCKETS - 1)
-        numbers, moments = self._buckets[at] or (array("q"), array("L" if _LONG else "I"))
-        index = bisect_left(numbers, number)
-        moments = moments[:]
-        if index < len(numbers) and numbers[index] == number:
-            moments[index] = max(moments[index], moment)
-        else:
-            numbers = numbers[:]
-            numbers.insert(index, number)
-            moments.insert(index, moment)
-            self._length += 1
-        self._buckets[at] = numbers, moments
-
-    def sweep(self, now: float, buckets: int = 16) -> None:
-        """Drop from a few buckets what has expired; the next call goes on from there."""
-        for _ in range(buckets):
-            self._swept = (self._swept + 1) % _BUCKETS
-            bucket = self._buckets[self._swept]
-            if bucket is None:
-                continue
-            numbers, moments = bucket
-            if min(moments) > now:
-                continue
-            kept = [index for index, moment in enumerate(moments) if moment > now]
-            self._length -= len(numbers) - len(kept)
-            self._buckets[self._swept] = (
-                (
-                    array("q", [numbers[index] for index in kept]),
-                    array(moments.typecode, [moments[index] for index in kept]),
-                )
-                if kept
-                else None
-            )
-
-
 _STEP: Final = 1.0
-"""Seconds that one request's clock may be behind another's without having stepped back."""
-
-_LONG: Final = array("I").itemsize < 4
-"""Whether an unsigned int is too short for a moment, so that a long is needed."""
+"""Seconds by which ``now`` may go back between two requests before the clock counts as set back."""
 
 
 class RevocationView:
     """What is revoked, as this process knows it. Safe for threads, and after a fork.
 
-    :param store: what it follows.
-    :param max_staleness: seconds; how long after a revocation was acknowledged elsewhere a token
-        may at most be taken here, even if the store's announcement got lost. 0 asks the store
-        every time.
-    :param pause: seconds in which a store that failed is not asked again: meanwhile requests
-        are refused at once, and do not queue up behind a server that hangs.
-    :param monotonic: a clock that never steps.
+    :param store: the store that it follows.
+    :param max_staleness: seconds. After a revocation was acknowledged in another process, this
+        process may accept the token for at most so long, even if the store's announcement got
+        lost. 0 asks the store every time.
+    :param pause: seconds in which a store that failed is not asked again. Meanwhile requests are
+        refused at once, and do not queue up behind a server that hangs.
+    :param monotonic: a clock that never steps, in seconds.
     """
 
     def __init__(
@@ -148,7 +67,7 @@ class RevocationView:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._follower: Follower | None = None
-        self._synced_at = float("-inf")  # by the monotonic clock; when the answer was asked for
+        self._synced_at = float("-inf")  # when the question was sent, by the monotonic clock
         self._line_is_dead = False
         self._doubts = 0
         self._sync_failed_at = float("-inf")
@@ -156,62 +75,44 @@ class RevocationView:
         #: Whether the store failed when it was last asked anything.
         self.is_failing: bool = False
 
-    def refuses(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
-        """Whether a token is revoked; the arguments are those of :meth:`.SessionStore.is_revoked`.
+    def refuses(self, presented: Presented, *, now: float) -> bool:
+        """Whether a token is revoked.
 
+        :param now: seconds since 1970.
         :raises StoreUnavailableError: if this process is not up to date, and the store fails.
         """
         if self._pid != os.getpid():
             self._forget_parent()
         failure = self._keep_up(now)
-        # What is known to be revoked is, whether the store answers or not.
-        if self._knows(now, jti, sid, subject, issued_at):
+        # An entry that is known counts, whether the store answers or not.
+        if self._knows(presented, now):
             return True
         if self._monotonic() - self._synced_at <= self._max_staleness:
             return False
         if failure is not None and not failure.is_partial:
-            raise failure  # one wait for a store that hangs is enough for one request
-        return self._ask(
-            lambda: self._store.is_revoked(
-                now=now, jti=jti, sid=sid, subject=subject, issued_at=issued_at
-            )
-        )
+            raise failure  # one request waits at most once for a store that hangs
+        return self._ask(presented, now)
 
-    def knows(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
-        """Whether this process knows the token to be revoked. The store is not asked about it.
+    def knows(self, presented: Presented, *, now: float) -> bool:
+        """Whether this process knows that the token is revoked. The store is not asked about it.
 
-        For whoever asks the store in another way afterwards, e.g. by a rotation. Never raises.
+        For a caller that asks the store in another way afterwards, by a rotation say. Never raises.
         """
         if self._pid != os.getpid():
             self._forget_parent()
-        # Polled, not synced: a store that hangs is waited for once in a request, elsewhere.
+        # A poll does not wait. A sync might, and the caller's own question may wait already.
         if self._max_staleness > 0 and self._lock.acquire(blocking=False):
             try:
                 self._poll()
             finally:
                 self._lock.release()
-        return self._knows(now, jti, sid, subject, issued_at)
+        return self._knows(presented, now)
 
-    def _knows(self, now: float, jti: str, sid: str, subject: str, issued_at: float) -> bool:
-        if jti and self._tokens and self._tokens.has(stored_id(jti), now):
+    def _knows(self, presented: Presented, now: float) -> bool:
+        jti, sid, subject, issued_at = presented
+        if jti and self._tokens.count and self._tokens.has(stored_id(jti), now):
             return True
-        if sid and self._sessions and self._sessions.has(stored_id(sid), now):
+        if sid and self._sessions.count and self._sessions.has(stored_id(sid), now):
             return True
         if self._subjects:
             entry = self._subjects.get(stored_id(subject, MAX_SUBJECT))
@@ -226,9 +127,9 @@ class RevocationView:
     # ── keeping up ───────────────────────────────────────────────────────────────────────
 
     def _keep_up(self, now: float) -> StoreUnavailableError | None:
-        """Poll, and ask for what is new if it is time: one thread at once, the others go on.
+        """Poll, and ask for what is new if it is time. One thread does it, the others go on.
 
-        A failure is this request's trouble only if the view is not fresh enough without it.
+        :return: the store's failure. It matters to the request only if the view is too old.
         """
         if self._max_staleness <= 0 or not self._lock.acquire(blocking=False):
             return None
@@ -283,7 +184,10 @@ class RevocationView:
         self._swept_at = max(now, self._swept_at)
 
     def _read_again(self) -> None:
-        """The clock stepped back: what had expired and was dropped may be in force again."""
+        """Read the whole list again: the clock stepped back.
+
+        Entries that had expired, and were dropped, may be in force again.
+        """
         if self._follower is not None:
             self._follower.close()
         self._follower = None
@@ -298,12 +202,12 @@ class RevocationView:
                 self._sessions.add(entry.value, entry.expires_at)
             else:
                 before = self._subjects.get(entry.value)
-                # A scan of the store may come after the announcement of something newer.
+                # A scan of the store may bring an entry that is older than one announced.
                 if before is None or before.not_before <= entry.not_before:
                     self._subjects[entry.value] = entry
 
     def _sweep_subjects(self, now: float) -> None:
-        # Readers go on in other threads, so they get another dict. It is short.
+        # Other threads may be reading the dict, so it is replaced. It is short.
         if any(entry.expires_at <= now for entry in self._subjects.values()):
             self._subjects = {
                 subject: entry
@@ -311,11 +215,11 @@ class RevocationView:
                 if entry.expires_at > now
             }
 
-    def _ask(self, question: Callable[[], bool]) -> bool:
+    def _ask(self, presented: Presented, now: float) -> bool:
         if self._monotonic() - self._ask_failed_at < self._pause:
             raise StoreUnavailableError
         try:
-            answer = question()
+            answer = self._store.is_revoked(presented, now=now)
         except StoreUnavailableError as error:
             if not error.is_partial:
                 self._ask_failed_at = self._monotonic()
@@ -325,23 +229,23 @@ class RevocationView:
         return answer
 
     def _forget_parent(self) -> None:
-        # The parent's line must not be used, nor closed: it is still the parent's. A lock that
-        # another of its threads held would never be released here.
+        # The connection is still the parent's: it must not be used here, nor closed. The lock is
+        # replaced: if another thread of the parent held it, it would never be released here.
         self._inherited.append(self._follower)
         self._lock = Lock()
         self._begin()
 
     def doubt(self) -> None:
-        """Ask the store before the next answer: this process has just revoked something.
+        """Have the next check ask the store: this process has just revoked something.
 
-        An announcement takes its time, also to the process that caused it.
+        An announcement takes time to arrive, also in the process that caused it.
         """
-        self._doubts += 1  # another thread may be at a sync that began before the revocation
+        self._doubts += 1  # a sync in another thread may have begun before the revocation
         self._line_is_dead = True
         self._synced_at = float("-inf")
 
     def close(self) -> None:
-        """Give the line to the store back. The view opens another if it is used again."""
+        """Close the follower's connection. The view opens a new one if it is used again."""
         with self._lock:
             if self._follower is not None and self._pid == os.getpid():
                 self._follower.close()

@@ -1,299 +1,39 @@
 """What a store of sessions and revocations must do: the protocol, each edge case decided here.
 
-Any object with these methods is a store. Three rules hold for all of them:
+Any object with these methods is a store. Three rules hold for all methods:
 
-**Unknown is gone, never an error.** Nothing raises because a session, a token or a subject is
+**Unknown is gone, never an error.** No method raises because a session, a token or a subject is
 not in the store, has expired, or is an odd text.
 
-**Raising is for the system's failure alone**, and then it is always
+**Only a failure of the system raises**, and then always
 :class:`~flask_signet.exceptions.StoreUnavailableError`: the store is down, slow, full, read-only,
-not set up, or was emptied. After it the write has happened or not; every write here may be
-repeated with the same arguments, and the second does no harm.
+not set up, or was emptied. The write may have happened or not. Every write here may be repeated
+with the same arguments; the second one does no harm.
 
 **Time is an argument.** ``now`` and all other times are seconds since 1970, with fractions; they
 are kept and compared in whole microseconds. A store never reads a clock to decide anything.
-:data:`NEVER` is a time that never comes.
-
-*A session* is what one log-in opened. Its id is ``sid`` (OpenID Connect Front-Channel Logout 1.0
-section 3), it is one row, and the row holds the ``jti`` of its one current refresh token and of
-the one before that. Rotation is one conditional write on that row, so of any number of clients
-that refresh one token at once exactly one rotates it (RFC 9700 section 4.14.2).
-
-*A revocation* is an entry in a list of what is refused although its signature and its times are
-good: one token (``jti``), the tokens of one session (``sid``), or all tokens of a subject from
-before a moment. It goes when the last token that it could refuse has expired by itself.
+:data:`.NEVER` is a time that never comes.
 """
 
-# A protocol's methods are their docstrings: pyright would have a body in each.
+# The methods of a protocol have docstrings and no bodies; pyright would report each of them.
 # pyright: reportReturnType=false
 
 from __future__ import annotations
 
-import re
-import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from math import inf
-from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-NEVER: Final = inf
-"""A time that never comes: the expiry of what does not expire."""
-
-SEEN_EVERY: Final = 60.0
-"""Seconds between two writes of a session's ``last_seen_at``."""
-
-MAX_ID: Final = 64
-MAX_SUBJECT: Final = 255
-MAX_USER_AGENT: Final = 255
-MAX_ADDRESS: Final = 64
-MAX_LABEL: Final = 100
-MAX_MEMO: Final = 2000
-
-_LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
-_DIGEST_MARK: Final = "sha256:"
-_ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
-
-
-def microseconds(seconds: float) -> int:
-    """Whole microseconds since 1970, the form in which stores keep and compare times.
-
-    A float of seconds can't hold less: at today's date neighbouring floats are 0.24 of a
-    microsecond apart. Two that were equal before a journey through JSON or SQL are equal after
-    it, which two floats are not.
-    """
-    if seconds * 1_000_000 >= _LAST_MICROSECOND:
-        return _LAST_MICROSECOND
-    return max(0, round(seconds * 1_000_000))
-
-
-def seconds(whole: int) -> float:
-    """The inverse of :func:`microseconds`."""
-    return NEVER if whole >= _LAST_MICROSECOND else whole / 1_000_000
-
-
-def stored_id(text: str, limit: int = MAX_ID) -> str:
-    """The form in which a store keeps a ``jti``, a ``sid`` or a subject: itself, as a rule.
-
-    What is too long or can't be a text in every database (NUL, half a surrogate pair) becomes a
-    digest, so that a token with an odd ``jti`` can be revoked like any other.
-    """
-    if len(text) <= limit and (_is_plain(text) or not _ODD.search(text)):
-        return text
-    return _DIGEST_MARK + _digest(text)[:43]
-
-
-def _is_plain(text: str) -> bool:
-    """Whether it is certainly not odd: nearly every id, at a fraction of a search's cost."""
-    return text.isascii() and text.isprintable() and not text.startswith(_DIGEST_MARK)
-
-
-def partition(text: str) -> str:
-    """One of 64 characters, by a digest of the text.
-
-    A session's id begins with its subject's, so that a store that is spread over machines finds
-    a session and all that belongs to its subject in one place, from the ``sid`` alone.
-    """
-    return _digest(text)[0]
-
-
-def _digest(text: str) -> str:
-    return urlsafe_b64encode(sha256(text.encode("utf-8", "surrogatepass")).digest()).decode()
-
-
-def new_sid(subject: str) -> str:
-    """A new session id: 128 random bits after the subject's :func:`partition`; 23 characters."""
-    return partition(stored_id(subject, MAX_SUBJECT)) + secrets.token_urlsafe(16)
-
-
-def adopted_sid(subject: str, jti: str) -> str:
-    """The id of the session that a token without one will have: always the same.
-
-    So two that adopt one token at once open one session. It is no secret; nor is any ``sid``.
-    """
-    return partition(stored_id(subject, MAX_SUBJECT)) + _digest(f"adopted\0{jti}")[:22]
-
-
-def bounded(text: str | None, limit: int) -> str:
-    """A text from a client, fit to be kept: no NUL, no half surrogate, so many characters."""
-    kept = (text or "")[:limit].encode("utf-8", "replace").decode()
-    return kept.replace("\0", "?")
-
-
-# ── what goes in and comes out ───────────────────────────────────────────────────────────
-
-
-class Device(NamedTuple):
-    """What is known of the client that logged in: for its owner to recognize, never trusted."""
-
-    user_agent: str = ""
-    address: str = ""
-    label: str = ""
-
-
-UNKNOWN_DEVICE: Final = Device()
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One session, as it was when the store answered. There is no token in it.
-
-    :param sid: its id, from :func:`new_sid` or :func:`adopted_sid`.
-    :param subject: whose it is.
-    :param jti: of its one current refresh token.
-    :param expires_at: the first moment at which the current refresh token is not taken any
-        more. Each rotation moves it, never beyond ``absolute_expires_at``.
-    :param absolute_expires_at: the end that rotation never moves (ASVS 5.0, 7.3.2).
-    :param created_at: when it was opened. Tokens of the session should carry it: it is what
-        ends a session when its subject is logged out everywhere, see :func:`ended_by`.
-    :param rotated_at: when the current refresh token took the place of the one before: its
-        ``iat``.
-    :param last_seen_at: written by a rotation, and by ``touch`` at most once a minute.
-    :param previous_jti: of the refresh token before the current one; empty before the first
-        rotation.
-    :param memo: what the caller wants back to mint the current refresh token again, at most
-        :data:`MAX_MEMO` characters. Never a token.
-    """
-
-    sid: str
-    subject: str
-    jti: str
-    expires_at: float
-    absolute_expires_at: float
-    created_at: float
-    rotated_at: float
-    last_seen_at: float
-    previous_jti: str = ""
-    memo: str = field(default="", repr=False)
-    device: Device = UNKNOWN_DEVICE
-
-    @classmethod
-    def begin(
-        cls,
-        subject: str,
-        jti: str,
-        *,
-        now: float,
-        expires_at: float = NEVER,
-        absolute_expires_at: float = NEVER,
-        memo: str = "",
-        device: Device = UNKNOWN_DEVICE,
-        adopted_jti: str = "",
-    ) -> Session:
-        """A session for :meth:`SessionStore.open_session`, or for :meth:`SessionStore.adopt`.
-
-        :param adopted_jti: for ``adopt``: the ``jti`` of the token that is handed in.
-        :raises ValueError: if an id is empty, or the memo is too long.
-        """
-        if not subject or not jti:
-            raise ValueError("a session needs a subject and a jti")
-        now = seconds(microseconds(now))
-        return cls(
-            sid=adopted_sid(subject, adopted_jti) if adopted_jti else new_sid(subject),
-            subject=stored_id(subject, MAX_SUBJECT),
-            jti=stored_id(jti),
-            expires_at=min(expires_at, absolute_expires_at),
-            absolute_expires_at=absolute_expires_at,
-            created_at=now,
-            rotated_at=now,
-            last_seen_at=now,
-            previous_jti=stored_id(adopted_jti) if adopted_jti else "",
-            memo=checked_memo(memo),
-            device=Device(
-                bounded(device.user_agent, MAX_USER_AGENT),
-                bounded(device.address, MAX_ADDRESS),
-                bounded(device.label, MAX_LABEL),
-            ),
-        )
-
-    def refused_until(self, refuse_until: float, now: float) -> float:
-        """When the last access token has expired, if the session ends ``now``.
-
-        As told, or later by as much as the clock that gave out the last ones was ahead.
-        """
-        return refuse_until + max(0.0, self.rotated_at - now)
-
-    def opened_after(self, moment: float) -> Session:
-        """The session, with a ``created_at`` after that moment.
-
-        Clocks step back and differ between machines; a log-in that comes after "log out
-        everywhere" must not be ended by it, nor be the oldest of its subject's sessions.
-        """
-        if microseconds(self.created_at) > microseconds(moment):
-            return self
-        return replace(self, created_at=seconds(microseconds(moment) + 1))
-
-
-class Successor(NamedTuple):
-    """The refresh token that takes the place of the current one.
-
-    :param jti: new and never used before: it makes a repeated ``rotate`` recognizable.
-    :param expires_at: of the token; the session's ``absolute_expires_at`` if that is earlier.
-    :param memo: as in :class:`Session`.
-    """
-
-    jti: str
-    expires_at: float = NEVER
-    memo: str = ""
-
-
-class Opened(NamedTuple):
-    """The session as it was opened, and those that had to make room for it, oldest first."""
-
-    session: Session
-    ended: tuple[Session, ...] = ()
-
-
-Verdict = Literal["rotated", "replayed", "reused", "gone"]
-
-
-class Rotation(NamedTuple):
-    """What became of a refresh token that was handed in.
-
-    ``rotated``
-        the successor is the session's current token. ``session`` is None for ``rotate``.
-    ``replayed``
-        somebody was faster, within the grace: ``session`` is what he left, from which the same
-        successor is minted again.
-    ``reused``
-        the token had been used before: ``session`` was ended, by this very call.
-    ``gone``
-        there is no such session any more, or never was. ``session`` is None.
-    """
-
-    verdict: Verdict
-    session: Session | None = None
-
-
-Kind = Literal["jti", "sid", "subject"]
-
-
-class Revocation(NamedTuple):
-    """One entry of the list of what is refused.
-
-    :param kind: what ``value`` is.
-    :param value: as :func:`stored_id` gives it.
-    :param expires_at: the entry is in force while ``now < expires_at``.
-    :param not_before: for a subject: refused is what was issued at this moment or before it.
-    :param except_sid: for a subject: the one session that goes on; empty for none.
-    """
-
-    kind: Kind
-    value: str
-    expires_at: float
-    not_before: float = 0.0
-    except_sid: str = ""
+from .session import Opened, Presented, Revocation, Rotation, Session, Successor
 
 
 class Synced(NamedTuple):
     """What :meth:`Follower.sync` learned.
 
-    :param entries: what is new, at least; an entry may come twice.
-    :param complete: whether the follower now knows all that is in the store. If not, ``sync``
-        has more.
-    :param epoch: the store's name for its own memory: another one than before means that the
-        store was emptied or exchanged, and does not know what it once refused.
+    :param entries: all that is new, perhaps more: an entry may come twice.
+    :param complete: whether the follower now knows all that is in the store. If not, call ``sync``
+        again.
+    :param epoch: the store's name for its own memory. If it changes, the store was emptied or
+        exchanged, and no longer knows what it once refused.
     """
 
     entries: Sequence[Revocation]
@@ -302,7 +42,7 @@ class Synced(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """How many rows went, and whether there may be more to go."""
+    """How many rows were removed, and whether there may be more to remove."""
 
     sessions: int
     revocations: int
@@ -312,10 +52,10 @@ class Pruned(NamedTuple):
 class Finding(NamedTuple):
     """What is wrong with a store's set-up.
 
-    :param level: with an ``"error"`` it can't be used, or not safely.
+    :param level: with an ``"error"`` the store can't be used, or not safely.
     :param code: a stable word for programs.
-    :param message: what is the matter.
-    :param mend: what to do about it.
+    :param message: what is wrong.
+    :param mend: what the operator should do.
     """
 
     level: Literal["error", "warning"]
@@ -331,101 +71,55 @@ class Upgraded(NamedTuple):
     after: int
 
 
-# ── the rules that all stores share ──────────────────────────────────────────────────────
-
-
-def checked_memo(memo: str) -> str:
-    """The memo itself.
-
-    :raises ValueError: if it is too long, or no text that every database takes.
-    """
-    if len(memo) > MAX_MEMO or bounded(memo, MAX_MEMO) != memo:
-        raise ValueError(f"a memo has at most {MAX_MEMO} characters, and no NUL")
-    return memo
-
-
-def checked_rotation(jti: str, successor: Successor) -> Successor:
-    """The successor, in the form that is stored.
-
-    :raises ValueError: if it is no other token than the one it follows.
-    """
-    kept = stored_id(successor.jti)
-    if not kept or kept == stored_id(jti):
-        raise ValueError("a successor needs a jti of its own")
-    return Successor(kept, successor.expires_at, checked_memo(successor.memo))
-
-
-def is_grace_replay(session: Session, jti: str, now: float, grace: float) -> bool:
-    """Whether this token is the immediate predecessor, replaced less than ``grace`` ago.
-
-    To both sides: the clocks of two processes may differ by a little, and a clock that steps
-    back an hour must not make the grace an hour long.
-
-    :param grace: seconds; 0 is strict.
-    """
-    distance = abs(microseconds(now) - microseconds(session.rotated_at))
-    return session.previous_jti == jti and distance < microseconds(grace)
-
-
-def ended_by(created_at: float, sid: str, entry: Revocation) -> bool:
-    """Whether a subject's entry ends what was issued then, or a session opened then."""
-    return (
-        microseconds(created_at) <= microseconds(entry.not_before)
-        and not (sid and sid == entry.except_sid)
-    )  # fmt: skip
-
-
-# ── the protocol ─────────────────────────────────────────────────────────────────────────
-
-
 @runtime_checkable
 class Follower(Protocol):
-    """One process's ear at the store's list of revocations. Not thread-safe, and not for a fork.
+    """How one process reads the store's list of revocations. Not safe for threads or after a fork.
 
-    It remembers how far it has read. After any error it starts again from the beginning, because
-    the server that answers next may be another one, with another past.
+    It remembers how far it has read. After any error it starts again from the beginning: the server
+    that answers next may be another one, with another past.
     """
 
     def poll(self) -> Sequence[Revocation]:
-        """What the store has pushed since the last call. Never waits, never asks.
+        """What the store has pushed since the last call. It never waits and never asks.
 
-        Nothing may mean that nothing happened, or that the line is dead: only ``sync`` tells.
+        An empty answer means that there was no revocation, or that the connection is dead; only
+        ``sync`` can tell.
 
-        :raises StoreUnavailableError: if the line is known to be dead.
+        :raises StoreUnavailableError: if the connection is known to be dead.
         """
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         """Ask the store for all that is new since the last call: one round trip if nothing is.
 
-        At the first call that is everything in the store. What was acknowledged to anybody
-        before this call began is in the answer, or in the next if it is not complete.
+        At the first call that is everything in the store. A revocation that was acknowledged
+        before this call began is in the answer, or in a later one if this is not complete.
 
         :param limit: about so many entries at once, so that a call is short.
-        :raises StoreUnavailableError: if it does not answer, or was emptied.
+        :raises StoreUnavailableError: if the store does not answer, or was emptied.
         """
 
     def close(self) -> None:
-        """Give the line back. Never raises."""
+        """Give the connection back. Never raises."""
 
 
 @runtime_checkable
 class KeyStore(Protocol):
     """What a store has in addition, if it can keep the application's keys: one document.
 
-    Whoever can read it can make tokens.
+    Any process that can read the document can make tokens.
     """
 
     def load_keys(self) -> tuple[str, int]:
-        """The document, and its version; an empty text and 0 where there is none.
+        """The document and its version; an empty text and 0 where there is none.
 
-        :raises StoreUnavailableError: if it does not answer.
+        :raises StoreUnavailableError: if the store does not answer.
         """
 
     def save_keys(self, text: str, *, after: int) -> bool:
         """Replace the document, if its version is still ``after``; the version goes up by one.
 
-        :return: whether it was.
-        :raises StoreUnavailableError: if it does not answer.
+        :return: whether the document is now this one.
+        :raises StoreUnavailableError: if the store does not answer.
         """
 
 
@@ -433,9 +127,9 @@ class KeyStore(Protocol):
 class SessionStore(Protocol):
     """Where sessions and revocations are kept. Safe for threads, and after a fork.
 
-    ``refuse_until``, where it is asked for, is the moment at which the last access token of a
-    session that ends now has expired by itself, leeway included: the session's ``sid`` is
-    revoked until then (:meth:`Session.refused_until`), in the same atomic write that ends it.
+    Several methods take ``refuse_until``: the moment at which the last access token of a session
+    that ends now has expired by itself, leeway included. The session's ``sid`` is revoked until
+    then (:meth:`.Session.refused_until`), in the same atomic write that ends the session.
     """
 
     # ── the life of a session ────────────────────────────────────────────────────────────
@@ -443,15 +137,15 @@ class SessionStore(Protocol):
     def open_session(
         self, session: Session, *, refuse_until: float, max_sessions: int = 0
     ) -> Opened:
-        """Keep a new session, from :meth:`Session.begin`.
+        """Keep a new session, from :meth:`.Session.begin`.
 
-        Its ``created_at`` may come back later than it went in: whatever the clocks say, it is
-        after the subject was last logged out everywhere, and after the subject's other sessions
+        The store may return a later ``created_at`` than it was given. Whatever the clocks say, it
+        is after the subject was last logged out everywhere, and after the subject's other sessions
         were opened.
 
-        Above ``max_sessions`` of one subject the oldest (by ``created_at``, then ``sid``) are
-        ended. Of many log-ins at once each may see the others' sessions or not, and one may end
-        another's; once the last has returned, at most so many are live.
+        If a subject has more than ``max_sessions``, the oldest (by ``created_at``, then ``sid``)
+        are ended. Of many log-ins at once each may see the others' sessions or not, and one may end
+        another's session; once the last has returned, at most so many are live.
 
         :param max_sessions: 0 sets no limit.
         """
@@ -466,23 +160,24 @@ class SessionStore(Protocol):
         grace: float,
         refuse_until: float,
     ) -> Rotation:
-        """Replace a session's current refresh token, if it is the one handed in.
+        """Replace a session's current refresh token, if it is the token that was handed in.
 
         One conditional write decides, and nothing is read before it. The verdict:
 
-        - the session is live and ``jti`` is its current one: *rotated*;
-        - it is live and :func:`is_grace_replay`: *replayed*. The successor that was given is
-          dropped, nothing is written;
-        - it is live and ``jti`` is any other: *reused*, and the session has ended when this
-          returns. Any other refresh token that verifies as this session's was its own once,
-          however long ago (RFC 9700 section 4.14.2). Of many that replay at once one is told
-          *reused*, the others *gone*;
-        - it is not live (unknown, ended, ``expires_at <= now``, its subject logged out
+        - The session is live and ``jti`` is its current token's: *rotated*.
+        - The session is live, and :func:`.is_grace_replay` is true: *replayed*. The successor that
+          was given is dropped; nothing is written.
+        - The session is live and ``jti`` is another token's: *reused*, and the session has ended
+          when this returns. A refresh token that verifies as this session's was its current token
+          once, however long ago (RFC 9700 section 4.14.2). Of many replays at once, one gets
+          *reused* and the others *gone*.
+        - The session is not live (unknown, ended, ``expires_at <= now``, its subject logged out
           everywhere): *gone*.
 
-        If the session's current token is the given successor already, this very call was
-        repeated after its answer got lost: *rotated*.
+        If the given successor is already the session's current token, this very call was
+        repeated because its answer got lost: *rotated*.
 
+        :param jti: of the token that was handed in.
         :param grace: seconds; 0 is strict.
         :raises ValueError: if the successor's ``jti`` is empty or the one handed in.
         """
@@ -496,20 +191,21 @@ class SessionStore(Protocol):
         grace: float,
         refuse_until: float,
     ) -> Rotation:
-        """Open a session for a refresh token from before, that has none, and revoke that token.
+        """Open a session for a refresh token that has none, and revoke that token.
 
-        ``session.previous_jti`` is its ``jti``. Both happen or neither. The verdict:
+        Such a token was issued before the application had a store. The session is from
+        :meth:`.Session.adopting`, so its ``previous_jti`` is the token's ``jti``. Both happen or
+        neither. The verdict:
 
-        - the first time: *rotated*, with the session as it was opened;
-        - again, with that session live: as in :meth:`rotate` for the token before its current
-          one, so *replayed* within the grace and *reused* after it, or once the successor was
-          used;
-        - if the token was revoked, has expired (``token_expires_at <= now``), or its subject
-          was logged out everywhere at ``issued_at`` or later, or the session that it once opened
-          is not live: *gone*.
+        - The first time: *rotated*, with the session as it was opened.
+        - Again, while that session is live: as in :meth:`rotate` for the token before the current
+          one. So *replayed* within the grace; *reused* after it, or once the successor was used.
+        - The token was revoked, has expired (``token_expires_at <= now``), its subject was logged
+          out everywhere at ``issued_at`` or later, or the session that the token once opened is
+          not live: *gone*.
 
-        ``now`` is the session's ``created_at``. There is no limit to the number of sessions here:
-        nobody logs in.
+        ``now`` is the session's ``created_at``. The number of sessions is not limited here, since
+        this is no log-in.
 
         :param issued_at: the token's ``iat``.
         :param token_expires_at: the token's ``exp``; it stays revoked until then.
@@ -518,13 +214,13 @@ class SessionStore(Protocol):
     def end_session(
         self, sid: str, *, now: float, refuse_until: float, subject: str = ""
     ) -> Session | None:
-        """End one session: no refresh token of it is taken any more, nor an access token.
+        """End one session: none of its tokens is accepted any more.
 
-        The ``sid`` is revoked even where the session itself is gone (it expired, say): its
-        access tokens may still live.
+        The ``sid`` is revoked even where the session is gone already (it expired, say): its access
+        tokens may still live.
 
-        :param subject: end it only if it is this subject's. If it is another's or unknown,
-            nothing is written.
+        :param subject: end the session only if it is this subject's. If it is another's or
+            unknown, nothing is written. Empty: any subject's.
         :return: the session, if it was live until this call; of many calls at once, one gets it.
         """
 
@@ -533,24 +229,24 @@ class SessionStore(Protocol):
     ) -> None:
         """Log a subject out everywhere: one entry, whatever the number of sessions.
 
-        Refused from now on is every token of the subject issued until now, and every session
-        opened until now is gone: whatever is in the store when this is called, even if the
-        clock that opened it runs ahead of this one.
+        From now on every token of the subject that was issued until now is refused, and every
+        session that was opened until now is gone. That is every session in the store when this is
+        called, even one that was opened by a clock that runs ahead of this one.
 
         :param expires_at: when the last token of the subject that lives now has expired by
             itself. Sessions stay gone even after it.
         :param except_sid: the one session that goes on, with its tokens. If it is not live, no
-            session goes on: the exception brings nothing back.
+            session goes on: a session that is gone stays gone.
         """
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """A live session, or None."""
 
     def list_sessions(self, subject: str, *, now: float) -> list[Session]:
-        """The live sessions of a subject, the one opened last first."""
+        """The live sessions of a subject, the newest first."""
 
     def touch(self, sid: str, *, now: float) -> None:
-        """Note that the session is in use, if the last note is :data:`SEEN_EVERY` old."""
+        """Set ``last_seen_at``, if it is at least :data:`.SEEN_EVERY` seconds old."""
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
@@ -560,55 +256,43 @@ class SessionStore(Protocol):
         A refresh token with a ``sid`` is revoked by :meth:`end_session`: :meth:`rotate` does
         not look here.
 
-        :param expires_at: the token's ``exp``, and the leeway with which it is verified. A
-            second, earlier one does not shorten the first; one that has come writes nothing.
+        :param expires_at: the token's ``exp``, plus the leeway with which it is verified. A
+            second call with an earlier time does not shorten the first. If the time has come,
+            nothing is written.
         :param subject: the token's ``sub``, if it is known.
-        :return: whether it was not revoked before.
+        :return: whether the token was not revoked before.
         """
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
-        """Whether an entry in force refuses this token: one round trip. An empty text asks nothing.
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
+        """Whether an entry in force refuses this token: one round trip.
 
-        It says nothing about sessions that expired: so have their tokens.
-
-        :param issued_at: when the token's session was opened (:attr:`Session.created_at`); for
-            a token without a session, its ``iat``. An access token that a refresh gave out
-            while its subject was being logged out everywhere is younger than the entry, its
-            session is not.
+        Sessions that expired are not looked for: their tokens have expired too.
         """
 
     def follow(self) -> Follower:
-        """A new follower of the list. It does nothing until it is asked."""
+        """A new follower of the list. It does not connect until its first ``sync``."""
 
     # ── what the operator does ───────────────────────────────────────────────────────────
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
-        """Remove what has expired, at most ``batch`` rows of a kind, and lock nobody out for it.
+        """Remove what has expired, at most ``batch`` rows of a kind, without blocking requests.
 
-        Call it again while there is more. Nothing depends on it but the room that rows take.
+        Call it again while there is more. It only frees space; no verdict depends on it.
         """
 
     def check(self) -> list[Finding]:
-        """Look at the set-up: schema, durability, eviction, timeouts. Writes nothing.
+        """Look at the set-up: schema, durability, eviction, timeouts. It writes nothing.
 
-        :return: empty if all is well.
+        :return: what is wrong; empty if all is well.
         :raises StoreUnavailableError: if the store can't be reached at all.
         """
 
     def upgrade(self) -> Upgraded:
         """Make what the store needs (tables, an epoch), or bring it up to this version.
 
-        May be repeated, and by several at once. A newer schema than this version knows is left
-        alone.
+        It may be repeated, and run by several processes at once. A schema that is newer than this
+        version knows is left alone.
         """
 
     def close(self) -> None:
-        """Give back connections. The store opens new ones if it is used again. Never raises."""
+        """Close the connections. The store opens new ones if it is used again. Never raises."""

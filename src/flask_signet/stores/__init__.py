@@ -1,4 +1,4 @@
-"""Where sessions are kept. Each store satisfies :mod:`flask_signet.sessions.store`."""
+"""The stores of sessions. Each satisfies :class:`~flask_signet.sessions.store.SessionStore`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SessionStore", "open_store"]
 
 
 def open_store(url: Any, *, timeout: float = 2.0) -> SessionStore:
-    """The store that a URL names. Nothing is connected yet.
+    """The store that a URL names. It does not connect yet.
 
     ========================================  ==============================  =================
     ``memory://``                             this process, for development   nothing

@@ -1,7 +1,8 @@
 """Sessions in this process's memory: for tests, and for development with one process.
 
-Every process has its own, and nothing outlives it. The rules are those of all stores, so this is
-also the shortest reading of :class:`~flask_signet.sessions.store.SessionStore`.
+Every process has its own store, and nothing outlives the process. The rules are those of all
+stores, so this is also the shortest way to read
+:class:`~flask_signet.sessions.store.SessionStore`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,16 @@ from dataclasses import replace
 from itertools import islice
 from threading import RLock
 
-from ..sessions.store import (
+from ..sessions.session import (
     MAX_SUBJECT,
     SEEN_EVERY,
-    Finding,
     Kind,
     Opened,
-    Pruned,
+    Presented,
     Revocation,
     Rotation,
     Session,
     Successor,
-    Synced,
-    Upgraded,
     checked_rotation,
     ended_by,
     is_grace_replay,
@@ -32,6 +30,7 @@ from ..sessions.store import (
     seconds,
     stored_id,
 )
+from ..sessions.store import Finding, Pruned, Synced, Upgraded
 
 _SCHEMA = 1
 
@@ -40,14 +39,14 @@ class MemoryStore:
     """A :class:`~flask_signet.sessions.store.SessionStore` behind one lock."""
 
     def __init__(self) -> None:
-        self._document, self._document_version = "", 0  # the application's keys
         self._lock = RLock()
-        self._sessions: dict[str, Session] = {}
-        self._of_subject: dict[str, set[str]] = {}
-        self._numbers: dict[tuple[Kind, str], int] = {}
+        self._sessions: dict[str, Session] = {}  # by sid
+        self._of_subject: dict[str, set[str]] = {}  # the sids of each subject
+        self._numbers: dict[tuple[Kind, str], int] = {}  # of each entry, by kind and value
         self._entries: dict[int, Revocation] = {}  # by number, ascending
-        self._last = 0
+        self._last = 0  # the number of the newest entry
         self._epoch = secrets.token_urlsafe(16)
+        self._document, self._document_version = "", 0  # the application's keys
 
     # ── the life of a session ────────────────────────────────────────────────────────────
 
@@ -108,14 +107,15 @@ class MemoryStore:
         """See :meth:`.SessionStore.adopt`."""
         now, jti = session.created_at, session.previous_jti
         with self._lock:
-            if self.is_revoked(now=now, jti=jti):
+            if self.is_revoked(Presented(jti=jti), now=now):
                 found = self.find_session(session.sid, now=now)
                 if found is None:
                     return Rotation("gone")
                 if found.jti == session.jti:
                     return Rotation("rotated", found)
                 return self._refuse(found, jti, now, grace, refuse_until)
-            gone = self.is_revoked(now=now, subject=session.subject, issued_at=issued_at)
+            owner = Presented(subject=session.subject, issued_at=issued_at)
+            gone = self.is_revoked(owner, now=now)
             if gone or not self.revoke_token(jti, now=now, expires_at=token_expires_at):
                 return Rotation("gone")
             return Rotation("rotated", self._keep(session))
@@ -144,10 +144,6 @@ class MemoryStore:
         with self._lock:
             spared = self.find_session(except_sid, now=now)
             spares = spared is not None and spared.subject == subject
-            moments = [self._sessions[sid].created_at for sid in self._of_subject.get(subject, ())]
-            before = self._entry("subject", subject)
-            if before is not None:
-                moments.append(before.not_before)
             self._revoke(
                 Revocation(
                     "subject",
@@ -193,7 +189,7 @@ class MemoryStore:
         return session
 
     def _last_moment(self, subject: str) -> float:
-        """The last at which the subject logged in, or was logged out everywhere."""
+        """When the subject last logged in, or was logged out everywhere; 0 for never."""
         entry = self._entry("subject", subject)
         opened = (self._sessions[sid].created_at for sid in self._of_subject.get(subject, ()))
         return max(entry.not_before if entry else 0.0, *opened, 0.0)
@@ -201,6 +197,7 @@ class MemoryStore:
     def _refuse(
         self, session: Session, jti: str, now: float, grace: float, refuse_until: float
     ) -> Rotation:
+        """The verdict on a token that is not the session's current one."""
         if is_grace_replay(session, jti, now, grace):
             return Rotation("replayed", session)
         self._end(session, session.refused_until(refuse_until, now))
@@ -224,30 +221,22 @@ class MemoryStore:
         with self._lock:
             if microseconds(expires_at) <= microseconds(now):
                 return False
-            known = self.is_revoked(now=now, jti=jti)
+            known = self.is_revoked(Presented(jti=jti), now=now)
             self._revoke(Revocation("jti", stored_id(jti), expires_at))
             return not known
 
-    def is_revoked(
-        self,
-        *,
-        now: float,
-        jti: str = "",
-        sid: str = "",
-        subject: str = "",
-        issued_at: float = 0.0,
-    ) -> bool:
+    def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
         with self._lock:
-            token = self._entry("jti", stored_id(jti))
-            session = self._entry("sid", stored_id(sid))
+            token = self._entry("jti", stored_id(presented.jti))
+            session = self._entry("sid", stored_id(presented.sid))
             if any(entry and _in_force(entry, now) for entry in (token, session)):
                 return True
-            everywhere = self._entry("subject", stored_id(subject, MAX_SUBJECT))
+            everywhere = self._entry("subject", stored_id(presented.subject, MAX_SUBJECT))
         return (
             everywhere is not None
             and _in_force(everywhere, now)
-            and ended_by(issued_at, stored_id(sid), everywhere)
+            and ended_by(presented.issued_at, stored_id(presented.sid), everywhere)
         )
 
     def follow(self) -> MemoryFollower:
@@ -293,20 +282,22 @@ class MemoryStore:
         return [each for each in self._sessions.values() if microseconds(each.expires_at) <= limit]
 
     def _forget(self, entry: Revocation, now: float) -> None:
-        # The sessions that a subject's entry ended go before it does, or they would be back.
-        for sid in list(self._of_subject.get(entry.value, ())) if entry.kind == "subject" else ():
-            if self.find_session(sid, now=now) is None:
-                self._drop(self._sessions[sid])
+        if entry.kind == "subject":
+            # The sessions that the entry ended are removed before it: without it they would be
+            # live again.
+            for sid in list(self._of_subject.get(entry.value, ())):
+                if self.find_session(sid, now=now) is None:
+                    self._drop(self._sessions[sid])
         del self._entries[self._numbers.pop((entry.kind, entry.value))]
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
         return [
             Finding(
-                "warning",
-                "not_shared",
-                "memory:// keeps sessions in one process, and loses them with it",
-                "use sqlite:///path on one machine, or postgresql://, mysql:// or redis://",
+                level="warning",
+                code="not_shared",
+                message="memory:// keeps sessions in one process, and loses them with it",
+                mend="use sqlite:///path on one machine, or postgresql://, mysql:// or redis://",
             )
         ]
 

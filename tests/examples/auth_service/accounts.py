@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_signet.flask.sessions import SessionInfo
+from flask_signet import SessionInfo
 
 EMAIL = "ada@example.org"
 PASSWORD = "a house on the hill"

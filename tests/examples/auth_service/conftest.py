@@ -13,8 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from examples.auth_service import create_app
-from flask_signet import list_sessions
-from flask_signet.flask.sessions import SessionInfo
+from flask_signet import SessionInfo, list_sessions
 from tests.examples.auth_service.accounts import MakeApp, SessionsOf
 from tests.examples.auth_service.running import Running, serving
 

@@ -277,7 +277,9 @@ def test_the_state_of_a_user_is_asked_at_a_refresh(
     register(client)
     tokens = log_in(client)
     asked: list[int] = []
-    monkeypatch.setattr(app.extensions["flask-signet"][""].callbacks, "user_state", asked.append)
+    monkeypatch.setattr(
+        app.extensions["flask-signet"][""].manager.callbacks, "user_state", asked.append
+    )
     assert client.patch(TOKENS, headers=bearer(tokens["refresh_token"])).status_code == 401
     assert asked == [1]
     assert sessions_of(1) == []

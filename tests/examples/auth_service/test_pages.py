@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_signet import create_access_token, create_refresh_token, decode_token
+from flask_signet.sessions.session import Presented
 from tests.examples.auth_service.accounts import (
     EMAIL,
     PASSWORD,
@@ -55,7 +56,7 @@ def is_revoked(app: Flask, token: str) -> bool:
     store = app.extensions["auth_service"].store
     if claims["type"] == "refresh":
         return store.find_session(claims["sid"], now=time.time()) is None
-    return store.is_revoked(now=time.time(), sid=claims["sid"])
+    return store.is_revoked(Presented(sid=claims["sid"]), now=time.time())
 
 
 def sent_to_login(answer: TestResponse, *, back_to: str | None) -> bool:

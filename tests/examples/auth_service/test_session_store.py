@@ -161,7 +161,7 @@ def test_without_the_store_nobody_gets_in_and_nobody_waits_long(
     browser = app.test_client()
     assert browser.post("/login", data={"email": email, "password": PASSWORD}).status_code == 303
     assert client.get(USERS, headers=bearer(tokens["access_token"])).status_code == 200
-    app.extensions["flask-signet"][""].has_revoked()  # it must ask at its next check
+    app.extensions["flask-signet"][""].signet().doubt()  # it must ask at its next check
     getattr(proxy, way)()
     begun = time.monotonic()
     answers = [

@@ -1,0 +1,205 @@
+"""Confirm: whether a token that follows the rule is still good.
+
+It asks the application's blocklist, the store, and the application: for its verdict, and for the
+user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..exceptions import (
+    RevokedTokenError,
+    SessionEndedError,
+    StoreUnavailableError,
+    TokenReusedError,
+    UserClaimsVerificationError,
+    UserLookupError,
+)
+from ..jwt.encode import new_id
+from ..sessions.revocations import RevocationView
+from ..sessions.session import Presented, Rotation, Successor, stored_id
+from . import events
+from .admission import Admission
+from .end import Ending, is_of_session, named_by
+from .rule import Rule
+
+
+class Confirming(Ending):
+    """The verb ``confirm``."""
+
+    __slots__ = ()
+
+    def confirm(self, admission: Admission, rule: Rule) -> None:
+        """Refuse a token that was revoked, or that the application refuses.
+
+        :raises RevokedTokenError: if the token, its session or its subject was revoked.
+        :raises UserClaimsVerificationError: if the ``token_verification_loader`` refuses it.
+        :raises StoreUnavailableError: if the store does not answer, and the options don't allow
+            that.
+        """
+        if rule.revocation:
+            self.refuse_blocked(admission.header, admission.claims)
+            if rule.asks_store and self.storage is not None:
+                self.refuse_revoked(admission)
+                if admission.claims["type"] == "refresh" and is_of_session(admission.claims):
+                    self.refuse_used(admission, ends_reused=rule.ends_reused)
+        self.refuse_by_application(admission.header, admission.claims)
+
+    def refuse_blocked(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
+        """Ask the application's ``token_in_blocklist_loader``.
+
+        :raises RevokedTokenError: if it says that the token was revoked.
+        """
+        callback = self.callbacks.token_in_blocklist
+        if callback is not None and self.ask(callback, header, claims):
+            raise RevokedTokenError(header, claims)
+
+    def refuse_by_application(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
+        """Ask the application's ``token_verification_loader``.
+
+        :raises UserClaimsVerificationError: if it refuses the token.
+        """
+        callback = self.callbacks.token_verification
+        if callback is not None and not self.ask(callback, header, claims):
+            raise UserClaimsVerificationError("User claims verification failed", header, claims)
+
+    def look_up(self, admission: Admission) -> None:
+        """Ask the application's ``user_lookup_loader`` for the user of a token.
+
+        :raises UserLookupError: if it finds none.
+        """
+        callback = self.callbacks.user_lookup
+        if callback is None:
+            return
+        header, claims = admission.header, admission.claims
+        user = self.ask(callback, header, claims)
+        if user is None:
+            message = "user_lookup returned None"
+            if self.settings.profile != "strict":  # where no claim goes into a message
+                message += f" for {admission.identity}"
+            raise UserLookupError(message, header, claims)
+        admission.user, admission.has_user = user, True
+
+    # ── what the store refuses ───────────────────────────────────────────────────────────
+
+    def refuse_revoked(self, admission: Admission) -> None:
+        """Look into this process's view of the store: the token, its session, and its subject.
+
+        :raises RevokedTokenError: if one of them is revoked.
+        :raises StoreUnavailableError: if the store does not answer, unless
+            ``JWT_REVOCATION_ON_STORE_ERROR`` is ``allow``.
+        """
+        view = self._view()
+        if view is None:
+            return
+        try:
+            is_revoked = view.refuses(self._presented(admission), now=self.clock())
+        except StoreUnavailableError:
+            if self.settings.revocation_on_store_error != "allow":
+                raise
+            is_revoked = False
+        if is_revoked:
+            raise RevokedTokenError(admission.header, admission.claims)
+
+    def is_known_to_be_revoked(self, admission: Admission) -> bool:
+        """Whether this process knows a token to be revoked. The store is not asked about it."""
+        view = self._view()
+        return view is not None and view.knows(self._presented(admission), now=self.clock())
+
+    def _view(self) -> RevocationView | None:
+        if self.storage is None:
+            return None
+        return self.storage.view(self.settings.revocation_max_staleness)
+
+    def _presented(self, admission: Admission) -> Presented:
+        """What the store is asked about a token."""
+        claims = admission.claims
+        if admission.issuer is None:
+            subject = claims.get(self.settings.identity_claim_key)
+            return Presented(
+                jti=_text(claims.get("jti")),
+                sid=_text(claims.get("sid")),
+                subject="" if subject is None else str(subject),
+                issued_at=_seconds(claims.get("auth_time", claims.get("iat"))),
+            )
+        # An issuer may give its users and its tokens the very ids that we give ours: they are
+        # under names that none of ours has. Its sessions are its own to end, so what counts is
+        # when the token was made, not when its owner logged in.
+        return Presented(
+            jti=named_by(admission.issuer, _text(claims.get("jti"))),
+            subject=named_by(admission.issuer, str(admission.identity)),
+            issued_at=_seconds(claims.get("iat")),
+        )
+
+    # ── refresh tokens, which are good once ──────────────────────────────────────────────
+
+    def refuse_used(self, admission: Admission, *, ends_reused: bool = True) -> None:
+        """Refuse a refresh token whose session has ended, or has moved on without it: one read.
+
+        This is for guards in front of views that do not rotate, or not at once. What a rotation
+        decides is decided by its one write.
+
+        :param ends_reused: whether a token that was used before ends the session.
+        :raises SessionEndedError: if the session is not live.
+        :raises TokenReusedError: if the token was used before.
+        """
+        now, claims = self.clock(), admission.claims
+        sid, jti = claims["sid"], str(claims["jti"])
+        session = self.store.find_session(sid, now=now)
+        if session is not None and session.jti == stored_id(jti):
+            return
+        outcome = Rotation("gone")
+        if session is not None and ends_reused:
+            # A token that was replaced is never current again, so this rotates nothing: the store
+            # tells a replay within the grace from reuse, and ends the session for reuse.
+            outcome = self.store.rotate(
+                sid,
+                jti,
+                Successor(new_id(as_uuid=False)),
+                now=now,
+                grace=self.settings.refresh_reuse_grace,
+                refuse_until=self.refuse_until(now),
+            )
+        if outcome.verdict in ("reused", "gone"):
+            raise self.refused(outcome, admission, tells=ends_reused)
+
+    def refused(
+        self, outcome: Rotation, admission: Admission, *, tells: bool = True
+    ) -> RevokedTokenError:
+        """The error of a refresh token that is reused or gone. Listeners are told."""
+        header, claims = admission.header, admission.claims
+        session = outcome.session
+        error: RevokedTokenError
+        if outcome.verdict == "reused":
+            error = TokenReusedError(header, claims)
+        else:
+            error = SessionEndedError(header, claims)
+        if not tells:
+            return error
+        about = {
+            "sid": session.sid if session else claims.get("sid"),
+            "subject": str(claims.get(self.settings.identity_claim_key, "")),
+        }
+        if outcome.verdict == "reused":
+            self.doubt()
+            self.tell(events.token_reused, jti=claims.get("jti"), **about)
+        self.tell(events.token_rejected, error_code=error.error_code, **about)
+        return error
+
+    # ── the use of a session ─────────────────────────────────────────────────────────────
+
+    def note_in_use(self, claims: Mapping[str, Any]) -> None:
+        """Note that a token's session is in use, for its owner to see. Never raises."""
+        sid = claims.get("sid")
+        if self.storage is not None and isinstance(sid, str):
+            self.storage.note_use(sid, now=self.clock(), issued_at=claims.get("iat", 0.0))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if type(value) in (int, float) else 0.0

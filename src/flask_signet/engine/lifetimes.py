@@ -1,0 +1,45 @@
+"""How long sessions live, and for how long what has ended is remembered. All in seconds."""
+
+from __future__ import annotations
+
+from ..options.lifetime import lifetime_seconds
+from ..sessions.session import NEVER
+from .setup import Setup
+
+
+class Lifetimes(Setup):
+    """The moments that follow from the options, each in seconds since 1970."""
+
+    __slots__ = ()
+
+    def idle_seconds(self, now: float) -> float:
+        """Seconds that a session lives without a refresh."""
+        idle = self.settings.refresh_idle_expires
+        lifetime = self.settings.refresh_expires if idle is None else idle
+        seconds = lifetime_seconds(lifetime, now)
+        return NEVER if seconds is None else seconds
+
+    def absolute_end(self, opened_at: float) -> float:
+        """When a session that was opened then ends, however often it is refreshed."""
+        seconds = lifetime_seconds(self.settings.refresh_absolute_expires, opened_at)
+        return NEVER if seconds is None else opened_at + seconds
+
+    def refuse_until(self, now: float) -> float:
+        """When the last access token of a session that ends now has expired by itself.
+
+        Its refresh tokens need no entry: a session that is gone takes none.
+        """
+        seconds = lifetime_seconds(self.settings.access_expires, now)
+        return NEVER if seconds is None else now + seconds + self.settings.leeway + 1
+
+    def longest_life(self, now: float) -> float:
+        """When the last token that was issued until now, by the options of now, has expired."""
+        settings = self.settings
+        lifetimes = [settings.access_expires, settings.refresh_expires]
+        if settings.refresh_idle_expires is not None:
+            lifetimes.append(settings.refresh_idle_expires)
+        ends = []
+        for lifetime in lifetimes:
+            seconds = lifetime_seconds(lifetime, now)
+            ends.append(NEVER if seconds is None else now + seconds + settings.leeway + 1)
+        return max(ends)

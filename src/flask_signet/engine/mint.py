@@ -1,0 +1,162 @@
+"""Issue: from an identity to the text of a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from ..exceptions import ConfigurationError
+from ..jose.jwk import Key
+from ..jwt.encode import encode, expiry, new_id
+from ..options.lifetime import lifetime_seconds
+from .identity import Identifying
+from .rule import EXPLICIT_TYP, Kind
+
+Fresh = bool | float | timedelta
+ExpiresDelta = Literal[False] | timedelta
+Claims = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a token is to be, as far as the options leave it open.
+
+    :param fresh: whether its owner has just logged in; a ``timedelta``: for how long that holds; a
+        float: until when.
+    :param expires_delta: how long it lives, a ``timedelta`` or seconds; False: for ever; None: as
+        the options say.
+    :param claims: for the payload; they win over those of the loaders.
+    :param headers: for the header; ``alg`` is the key's.
+    :param session: the claims of the session that it belongs to; nothing changes them.
+    :param wire_identity: the identity as it stands in the token, where that is known already; else
+        the ``user_identity_loader`` is asked.
+    """
+
+    kind: Kind = "access"
+    fresh: Fresh = False
+    expires_delta: Any = None
+    claims: Claims | None = None
+    headers: Claims | None = None
+    session: Claims = field(default_factory=dict)
+    wire_identity: Any = None
+
+
+class Minting(Identifying):
+    """The verb ``issue``."""
+
+    __slots__ = ()
+
+    def issue(self, identity: Any, wanted: Wanted) -> str:
+        """The signed text of a token.
+
+        The loaders are asked in the order in which Flask-JWT-Extended asks them.
+
+        :raises TypeError: if the identity, or a claim, can't be in a token.
+        :raises ValueError: if the lifetime is zero, or the token too long.
+        :raises ConfigurationError: if there is no key to sign with.
+        """
+        header = self._header(identity, wanted)
+        added = self._added("additional_claims", identity, wanted.claims)
+        subject = wanted.wire_identity
+        if subject is None:
+            subject = self.wire_identity(identity)
+        key = self._signing_key(identity)
+        if key.kid is not None and header.get("kid") is None:
+            header["kid"] = key.kid
+        claims = {**self._claims(subject, wanted), **added, **wanted.session}
+        self.refuse_bad_ids(claims)
+        text = encode(header, claims, key, default=self.to_json)
+        if len(text) > self.settings.max_token_length:
+            raise ValueError(
+                f"the token has {len(text)} characters, {self.prefix}MAX_TOKEN_LENGTH is "
+                f"{self.settings.max_token_length}: put less into its claims"
+            )
+        return text
+
+    def _header(self, identity: Any, wanted: Wanted) -> dict[str, Any]:
+        typ = EXPLICIT_TYP[wanted.kind] if self.settings.explicit_typ else "JWT"
+        header = {"typ": typ, **self._added("additional_headers", identity, wanted.headers)}
+        if not header["typ"]:
+            del header["typ"]
+        return header
+
+    def _added(self, loader: str, identity: Any, given: Claims | None) -> dict[str, Any]:
+        """What a loader adds to a token, and over it what the caller gave."""
+        callback: Callable[[Any], Any] | None = getattr(self.callbacks, loader)
+        added: dict[str, Any] = {}
+        if callback is not None:
+            members = self.ask(callback, identity)
+            if members is not None and not isinstance(members, Mapping):
+                kind = type(members).__name__
+                raise TypeError(f"the {loader}_loader returns a dict, not {kind}")
+            added.update(members or {})
+        if given is not None:
+            added.update(given)
+        return added
+
+    def _signing_key(self, identity: Any) -> Key:
+        if self.callbacks.encode_key is None:
+            return self.keys.signing_key()
+        value = self.ask(self.callbacks.encode_key, identity)
+        algorithm = value.algorithm if isinstance(value, Key) else self.settings.algorithm
+        ring = self.loaded.ring(value, (algorithm,), "encode_key_loader")
+        if ring.signing_key is None:
+            raise ConfigurationError("what the encode_key_loader returned is a public key")
+        return ring.signing_key
+
+    def _claims(self, subject: Any, wanted: Wanted) -> dict[str, Any]:
+        """The claims that the options ask for."""
+        settings, moment = self.settings, self.clock()
+        is_uuid = settings.profile != "strict"
+        expires = self._expiry(wanted, moment)
+        claims: dict[str, Any] = {
+            "fresh": self._freshness(wanted.fresh, moment, expires),
+            "iat": int(moment),
+            "jti": new_id(as_uuid=is_uuid),
+            "type": wanted.kind,
+            settings.identity_claim_key: subject,
+        }
+        if settings.encode_nbf:
+            claims["nbf"] = int(moment)
+        if settings.puts_csrf:
+            claims["csrf"] = new_id(as_uuid=is_uuid)
+        if settings.encode_audience:
+            claims["aud"] = settings.encode_audience
+        if settings.encode_issuer:
+            claims["iss"] = settings.encode_issuer
+        if expires is not None:
+            claims["exp"] = expires
+        return claims
+
+    def _freshness(self, fresh: Fresh, moment: float, expires: int | None) -> bool | float:
+        """The ``fresh`` claim: yes, no, or until when."""
+        if isinstance(fresh, timedelta):
+            fresh = moment + fresh.total_seconds()
+        if self.settings.bounded_ids and expires is not None and type(fresh) in (int, float):
+            return min(fresh, expires)  # not after `exp`, when the token is good for nothing
+        return fresh
+
+    def _expiry(self, wanted: Wanted, moment: float) -> int | None:
+        """The ``exp`` claim; None for a token that never expires."""
+        settings, delta, named = self.settings, wanted.expires_delta, "expires_delta"
+        if delta is None:
+            named = f"{self.prefix}{wanted.kind.upper()}_TOKEN_EXPIRES"
+            is_access = wanted.kind == "access"
+            delta = settings.access_expires if is_access else settings.refresh_expires
+        seconds = lifetime_seconds(delta, moment)
+        if seconds is None:
+            if settings.require_exp:
+                raise ValueError(
+                    f"{named} is False, but {self.prefix}REQUIRE_EXP asks for an expiry"
+                )
+            return None
+        if seconds == 0 or (seconds < 0 and settings.profile == "strict"):
+            # Flask-JWT-Extended takes zero for "never expires". A negative lifetime makes a token
+            # that has expired already, which tests want.
+            raise ValueError(
+                f"{named} is {'zero' if seconds == 0 else 'negative'}: give a lifetime above zero, "
+                "or False for a token that never expires"
+            )
+        return expiry(moment, seconds)

@@ -1,0 +1,72 @@
+"""Open: a log-in opens a session, and gets both of its tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jwt.token import TokenPair
+from ..options.lifetime import lifetime_seconds
+from ..sessions.session import NEVER, new_sid
+from . import events
+from .mint import ExpiresDelta, Fresh
+from .pair import Holder, Pairing, Wish
+
+
+class Opening(Pairing):
+    """The verb ``open``."""
+
+    __slots__ = ()
+
+    def open(
+        self,
+        identity: Any,
+        wish: Wish = Wish(),  # noqa: B008 - it is frozen
+        *,
+        fresh: Fresh = True,
+        refresh_expires_delta: ExpiresDelta | None = None,
+    ) -> TokenPair:
+        """Open a session. With a store, the session is in the store before the tokens leave.
+
+        :param fresh: whether the access token is fresh.
+        :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
+        :raises TypeError: if the identity, or a claim, can't be in a token.
+        :raises ValueError: if a lifetime is zero, or the access token's is longer than the option.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        holder = Holder(identity, self.wire_identity(identity))
+        self.check_access_lifetime(wish.access_expires_delta)
+        if self.storage is None:
+            return self.loose_pair(
+                holder,
+                new_sid(""),
+                wish,
+                fresh=fresh,
+                refresh_expires_delta=refresh_expires_delta,
+            )
+        lifetime = self._refresh_lifetime(refresh_expires_delta)
+        session = self.begun(holder, lifetime=lifetime, device=wish.device)
+        # Signed first: what can't be signed opens nothing.
+        pair = self.pair(holder, session, wish, fresh=fresh)
+        opened = self.store.open_session(
+            session,
+            refuse_until=self.refuse_until(session.created_at),
+            max_sessions=self.settings.max_sessions_per_subject,
+        )
+        if opened.session != session:  # it was dated after a "log out everywhere"
+            pair = self.pair(holder, opened.session, wish, fresh=fresh)
+        if opened.ended:
+            self.doubt()
+        for surplus in opened.ended:
+            self.tell(events.token_revoked, kind="sid", value=surplus.sid)
+        self.tell(events.token_issued, sid=session.sid, subject=session.subject)
+        return pair
+
+    def _refresh_lifetime(self, delta: Any) -> float:
+        """Seconds that the first refresh token lives."""
+        now = self.clock()
+        if delta is None:
+            return self.idle_seconds(now)
+        seconds = lifetime_seconds(delta, now)
+        if seconds == 0:
+            raise ValueError("refresh_expires_delta is zero: give a lifetime above zero")
+        return NEVER if seconds is None else seconds

@@ -1,0 +1,140 @@
+"""The two tokens of a session, made from its row: at the log-in, and at each refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..jwt.encode import new_id
+from ..jwt.token import TokenPair
+from ..options.lifetime import lifetime_seconds
+from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
+from .lifetimes import Lifetimes
+from .mint import Claims, Fresh, Minting, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an application wants of the two tokens that it asks for.
+
+    :param claims: for both payloads; they win over those of the loaders.
+    :param headers: for both headers.
+    :param access_expires_delta: how long the access token lives; None: as the option says.
+    :param device: what is known of the client.
+    """
+
+    claims: Claims | None = None
+    headers: Claims | None = None
+    access_expires_delta: Any = None
+    device: Device = UNKNOWN_DEVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """For whom the tokens are: the identity, and the identity as it stands in the tokens."""
+
+    identity: Any
+    wire_identity: Any
+
+    @property
+    def subject(self) -> str:
+        """The subject under which the store keeps the session."""
+        return str(self.wire_identity)
+
+
+class Pairing(Minting, Lifetimes):
+    """Makes pairs of tokens."""
+
+    __slots__ = ()
+
+    def begun(self, holder: Holder, *, lifetime: float, device: Device = UNKNOWN_DEVICE) -> Session:
+        """A session that begins now, as it will be in the store.
+
+        :param lifetime: seconds until it ends without a refresh.
+        """
+        now = self.clock()
+        return Session.begin(
+            holder.subject,
+            new_id(as_uuid=False),
+            now=now,
+            expires_at=now + lifetime,
+            absolute_expires_at=self.absolute_end(now),
+            memo=new_id(as_uuid=False),
+            device=device,
+        )
+
+    def pair(
+        self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False
+    ) -> TokenPair:
+        """Both tokens of a session as its row says; the refresh token is the same each time."""
+        settings = self.settings
+        named: dict[str, Any] = {
+            settings.identity_claim_key: holder.wire_identity,
+            "sid": session.sid,
+            "auth_time": session.created_at,
+        }
+        if settings.puts_csrf:
+            # One value for both: a page that logs out proves itself for both cookies at once.
+            named["csrf"] = session.memo
+        access = self._access(holder, wish, named, fresh)
+        issued = int(session.rotated_at)
+        row: dict[str, Any] = {"jti": session.jti, "iat": issued}
+        if settings.encode_nbf:
+            row["nbf"] = issued
+        never = session.expires_at == NEVER
+        if not never:
+            row["exp"] = int(session.expires_at)
+        refresh = self._refresh(holder, wish, named | row, False if never else None)
+        return TokenPair(access, refresh, session.sid)
+
+    def loose_pair(
+        self, holder: Holder, sid: str, wish: Wish, *, fresh: Fresh, refresh_expires_delta: Any
+    ) -> TokenPair:
+        """Both tokens of a session that no store keeps."""
+        named = {"sid": sid}
+        access = self._access(holder, wish, named, fresh)
+        refresh = self._refresh(holder, wish, named, refresh_expires_delta)
+        return TokenPair(access, refresh, sid)
+
+    def _access(self, holder: Holder, wish: Wish, session: Mapping[str, Any], fresh: Fresh) -> str:
+        wanted = Wanted(
+            kind="access",
+            fresh=fresh,
+            expires_delta=wish.access_expires_delta,
+            claims=wish.claims,
+            headers=wish.headers,
+            session=session,
+            wire_identity=holder.wire_identity,
+        )
+        return self.issue(holder.identity, wanted)
+
+    def _refresh(
+        self, holder: Holder, wish: Wish, session: Mapping[str, Any], expires_delta: Any
+    ) -> str:
+        wanted = Wanted(
+            kind="refresh",
+            expires_delta=expires_delta,
+            claims=wish.claims,
+            headers=wish.headers,
+            session=session,
+            wire_identity=holder.wire_identity,
+        )
+        return self.issue(holder.identity, wanted)
+
+    def check_access_lifetime(self, wanted: Any) -> None:
+        """Refuse an access token that outlives the entry that refuses it once its session ended.
+
+        :param wanted: the ``access_expires_delta`` that an application gave.
+        :raises ValueError: if it is longer than the option's.
+        """
+        if self.storage is None or wanted is None:
+            return
+        now = self.clock()
+        most = lifetime_seconds(self.settings.access_expires, now)
+        seconds = lifetime_seconds(wanted, now)
+        if most is not None and (seconds is None or seconds > most):
+            raise ValueError(
+                f"access_expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES: sessions "
+                "that end are remembered for no longer than that"
+            )

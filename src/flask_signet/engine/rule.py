@@ -1,0 +1,147 @@
+"""What a guard asks of a token: one value, made when a view is decorated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ..exceptions import FreshTokenRequired, WrongTokenError
+from ..options.table import Settings
+from .admission import Admission
+
+Kind = Literal["access", "refresh"]
+Locations = str | Sequence[str] | None
+
+EXPLICIT_TYP: Final = {"access": "at+jwt", "refresh": "rt+jwt"}
+"""The ``typ`` of our tokens' headers where ``JWT_EXPLICIT_TYP`` is on (RFC 8725 section 3.11; the
+first is RFC 9068's)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a guard asks of a token. ``view.rule`` gives the rule of a guarded view.
+
+    :param optional: a request without any token passes; a bad token is refused all the same.
+    :param kind: the kind of token that the guard looks for. It has a cookie, a JSON member and a
+        CSRF header of its own.
+    :param either: a token of the other kind is taken as well.
+    :param fresh: the token was made by a log-in, not by a refresh.
+    :param locations: where to look, in this order; None: where ``JWT_TOKEN_LOCATION`` says.
+    :param revocation: a revoked token is refused.
+    :param asks_store: the store is asked whether the token is revoked. A rotation does not: its
+        one write decides.
+    :param ends_reused: a refresh token that was used before ends its session. Introspection does
+        not: the service that asks is not the client that holds the token.
+    """
+
+    optional: bool = False
+    kind: Kind = "access"
+    either: bool = False
+    fresh: bool = False
+    locations: str | tuple[str, ...] | None = None
+    revocation: bool = True
+    asks_store: bool = True
+    ends_reused: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        optional: object = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> Rule:
+        """The rule of a guard's arguments, in Flask-JWT-Extended's names and order.
+
+        :raises TypeError: if ``optional`` is not True or False: ``jwt_required("cookies")`` would
+            let every request in.
+        """
+        if not isinstance(optional, bool):
+            raise TypeError(
+                "optional takes True or False; locations are given by name: locations=..."
+            )
+        if locations is not None and not isinstance(locations, str):
+            locations = tuple(locations)  # a generator would be empty at the second request
+        return cls(
+            optional=optional,
+            kind="refresh" if refresh else "access",
+            either=not verify_type,
+            fresh=fresh,
+            locations=locations,
+            revocation=not skip_revocation_check,
+        )
+
+    def check(self, admission: Admission, settings: Settings, now: float) -> None:
+        """Refuse a verified token that does not follow the rule. This computes; it never waits.
+
+        :param now: seconds since 1970.
+        :raises WrongTokenError: if the token is of another kind, or is a refresh token where none
+            may be.
+        :raises FreshTokenRequired: if it is not fresh.
+        """
+        header, claims = admission.header, admission.claims
+        if admission.issuer is not None:
+            # A token of another issuer is good for access alone, whatever it says of itself.
+            refuse_refresh(claims)
+            claims.update(type="access", fresh=False)
+        if not self.either:
+            check_kind(claims, self.kind, strictly=settings.require_type)
+        elif settings.require_type and claims["type"] not in ("access", "refresh"):
+            raise WrongTokenError("Only access and refresh tokens are allowed")
+        if settings.explicit_typ and admission.issuer is None:
+            check_typ(header, claims)
+        if settings.query_string_protect and admission.location == "query_string":
+            refuse_refresh(claims)
+        if self.fresh:
+            check_fresh(header, claims, now)
+
+
+def check_kind(claims: Mapping[str, Any], kind: Kind, *, strictly: bool) -> None:
+    """Refuse a refresh token for access and the other way round.
+
+    :param strictly: an access token must say ``type: access``; else every type but ``refresh``
+        is one.
+    :raises WrongTokenError: if the token is of the other kind.
+    """
+    found = claims["type"]
+    if kind == "refresh":
+        if found != "refresh":
+            raise WrongTokenError("Only refresh tokens are allowed")
+    elif found == "refresh" or (strictly and found != "access"):
+        raise WrongTokenError("Only non-refresh tokens are allowed")
+
+
+def check_typ(header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+    """Refuse a token whose header does not say the type that its payload has.
+
+    :raises WrongTokenError: if they differ.
+    """
+    kind, typ = claims["type"], header.get("typ")
+    expected = EXPLICIT_TYP.get(kind) if isinstance(kind, str) else None
+    # RFC 7515 section 4.1.9: a media type, compared without case, "application/" left out.
+    named = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
+    if expected is None or named != expected:
+        raise WrongTokenError("The token's typ is not that of its type")
+
+
+def refuse_refresh(claims: Mapping[str, Any]) -> None:
+    """Refuse a refresh token where none may be: in a URL, which logs keep, or of another issuer.
+
+    :raises WrongTokenError: if the token is one.
+    """
+    if claims["type"] == "refresh":
+        raise WrongTokenError("Only non-refresh tokens are allowed")
+
+
+def check_fresh(header: Mapping[str, Any], claims: Mapping[str, Any], now: float) -> None:
+    """Refuse a token that its owner got without logging in just before.
+
+    :param now: seconds since 1970.
+    :raises FreshTokenRequired: if the token is not fresh, or is so no more.
+    """
+    fresh = claims["fresh"] or False  # None, of another issuer, is no
+    if fresh is False or (fresh is not True and fresh < now):
+        raise FreshTokenRequired("Fresh token required", header, claims)

@@ -1,0 +1,141 @@
+"""The store of ``JWT_SESSION_STORE`` while a process has it open.
+
+It outlives a change of other options: the connections, this process's view of what is revoked, and
+what it noted of sessions in use stay.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+from typing import Any, Final
+
+from ..exceptions import ConfigurationError, StoreUnavailableError
+from ..options.table import Settings
+from ..sessions.last_seen import Noted
+from ..sessions.revocations import RevocationView
+from ..sessions.store import SessionStore
+
+log: logging.Logger = logging.getLogger("flask_signet")
+
+_HOPELESS: Final = frozenset({"corrupt", "newer_schema"})
+"""Findings that no command of ours mends: with them an application does not start."""
+
+
+class Storage:
+    """A store, opened at its first use, and this process's view of what it refuses.
+
+    :param wanted: the option's value: a URL, an engine, or a store.
+    :param timeout: seconds after which a store that does not answer has failed.
+    :param option: the option's name, for messages.
+    """
+
+    __slots__ = ("_lock", "_store", "_view", "noted", "option", "timeout", "wanted")
+
+    def __init__(
+        self, wanted: Any, *, timeout: float = 2.0, option: str = "JWT_SESSION_STORE"
+    ) -> None:
+        self.wanted = wanted
+        self.timeout = timeout
+        self.option = option
+        self.noted: Noted = Noted()
+        self._lock = Lock()
+        self._store: SessionStore | None = None
+        self._view: tuple[float, RevocationView] | None = None
+
+    def serves(self, settings: Settings) -> bool:
+        """Whether these options mean this very store."""
+        return self.wanted is settings.session_store and self.timeout == settings.store_timeout
+
+    @property
+    def store(self) -> SessionStore:
+        """The store.
+
+        :raises ConfigurationError: if the option's value is no store, or names none.
+        """
+        if self._store is None:
+            with self._lock:
+                if self._store is None:
+                    self._store = self._open()
+        return self._store
+
+    def _open(self) -> SessionStore:
+        if isinstance(self.wanted, SessionStore):
+            return self.wanted
+        from ..stores import open_store  # here: SQLAlchemy and redis-py are loaded on demand
+
+        try:
+            return open_store(self.wanted, timeout=self.timeout)
+        except (ValueError, ConfigurationError) as error:
+            raise ConfigurationError(f"{self.option}: {error}") from None
+
+    def view(self, max_staleness: float) -> RevocationView:
+        """What is revoked, as this process knows it.
+
+        :param max_staleness: seconds by which it may lag behind the store.
+        :raises ConfigurationError: if the option's value is no store.
+        """
+        view = self._view
+        if view is None or view[0] != max_staleness:
+            store = self.store
+            with self._lock:
+                view = self._view
+                if view is None or view[0] != max_staleness:
+                    # A store that announces nothing is asked at each check: one indexed read.
+                    bound = max_staleness if getattr(store, "announces", True) else 0
+                    view = max_staleness, RevocationView(store, max_staleness=bound)
+                    self._view = view
+        return view[1]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the store failed when it was last asked about a token."""
+        return self._view is not None and self._view[1].is_failing
+
+    def doubt(self) -> None:
+        """Have the next check ask the store: this process has just revoked something."""
+        if self._view is not None:
+            self._view[1].doubt()
+
+    def note_use(self, sid: str, *, now: float, issued_at: float) -> None:
+        """Note that a session is in use. Never raises; most calls write nothing."""
+        # While the store is in trouble, no request waits for it a second time.
+        if self.noted.is_due(sid, now, issued_at) and not self.is_failing:
+            self.noted.note(self.store, sid, now, issued_at)
+
+    def check(self) -> None:
+        """Look at the set-up of a store that is given by its URL, and close it again.
+
+        What is wrong should not wait for the first log-in. What an operator can mend while the
+        application runs is logged, with the mend; until then requests that need the store are
+        answered 503. Nothing stays open: a process that forks has no connection to share. An
+        engine of the application's is not looked at: it may not be ready yet.
+
+        :raises ConfigurationError: if the option is wrong, or the store is damaged or of a newer
+            version than this one.
+        """
+        if not isinstance(self.wanted, str):
+            return
+        store = self.store
+        try:
+            findings = store.check()
+        except StoreUnavailableError as error:
+            why = str(error.__cause__ or error).partition("\n")[0]
+            log.error("%s does not answer: no token is taken until it does (%s)", self.option, why)
+            return
+        finally:
+            store.close()
+        for finding in findings:
+            if finding.code in _HOPELESS:
+                raise ConfigurationError(f"{self.option}: {finding.message}: {finding.mend}")
+            level = logging.ERROR if finding.level == "error" else logging.WARNING
+            log.log(level, "%s: %s: %s", self.option, finding.message, finding.mend)
+
+    def close(self) -> None:
+        """Give back the connections to the store. They are opened again if they are needed."""
+        with self._lock:
+            if self._view is not None:
+                self._view[1].close()
+            if self._store is not None:
+                self._store.close()
+            self._view = self._store = None

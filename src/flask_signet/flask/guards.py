@@ -1,0 +1,84 @@
+"""Guards for views: the whole way of a protected request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Protocol, TypeVar, cast
+
+from flask import Request, current_app, request
+
+from ..engine.admission import Admission
+from ..engine.rule import Rule
+from ..engine.signet import Signet
+from ..exceptions import NoAuthorizationError
+from ..options.table import Settings
+from .credentials import find
+from .current import remember
+from .installation import Installation
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+class Guard(Protocol):
+    """A decorator that gives a view back with its type."""
+
+    def __call__(self, view: V, /) -> V: ...
+
+
+def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
+    """A decorator whose view runs once a check has let its request pass.
+
+    :param rule: what the check asks; it is the view's attribute ``rule``.
+    """
+
+    def decorate(view: V) -> V:
+        is_async = iscoroutinefunction(view)  # asked once here, not at every request
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            check()
+            if is_async:
+                return current_app.ensure_sync(view)(*args, **kwargs)
+            return view(*args, **kwargs)
+
+        guarded.rule = rule  # type: ignore[attr-defined]  # an attribute of a function
+        return cast(V, guarded)
+
+    return decorate
+
+
+def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) -> Admission | None:
+    """Admit this request, or refuse it.
+
+    :param signet: works by this one instead of the options of now.
+    :return: what was found; None for an OPTIONS request that needs no token, and where there is no
+        token and the rule is ``optional``.
+    :raises SignetError: one of its classes, by what is wrong.
+    """
+    signet = signet or here.signet()
+    if is_exempt(signet.settings):
+        remember(here, signet, Admission.without_token(), mirrored=False)
+        return None
+    try:
+        # This alone, not what follows: a loader that raises the same error refuses a token.
+        credentials = find(signet.settings, rule)
+    except NoAuthorizationError:
+        if not rule.optional:
+            raise
+        remember(here, signet, Admission.without_token())
+        return None
+    admission = signet.admit(credentials, rule)
+    remember(here, signet, admission)
+    return admission
+
+
+def is_exempt(settings: Settings) -> bool:
+    """Whether this is an OPTIONS request that needs no token: browsers send none to a preflight."""
+    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    if carrier.method != "OPTIONS":
+        return False
+    if settings.options_exempt == "all":
+        return True
+    return "Origin" in carrier.headers and "Access-Control-Request-Method" in carrier.headers

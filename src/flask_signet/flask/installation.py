@@ -1,0 +1,204 @@
+"""One manager in one application: where the options of ``app.config`` become a Signet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from threading import Lock
+from typing import Any, Final, Protocol
+
+from flask import Flask, current_app
+from flask.json.provider import DefaultJSONProvider
+
+from ..engine.callbacks import Callbacks
+from ..engine.events import tell_by
+from ..engine.issuers import Issuer
+from ..engine.own_keys import key_rules, own_keys
+from ..engine.signet import Signet
+from ..engine.storage import Storage
+from ..exceptions import ConfigurationError
+from ..keys.loaded import LoadedKeys
+from ..options.reader import OptionReader
+from ..options.table import Settings
+from ..sessions.store import SessionStore
+from .answers import Answers
+
+EXTENSION: Final = "flask-signet"
+"""Where an application keeps its installations: a dictionary by the manager's name."""
+
+_NO_MANAGER: Final = (
+    "You must initialize a JWTManager with this flask application before using this method"
+)
+
+
+class Installed(Protocol):
+    """What an installation reads of its manager, each time afresh."""
+
+    name: str
+    config_prefix: str
+    callbacks: Callbacks
+    issuers: Mapping[str, Issuer]
+    clock: Callable[[], float]
+
+
+class Installation:
+    """One manager in one application. Its :class:`.Signet` follows ``app.config``.
+
+    A manager may serve several applications, and an application may have several managers. The
+    store's connections live as long as the installation; a Signet only until an option changes.
+    """
+
+    __slots__ = (
+        "_lock",
+        "_looked",
+        "_profile",
+        "_reader",
+        "_storage",
+        "answers",
+        "app",
+        "manager",
+        "prefix",
+    )
+
+    def __init__(self, app: Flask, manager: Installed) -> None:
+        self.app: Flask = app
+        self.manager: Installed = manager
+        self.prefix: str = manager.config_prefix
+        self.answers: Answers = Answers(app, self.signet)
+        self._reader = OptionReader(self.prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
+        self._profile = app.config.get(f"{self.prefix}PROFILE", "compatible")
+        self._looked: tuple[tuple[Any, ...], Signet] | None = None
+        self._storage: Storage | None = None
+        self._lock = Lock()
+
+    def signet(self) -> Signet:
+        """The engine by the options of now. This is the one look at the options.
+
+        A guard, a log-in and a refresh call it once and work with what they got to the end, so
+        that the keys and the rules of one request always belong together.
+
+        :raises ConfigurationError: if an option is wrong.
+        """
+        snapshot = self._reader.snapshot(self.app.config)
+        looked, manager = self._looked, self.manager
+        if looked is None or snapshot != looked[0]:
+            return self._look_closely(snapshot)
+        signet = looked[1]
+        if signet.clock is not manager.clock or signet.issuers is not manager.issuers:
+            signet = replace(signet, clock=manager.clock, issuers=manager.issuers)
+            self._looked = looked[0], signet
+        return signet
+
+    def _look_closely(self, snapshot: tuple[Any, ...]) -> Signet:
+        # What is checked is a copy that nobody changes meanwhile.
+        frozen = self._reader.freeze(snapshot)
+        settings = self._reader.check(frozen)
+        if settings.profile != self._profile:
+            raise ConfigurationError(
+                f"{self.prefix}PROFILE is read by init_app; it can't change afterwards"
+            )
+        # A named manager has keys of its own: with Flask's secret, its tokens and the unnamed
+        # manager's would open each other's doors.
+        flask_keys = (None, None) if self.manager.name else frozen[-2:]
+        signet = self._signet_by(settings, flask_keys)
+        self._looked = self._reader.comparable(frozen), signet
+        return signet
+
+    def _signet_by(self, settings: Settings, flask_keys: tuple[Any, ...]) -> Signet:
+        app, manager = self.app, self.manager
+        storage = self._storage_by(settings)
+        return Signet(
+            settings=settings,
+            keys=own_keys(
+                settings,
+                self.prefix,
+                flask_keys=(flask_keys[0], flask_keys[1]),
+                store=lambda: None if storage is None else storage.store,
+                clock=self._now,
+            ),
+            loaded=LoadedKeys(key_rules(settings)),
+            prefix=self.prefix,
+            callbacks=manager.callbacks,
+            issuers=manager.issuers,
+            storage=storage,
+            clock=manager.clock,
+            tell=tell_by(app),
+            to_json=self._to_json,
+            to_sync=app.async_to_sync,
+        )
+
+    def _storage_by(self, settings: Settings) -> Storage | None:
+        """The store that the options name; the one of before if they name the same."""
+        if settings.session_store is None:
+            return None
+        with self._lock:
+            if self._storage is None or not self._storage.serves(settings):
+                self._storage = Storage(
+                    settings.session_store,
+                    timeout=settings.store_timeout,
+                    option=f"{self.prefix}SESSION_STORE",
+                )
+            return self._storage
+
+    def _now(self) -> float:
+        """Seconds since 1970, by the clock that the manager has now."""
+        return self.manager.clock()
+
+    def _to_json(self, value: Any) -> Any:
+        """What the application's JSON provider makes of a value that is not JSON."""
+        provider = self.app.json_provider_class
+        return getattr(provider, "default", DefaultJSONProvider.default)(value)
+
+    @property
+    def settings(self) -> Settings:
+        """The options as they are now.
+
+        :raises ConfigurationError: if one is wrong.
+        """
+        return self.signet().settings
+
+    def store(self) -> SessionStore | None:
+        """The session store; None where there is none.
+
+        :raises ConfigurationError: if ``JWT_SESSION_STORE`` is wrong.
+        """
+        storage = self.signet().storage
+        return None if storage is None else storage.store
+
+    def check(self) -> None:
+        """Look at the keys and the store now: what is wrong should not wait for the first token.
+
+        :raises ConfigurationError: if a key can't be used, or the store is damaged or of a newer
+            version than this one.
+        """
+        signet = self.signet()
+        # What is in the store may not be there yet: `flask jwt keys generate` makes it.
+        if signet.keys.are_given and signet.settings.keys != "store:":
+            signet.keys.ring()
+        if signet.storage is not None:
+            signet.storage.check()
+
+    def close(self) -> None:
+        """Give back the connections to the store. They are opened again if they are needed."""
+        if self._storage is not None:
+            self._storage.close()
+
+
+def installation(name: str = "") -> Installation:
+    """A manager's installation in the current application.
+
+    :raises RuntimeError: if there is no such manager, or no application context.
+    """
+    try:
+        # By way of the object: each attribute of a proxy costs as much as this whole look-up.
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy
+        found: Installation = app.extensions[EXTENSION][name]
+    except KeyError:
+        raise RuntimeError(_NO_MANAGER) from None
+    return found
+
+
+def installations(app: Flask) -> dict[str, Installation]:
+    """The installations of an application by their managers' names; empty if there is none."""
+    found: dict[str, Installation] = app.extensions.get(EXTENSION, {})
+    return found

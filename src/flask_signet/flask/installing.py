@@ -1,0 +1,188 @@
+"""How a manager comes into an application: its name, its options' prefix, its other issuers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Unpack
+from weakref import WeakSet
+
+import click
+from flask import Blueprint, Flask
+
+from ..engine.callbacks import Callbacks
+from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer
+from ..engine.setup import system_clock
+from ..exceptions import ConfigurationError, adopt_pyjwt
+from ..options.reader import check_names, set_defaults
+from ..options.table import Settings
+from .boundaries import HANDLED, handle, handle_for_api
+from .current import unnamed, user_for_templates
+from .installation import EXTENSION, Installation, installation, installations
+from .loaders import Loaders
+
+FJE_EXTENSION: Final = "flask-jwt-extended"
+"""Where Flask-JWT-Extended puts its manager; other extensions look for it there."""
+
+
+class Installing(Loaders):
+    """What a manager is before any request: see :class:`.manager.Manager`."""
+
+    clock: Callable[[], float] = staticmethod(system_clock)
+    """Seconds since 1970: the clock of the tokens. A test may set another one."""
+
+    monotonic: Callable[[], float] = staticmethod(time.monotonic)
+    """Seconds that never step back: the clock of the other issuers' keys."""
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        add_context_processor: bool = False,
+        *,
+        name: str = "",
+        config_prefix: str = "JWT_",
+    ) -> None:
+        if bool(name) != (config_prefix != "JWT_") or not config_prefix.endswith("_"):
+            raise ConfigurationError(
+                "a second JWTManager takes both a name and a config_prefix of its own, e.g. "
+                'JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
+            )
+        self.name: str = name
+        self.config_prefix: str = config_prefix
+        self.callbacks: Callbacks = Callbacks()
+        #: The other issuers whose access tokens are taken, see :meth:`add_issuer`.
+        self.issuers: Mapping[str, Issuer] = {}
+        self._apps: WeakSet[Flask] = WeakSet()
+        if app is not None:
+            self.init_app(app, add_context_processor)
+
+    def init_app(self, app: Flask, add_context_processor: bool = False) -> None:
+        """Serve an application.
+
+        Its options are checked now, and again when they change. A secret may come later: it is
+        needed by the first token. A session store that is given by its URL is looked at too; what
+        is wrong with it is logged, with the mend.
+
+        :raises ConfigurationError: if an option's name or value is wrong; it says which, what
+            the option takes, and the nearest right name. Or if the session store is damaged.
+        """
+        known = self._known(app)
+        if known is not None:
+            if app.config[f"{self.config_prefix}PROFILE"] != known.settings.profile:
+                raise ConfigurationError(f"{self.config_prefix}PROFILE can't change any more")
+            self._add_context_processor(app, wanted=add_context_processor)
+            return
+        added = set_defaults(app.config, self.config_prefix)
+        try:
+            strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
+            check_names(app.config, self.config_prefix, strict=strict, unset=added)
+            here = Installation(app, self)
+            self._check_issuers(here.settings)
+            if not _is_our_command():
+                here.check()
+        except ConfigurationError:
+            for name in added:  # nothing half-written remains: the mended start begins afresh
+                del app.config[name]
+            raise
+
+        # Only now, with nothing left that can fail, does the application see the manager.
+        adopt_pyjwt()
+        app.extensions.setdefault(EXTENSION, {})[self.name] = here
+        self._apps.add(app)
+        if not self.name:
+            app.extensions[FJE_EXTENSION] = self
+        self._set_error_handler_callbacks(app)
+        self._add_context_processor(app, wanted=add_context_processor)
+
+    def _known(self, app: Flask) -> Installation | None:
+        """The installation of this manager in an application that it serves already.
+
+        :raises ConfigurationError: if another manager has the name, or the prefix.
+        """
+        there = installations(app)
+        known = there.get(self.name)
+        if known is not None and known.manager is not self:
+            raise ConfigurationError(
+                "this application has a JWTManager already: give the second one a name and a "
+                'config_prefix, e.g. JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
+            )
+        others = (each for name, each in there.items() if name != self.name)
+        if any(each.prefix == self.config_prefix for each in others):
+            raise ConfigurationError(
+                f"another JWTManager of this application has the config_prefix "
+                f"{self.config_prefix!r}: each needs its own"
+            )
+        return known
+
+    def _add_context_processor(self, app: Flask, *, wanted: bool) -> None:
+        if wanted and user_for_templates not in app.template_context_processors[None]:
+            app.context_processor(user_for_templates)
+
+    def _set_error_handler_callbacks(self, app: Any) -> None:
+        """Register the handler with a Flask application, or with an API extension's object."""
+        for error in HANDLED:
+            if isinstance(app, Flask | Blueprint):
+                app.register_error_handler(error, handle)
+            else:
+                app.errorhandler(error)(handle_for_api)
+
+    def _here(self) -> Installation:
+        """The installation of this manager in the current application.
+
+        :raises RuntimeError: if there is none.
+        """
+        return installation(self.name)
+
+    def _here_or_none(self) -> Installation | None:
+        """The same; None where an application has no unnamed manager."""
+        return installation(self.name) if self.name else unnamed()
+
+    def add_issuer(
+        self, issuer: str, *, audience: str | Iterable[str], **terms: Unpack[IssuerTerms]
+    ) -> None:
+        """Take the access tokens of another issuer too, wherever this manager guards.
+
+        A token whose ``iss`` is exactly this issuer is verified by the issuer's keys, which are
+        fetched when the first such token comes. Every other token is verified as before. A token
+        of another issuer is good for access only: it is never fresh, and never refreshes. Needs the
+        extra ``issuers``.
+
+        :param issuer: its URL, letter for letter as its tokens say it.
+        :param audience: the audience that the tokens for this application have; one of several is
+            enough.
+        :param terms: what else there is to say of it, by keyword: see :class:`.IssuerTerms`.
+        :raises ConfigurationError: if one of these can't be right; it says what to give.
+        """
+        if issuer in self.issuers:
+            raise ConfigurationError(
+                f"add_issuer: {issuer!r} is there already: call it once, with all of its audiences "
+                "in a list"
+            )
+        made = make_issuer(issuer, audience, terms, clock=self.monotonic)
+        before = self.issuers
+        self.issuers = {**before, issuer: made}  # another one: requests may be at the old
+        try:
+            for app in self._apps:
+                self._check_issuers(installations(app)[self.name].settings)
+        except ConfigurationError:
+            self.issuers = before
+            raise
+
+    def _check_issuers(self, settings: Settings) -> None:
+        for name in self.issuers:
+            if is_our_name(settings, name):
+                raise ConfigurationError(
+                    f"add_issuer: {name!r} is the issuer of our own tokens, by "
+                    f"{self.config_prefix}ENCODE_ISSUER or {self.config_prefix}DECODE_ISSUER: "
+                    "take it out of one of them"
+                )
+
+
+def _is_our_command() -> bool:
+    """Whether ``flask jwt ...`` makes the application: it says by itself what a store lacks."""
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        if context.info_name == "jwt":
+            return True
+        context = context.parent
+    return False

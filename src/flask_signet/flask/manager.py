@@ -1,0 +1,531 @@
+"""The extension: what an application asks of this package, once, as methods of a manager.
+
+The functions of the package are the methods of the unnamed manager (:mod:`.unnamed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, overload
+
+from flask import Response, after_this_request, has_request_context, request
+
+from ..engine.admission import Admission
+from ..engine.mint import ExpiresDelta, Fresh, Wanted
+from ..engine.pair import Wish
+from ..engine.rotate import TO_ROTATE
+from ..engine.rule import Locations, Rule
+from ..engine.signet import Signet
+from ..exceptions import NoAuthorizationError, SignetError
+from ..jwt.token import Token, TokenPair
+from ..sessions.session import Device
+from .boundaries import answered
+from .cookies import KINDS, TokenCookies, forget_cookies
+from .credentials import find
+from .current import (
+    admission_of_request,
+    claims_of,
+    header_of,
+    identity_of,
+    location_of,
+    remember,
+    sid_of_request,
+    signet_of_request,
+    user_of,
+)
+from .guards import Guard, admit_request, guarding, is_exempt
+from .installing import Installing
+from .session_info import SessionInfo
+
+Claims = Mapping[str, Any]
+V = TypeVar("V", bound=Callable[..., Any])
+
+_CLIENTS_MISTAKES = ("csrf_failed", "invalid_request")
+
+
+class Manager(Installing):
+    """Tokens for a Flask application: the options, the keys, the loaders.
+
+    ``JWTManager(app)``, or ``JWTManager()`` and ``init_app(app)`` in a factory. Every option is
+    a ``JWT_...`` key of ``app.config``, see :class:`flask_signet.options.table.Settings`.
+
+    A second manager, for tokens with keys and an audience of their own, has a name and a
+    prefix: ``JWTManager(name="partner", config_prefix="PARTNER_JWT_")``. It guards by its own
+    methods (``@partner.jwt_required()``); the functions of the package are the unnamed one's.
+
+    :param add_context_processor: put ``current_user`` into templates.
+    :param name: of a manager beside the unnamed one.
+    :param config_prefix: of its options; needed with a name, and ending in an underscore.
+    :raises ConfigurationError: if an option is wrong, see :meth:`init_app`.
+    """
+
+    def signet(self) -> Signet:
+        """The engine of this manager in the current application, by the options of now.
+
+        :raises ConfigurationError: if an option is wrong.
+        """
+        return self._here().signet()
+
+    def answering(self, error: SignetError) -> SignetError:
+        """The error, for which this manager answers from now on.
+
+        Outside an application nothing answers, and the error stays as it is.
+        """
+        try:
+            here = self._here()
+        except RuntimeError:
+            return error
+        return here.answers.bind(error)
+
+    # ── guards ───────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def jwt_required(self, optional: V, /) -> V: ...
+    @overload
+    def jwt_required(
+        self,
+        optional: bool = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> Guard: ...
+    def jwt_required(
+        self,
+        optional: Any = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> Any:
+        """Guard a view: it runs only for a request with an acceptable token.
+
+        The parameters are those of :meth:`verify_jwt_in_request`, and so are the errors, which the
+        manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
+        view may be ``async``. Its attribute ``rule`` says what the guard asks.
+
+        :raises TypeError: if ``optional`` is not True or False.
+        """
+        if callable(optional):
+            return self.jwt_required()(optional)
+        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+        return guarding(rule, lambda: self.guard(rule))
+
+    @answered
+    def guard(self, rule: Rule) -> Admission | None:
+        """Admit this request by a rule, or refuse it.
+
+        :return: what was found; None for an OPTIONS request that needs no token, and where there
+            is no token and the rule is ``optional``.
+        :raises SignetError: one of its classes, by what is wrong.
+        """
+        return admit_request(self._here(), rule)
+
+    def verify_jwt_in_request(
+        self,
+        optional: bool = False,
+        fresh: bool = False,
+        refresh: bool = False,
+        locations: Locations = None,
+        verify_type: bool = True,
+        skip_revocation_check: bool = False,
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Verify the token of this request, or refuse the request.
+
+        :param optional: let a request without any token pass; a bad token is refused all the same.
+        :param fresh: ask for a token made by a log-in, not by a refresh.
+        :param refresh: ask for a refresh token; else an access token.
+        :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
+        :param verify_type: False takes access and refresh tokens alike.
+        :param skip_revocation_check: take a revoked token too.
+        :return: the header and the payload; None for an OPTIONS request, or if there is no token
+            and ``optional`` is set.
+        :raises SignetError: one of its classes, by what is wrong.
+        :raises RuntimeError: if a location's name is wrong.
+        """
+        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+        found = self.guard(rule)
+        return None if found is None else (found.header, found.claims)
+
+    # ── make and check tokens ────────────────────────────────────────────────────────────
+
+    @answered
+    def create_access_token(
+        self,
+        identity: Any,
+        fresh: Fresh = False,
+        expires_delta: ExpiresDelta | None = None,
+        additional_claims: Claims | None = None,
+        additional_headers: Claims | None = None,
+    ) -> str:
+        """An access token for an identity.
+
+        :param identity: whom it is for: a string or an int, or what ``user_identity_loader`` makes
+            one of.
+        :param fresh: whether its owner has just logged in; a ``timedelta`` is for how long that
+            holds, a float until when.
+        :param expires_delta: how long it lives, a ``timedelta`` or seconds; False for ever; None
+            as ``JWT_ACCESS_TOKEN_EXPIRES`` says.
+        :param additional_claims: for the payload; they win over every other.
+        :param additional_headers: for the header; ``alg`` is the key's.
+        :raises TypeError: if the identity, or a claim, can't be in a token.
+        :raises ValueError: if the lifetime is zero, or the token too long.
+        :raises ConfigurationError: if there is no key to sign with, or an option is wrong.
+        """
+        wanted = Wanted(
+            kind="access",
+            fresh=fresh,
+            expires_delta=expires_delta,
+            claims=additional_claims,
+            headers=additional_headers,
+        )
+        return self.signet().issue(identity, wanted)
+
+    @answered
+    def create_refresh_token(
+        self,
+        identity: Any,
+        expires_delta: ExpiresDelta | None = None,
+        additional_claims: Claims | None = None,
+        additional_headers: Claims | None = None,
+    ) -> str:
+        """A refresh token for an identity: it is good for new access tokens, never for access.
+
+        The parameters and errors are those of :meth:`create_access_token`.
+        """
+        wanted = Wanted(
+            kind="refresh",
+            expires_delta=expires_delta,
+            claims=additional_claims,
+            headers=additional_headers,
+        )
+        return self.signet().issue(identity, wanted)
+
+    @answered
+    def decode_token(
+        self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+    ) -> dict[str, Any]:
+        """The claims of a token, if it is one of ours: signature, times, issuer, audience.
+
+        It does not ask what kind of token it is, whether it was revoked, or for its user.
+
+        :param csrf_value: the value that must be the token's ``csrf`` claim.
+        :param allow_expired: take a token whose only fault is that it has expired.
+        :raises SignetError: one of its classes, by what is wrong.
+        :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
+        """
+        signet = self.signet()
+        token = signet.verify(encoded_token, csrf=csrf_value, allow_expired=allow_expired)
+        return token.claims.copy()
+
+    def get_jti(self, encoded_token: str) -> str | None:
+        """The ``jti`` of a token, which is verified as by :meth:`decode_token`.
+
+        :return: its id; None if it has none, as a token of another issuer may.
+        :raises SignetError: as :meth:`decode_token`, also if it has expired.
+        """
+        return self.decode_token(encoded_token).get("jti")
+
+    def get_csrf_token(self, encoded_token: str) -> str:
+        """The CSRF value of a token, which is verified as by :meth:`decode_token`.
+
+        :raises KeyError: if the token has none.
+        :raises SignetError: as :meth:`decode_token`, also if it has expired.
+        """
+        value: str = self.decode_token(encoded_token)["csrf"]
+        return value
+
+    # ── the token of this request ────────────────────────────────────────────────────────
+
+    def get_jwt(self) -> dict[str, Any]:
+        """The payload of this request's token: its claims.
+
+        :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
+        :raises RuntimeError: if no guard has run in this request.
+        """
+        return claims_of(self._here_or_none())
+
+    def get_jwt_header(self) -> dict[str, Any]:
+        """The header of this request's token.
+
+        :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
+        :raises RuntimeError: if no guard has run in this request.
+        """
+        return header_of(self._here_or_none())
+
+    def get_jwt_identity(self) -> Any:
+        """The identity that this request's token was made for.
+
+        It is the claim ``JWT_IDENTITY_CLAIM`` (``sub``), of ``JWT_IDENTITY_TYPE`` where that is
+        set; None where ``jwt_required(optional=True)`` found no token.
+
+        :raises RuntimeError: if no guard has run in this request.
+        """
+        return identity_of(self._here(), self.get_jwt())
+
+    def get_jwt_request_location(self) -> str | None:
+        """Where this request's token was. Never raises.
+
+        :return: ``"headers"``, ``"cookies"``, ``"query_string"``, ``"json"``, or None.
+        """
+        return location_of(self._here_or_none())
+
+    def get_current_user(self) -> Any:
+        """What the ``user_lookup_loader`` returned for this request's token.
+
+        :return: the user; None where ``jwt_required(optional=True)`` found no token.
+        :raises RuntimeError: if no guard has run, or there is no ``user_lookup_loader``.
+        """
+        return user_of(self._here_or_none())
+
+    # ── cookies ──────────────────────────────────────────────────────────────────────────
+
+    @answered
+    def set_access_cookies(
+        self,
+        response: Response,
+        encoded_access_token: str,
+        max_age: int | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Put an access token into its cookie, and its CSRF value into another.
+
+        :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
+        :param domain: instead of ``JWT_COOKIE_DOMAIN``.
+        :raises ValueError: if browsers would drop the cookie: it is over 4,096 bytes, or has a
+            domain and a name with ``__Host-``. Or if ``JWT_CSRF_CLAIM`` left the CSRF value out.
+        :raises KeyError: if the token of another issuer has none.
+        :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
+        """
+        signet = signet_of_request(self._here())
+        TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
+
+    @answered
+    def set_refresh_cookies(
+        self,
+        response: Response,
+        encoded_refresh_token: str,
+        max_age: int | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Put a refresh token into its cookie, and its CSRF value into another.
+
+        The parameters and errors are those of :meth:`set_access_cookies`.
+        """
+        signet = signet_of_request(self._here())
+        TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
+
+    def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
+        """Have the browser forget the access token and its CSRF value.
+
+        :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
+        :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
+        """
+        TokenCookies(signet_of_request(self._here()), "access", domain).unset(response)
+
+    def unset_refresh_cookies(self, response: Response, domain: str | None = None) -> None:
+        """Have the browser forget the refresh token and its CSRF value.
+
+        The parameter and errors are those of :meth:`unset_access_cookies`.
+        """
+        TokenCookies(signet_of_request(self._here()), "refresh", domain).unset(response)
+
+    def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
+        """Have the browser forget both tokens and their CSRF values.
+
+        The parameter and errors are those of :meth:`unset_access_cookies`.
+        """
+        self.unset_access_cookies(response, domain)
+        self.unset_refresh_cookies(response, domain)
+
+    # ── sessions ─────────────────────────────────────────────────────────────────────────
+
+    @answered
+    def create_token_pair(
+        self,
+        identity: Any,
+        fresh: Fresh = True,
+        access_expires_delta: ExpiresDelta | None = None,
+        refresh_expires_delta: ExpiresDelta | None = None,
+        additional_claims: Claims | None = None,
+        additional_headers: Claims | None = None,
+        label: str = "",
+    ) -> TokenPair:
+        """Open a session: both tokens of a log-in, under one new ``sid``.
+
+        With a store, the session is in the store before the tokens leave. ``auth_time`` in both
+        tokens is when it was opened (OpenID Connect Core 1.0 section 2).
+
+        :param fresh: the access token is fresh unless you say otherwise: its owner just logged in.
+        :param access_expires_delta: how long the access token lives; None: as the option says.
+        :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
+        :param additional_claims: for both payloads.
+        :param additional_headers: for both headers.
+        :param label: a name for the device, shown by :meth:`list_sessions`.
+        :return: ``access_token``, ``refresh_token`` and ``sid``.
+        :raises TypeError: if the identity, or a claim, can't be in a token.
+        :raises ValueError: if a lifetime is zero.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        here = self._here()
+        signet = here.signet()
+        wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(label))
+        pair = signet.open(
+            identity,
+            wish,
+            fresh=fresh,
+            refresh_expires_delta=refresh_expires_delta,
+        )
+        remember(here, signet)
+        return pair
+
+    @answered
+    def rotate_refresh_token(
+        self,
+        additional_claims: Claims | None = None,
+        additional_headers: Claims | None = None,
+        access_expires_delta: ExpiresDelta | None = None,
+    ) -> TokenPair:
+        """Refresh: both next tokens for the refresh token of this request, which is good no more.
+
+        Call it in an open view, where it verifies the request's refresh token itself. Behind
+        ``@jwt_required(refresh=True)`` it works as well; the guard, which can't know what comes,
+        reads the session first. One conditional write decides:
+
+        - the session's current token is replaced;
+        - the one just replaced, within ``JWT_REFRESH_REUSE_GRACE`` seconds, gets the same
+          successor again: two tabs are no thief;
+        - any older one ends the session (RFC 9700 section 4.14.2).
+
+        A refresh token from before there was a store is adopted: it opens a session, once. The
+        ``user_state_loader`` is asked first. The new access token is not fresh.
+
+        :return: ``access_token``, ``refresh_token`` and ``sid``.
+        :raises TokenReusedError: if the token had been used; the session has been ended.
+        :raises SessionEndedError: if the session is not live.
+        :raises UserLookupError: if ``user_state_loader`` refuses; the session has been ended.
+        :raises ConfigurationError: if there is no store, or ``JWT_REFRESH_ROTATION`` is off.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        here = self._here()
+        signet = signet_of_request(here)
+        signet.check_rotates()
+        admission = admission_of_request(here)
+        if admission is None or admission.claims.get("type") != "refresh":
+            if is_exempt(signet.settings):
+                raise NoAuthorizationError("Missing refresh token")
+            admission = signet.admit_to_rotate(find(signet.settings, TO_ROTATE))
+            remember(here, signet, admission)
+        wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
+        return signet.rotate(admission, wish)
+
+    @answered
+    def end_session(self, sid: str | None = None, subject: Any = None) -> bool:
+        """End one session: neither of its tokens is good any more.
+
+        :param sid: its id; None: that of this request's token.
+        :param subject: end it only if it is this identity's: a ``sid`` is no secret, so a client
+            that names one has yet to show that the session is its own.
+        :return: whether it was live until now.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        here = self._here()
+        if sid is None:
+            sid = sid_of_request(here)
+        owner = "" if subject is None else str(subject)
+        return sid is not None and signet_of_request(here).end(sid, owner)
+
+    @answered
+    def end_sessions(
+        self, subject: Any, except_sid: str | None = None, issuer: str | None = None
+    ) -> None:
+        """Log a user out everywhere: one entry, whatever the number of sessions.
+
+        All of the subject's tokens from before now are refused, those without a session too, for
+        as long as the options let a token live.
+
+        :param subject: the identity, as ``get_jwt_identity()`` gives it.
+        :param except_sid: a session that goes on, e.g. the one that asks.
+        :param issuer: the other issuer whose user it is. Its tokens from before now are refused;
+            those that it gives out afterwards are not, and its sessions are its own to end.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        signet = signet_of_request(self._here())
+        signet.end_all(str(subject), except_sid=except_sid, issuer=issuer)
+
+    @answered
+    def list_sessions(self, subject: Any) -> list[SessionInfo]:
+        """The live sessions of a user, the one opened last first. There is no token in them.
+
+        :param subject: the identity, as ``get_jwt_identity()`` gives it.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        here = self._here()
+        current = sid_of_request(here)
+        sessions = signet_of_request(here).sessions_of(str(subject))
+        return [SessionInfo.of(each, current=each.sid == current) for each in sessions]
+
+    @answered
+    def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
+        """Refuse one token from now on, and if it belongs to a session, the whole session.
+
+        :param token_or_jti: a token, which may have expired; or the ``jti`` of an access token (of
+            a refresh token give the token: its ``jti`` alone does not tell its session).
+        :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
+        :raises SignetError: if it is a token, and not one that a guard would take.
+        :raises MissingRequiredClaimError: if it is a token of another issuer and has no ``jti``.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        signet_of_request(self._here()).revoke(token_or_jti, issuer)
+
+    @answered
+    def logout(self) -> bool:
+        """Log out the client of this request: the sessions of its tokens end, its cookies go.
+
+        It works on expired tokens too. A token in a cookie needs its CSRF value.
+
+        :return: whether there was a token of ours.
+        :raises CSRFError: if a cookie came without its CSRF value.
+        :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
+        """
+        here = self._here()
+        signet = signet_of_request(here)
+        tokens = list(_presented(signet))
+        signet.end_presented(token.claims for token in tokens)
+        remember(here, signet)
+        after_this_request(lambda response: forget_cookies(signet, response))
+        return bool(tokens)
+
+
+def _device(label: str) -> Device:
+    """What is known of this request's client."""
+    if not has_request_context():
+        return Device(label=label)
+    return Device(request.headers.get("User-Agent", ""), request.remote_addr or "", label)
+
+
+def _presented(signet: Signet) -> Iterator[Token]:
+    """The tokens of ours that this request brings, each once; they may have expired.
+
+    :raises SignetError: if one of them lacks its CSRF value, or is ours and not acceptable.
+    """
+    texts = set()
+    for kind in KINDS:  # each has a cookie of its own; a header holds either
+        try:
+            text, _, csrf = find(signet.settings, Rule(kind=kind))
+            if text not in texts:
+                token = signet.verify(text, csrf=csrf, allow_expired=True)
+                texts.add(text)
+                yield token
+        except NoAuthorizationError:
+            continue
+        except SignetError as error:
+            if error.proved == "nothing" and error.error_code not in _CLIENTS_MISTAKES:
+                continue  # not one of ours: there is nothing to end
+            raise error from None

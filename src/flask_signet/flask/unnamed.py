@@ -1,0 +1,37 @@
+"""The functions of the package: the methods of the unnamed manager, whichever application runs.
+
+A manager finds itself in the current application by its name. So this one, which was given to no
+application, speaks for the unnamed manager of each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import current_app, has_app_context
+
+from ..exceptions import DecodeError
+from ..jose.jws import parse
+from .boundaries import answered
+from .installation import installations
+from .manager import Manager
+
+
+class Unnamed(Manager):
+    """The unnamed manager of the current application."""
+
+    @answered
+    def get_unverified_jwt_headers(self, encoded_token: str) -> dict[str, Any]:
+        """The header of a token **that nobody has verified**: anyone can write one.
+
+        :raises SignetError: if it is not well-formed.
+        """
+        if not isinstance(encoded_token, str | bytes):
+            raise DecodeError(f"Invalid token type. Token must be a {bytes}")
+        # It needs no manager: without one, the limits are the defaults.
+        here = installations(current_app).get("") if has_app_context() else None
+        jws = parse(encoded_token) if here is None else here.signet().parse(encoded_token)
+        return dict(jws.header)
+
+
+UNNAMED: Final = Unnamed()

@@ -1,0 +1,87 @@
+"""What the operator does, and the application's keys."""
+
+from __future__ import annotations
+
+from ...sessions.session import (
+    Presented,
+)
+from ...sessions.store import KeyStore, SessionStore, Upgraded
+from .hands import HOUR, NOW, Hands, new
+
+
+class Operating(Hands):
+    """What the operator does, and the application's keys."""
+
+    # ── the application's keys, if it can keep them ───────────────────────────────────
+
+    def test_the_keys_are_replaced_as_a_whole_by_whoever_knew_the_last(
+        self, store: SessionStore
+    ) -> None:
+        if not isinstance(store, KeyStore):
+            return
+        before, version = store.load_keys()
+        first, second = new("document"), new("document") + "🔑" * 20_000
+        assert store.save_keys(first, after=version)
+        assert store.load_keys() == (first, version + 1)
+        assert not store.save_keys(second, after=version)
+        assert store.load_keys() == (first, version + 1)
+        assert store.save_keys(second, after=version + 1)
+        assert store.load_keys() == (second, version + 2)
+        assert store.save_keys(before, after=version + 2)
+
+    def test_saving_keys_again_after_the_answer_got_lost_is_done(self, store: SessionStore) -> None:
+        if not isinstance(store, KeyStore):
+            return
+        _, version = store.load_keys()
+        document = new("document")
+        assert store.save_keys(document, after=version)
+        assert store.save_keys(document, after=version)
+        assert store.load_keys() == (document, version + 1)
+
+    # ── what the operator does ────────────────────────────────────────────────────────
+
+    def test_what_expired_is_pruned_in_batches_and_what_lives_is_not(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        while store.prune(now=NOW).more:
+            pass
+        live = self.login(store, subject)
+        for _ in range(5):
+            self.login(store, subject, expires_at=NOW + 1)
+            store.revoke_token(new(), now=NOW, expires_at=NOW + 1)
+        kept = new()
+        store.revoke_token(kept, now=NOW, expires_at=NOW + HOUR)
+        pruned = [store.prune(now=NOW + 1, batch=3)]
+        while pruned[-1].more:
+            pruned.append(store.prune(now=NOW + 1, batch=3))
+        assert len(pruned) >= 2
+        assert all(each.sessions <= 3 and each.revocations <= 3 for each in pruned)
+        assert sum(each.revocations for each in pruned) >= 5
+        assert self.sids(store, subject, NOW + 1) == [live.sid]
+        assert store.is_revoked(Presented(jti=kept), now=NOW + 1)
+
+    def test_a_pruned_session_is_not_revoked(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject, expires_at=NOW + 1)
+        while store.prune(now=NOW + 1).more:
+            pass
+        assert store.find_session(session.sid, now=NOW + 1) is None
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
+
+    def test_a_store_that_is_set_up_has_no_error(self, store: SessionStore) -> None:
+        assert [each for each in store.check() if each.level == "error"] == []
+
+    def test_an_upgrade_of_what_is_up_to_date_changes_nothing(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject)
+        version = store.upgrade()
+        assert version == Upgraded(version.after, version.after)
+        assert store.find_session(session.sid, now=NOW) == session
+
+    def test_a_closed_store_opens_again_when_it_is_used(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        store.close()
+        store.close()
+        session = self.login(store, subject)
+        assert self.sids(store, subject) == [session.sid]

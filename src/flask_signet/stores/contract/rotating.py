@@ -1,0 +1,192 @@
+"""Rotation: one token is current, and one verdict for each that is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ...sessions.session import (
+    Presented,
+)
+from ...sessions.store import Follower, SessionStore
+from .hands import DAY, GRACE, HOUR, NOW, ODD_TEXTS, TICK, Hands, live_until
+
+
+class Rotating(Hands):
+    """Rotation: one token is current, and one verdict for each that is not."""
+
+    def test_the_current_token_rotates(self, store: SessionStore, subject: str) -> None:
+        before = self.login(store, subject, jti="first")
+        assert self.rotate(
+            store, before.sid, "first", "second", NOW + 5, memo="m", expires_at=NOW + 8 * DAY
+        ) == ("rotated", None)
+        assert store.find_session(before.sid, now=NOW + 5) == replace(
+            before,
+            jti="second",
+            previous_jti="first",
+            rotated_at=NOW + 5,
+            last_seen_at=NOW + 5,
+            expires_at=NOW + 8 * DAY,
+            memo="m",
+        )
+
+    def test_a_rotation_repeated_after_its_answer_got_lost_is_still_rotated(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        for _ in range(3):
+            assert self.rotate(store, session.sid, "first", "second", grace=0) == ("rotated", None)
+        assert self.found(store, session.sid, NOW).previous_jti == "first"
+
+    def test_a_replay_within_the_grace_gets_the_same_successor(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW, memo="the memo")
+        replay = self.rotate(store, session.sid, "first", "third", NOW + GRACE - TICK)
+        assert replay.verdict == "replayed"
+        assert replay.session is not None
+        assert (replay.session.jti, replay.session.memo) == ("second", "the memo")
+        assert (replay.session.rotated_at, replay.session.expires_at) == (NOW, NOW + 7 * DAY)
+        assert replay.session == store.find_session(session.sid, now=NOW)
+
+    def test_the_successor_still_rotates_after_a_replay(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second")
+        self.rotate(store, session.sid, "first", "third")
+        assert self.rotate(store, session.sid, "second", "fourth").verdict == "rotated"
+
+    def test_a_replay_at_the_end_of_the_grace_is_reuse(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        assert self.rotate(store, session.sid, "first", "x", NOW + GRACE).verdict == "reused"
+
+    def test_a_replay_from_a_clock_a_little_behind_is_within_the_grace(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, NOW - HOUR, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        assert self.rotate(store, session.sid, "first", "x", NOW - 1).verdict == "replayed"
+
+    def test_a_clock_that_steps_back_does_not_lengthen_the_grace(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, NOW - 2 * HOUR, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        assert self.rotate(store, session.sid, "first", "x", NOW - HOUR).verdict == "reused"
+
+    def test_without_grace_a_second_use_is_reuse(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", grace=0)
+        assert self.rotate(store, session.sid, "first", "third", grace=0).verdict == "reused"
+
+    def test_reuse_ends_the_session_and_says_which(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        current = store.find_session(session.sid, now=NOW)
+        reuse = self.rotate(store, session.sid, "first", "x", NOW + HOUR)
+        assert reuse == ("reused", current)
+        assert store.find_session(session.sid, now=NOW + HOUR) is None
+        assert self.sids(store, subject, NOW + HOUR) == []
+        assert self.rotate(store, session.sid, "second", "y", NOW + HOUR) == ("gone", None)
+
+    def test_reuse_is_told_once(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", grace=0)
+        verdicts = [
+            self.rotate(store, session.sid, "first", "x", grace=0).verdict for _ in range(3)
+        ]
+        assert verdicts == ["reused", "gone", "gone"]
+
+    def test_reuse_refuses_the_access_tokens_of_the_session(
+        self, store: SessionStore, subject: str, follower: Follower
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", grace=0)
+        self.rotate(store, session.sid, "first", "x", grace=0)
+        assert store.is_revoked(Presented(sid=session.sid), now=live_until(NOW) - TICK)
+        assert not store.is_revoked(Presented(sid=session.sid), now=live_until(NOW))
+        assert ("sid", session.sid) in self.news(follower)
+
+    def test_two_generations_back_is_reuse_inside_any_grace(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second")
+        self.rotate(store, session.sid, "second", "third")
+        assert self.rotate(store, session.sid, "first", "x", grace=DAY).verdict == "reused"
+
+    def test_a_token_that_the_session_never_had_is_reuse(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        # It verifies as the session's, so it was its token once; perhaps the store lost a rotation.
+        session = self.login(store, subject, jti="first")
+        assert self.rotate(store, session.sid, "never", "x").verdict == "reused"
+        assert store.find_session(session.sid, now=NOW) is None
+
+    def test_reuse_in_one_session_leaves_the_others(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        stolen = self.login(store, subject, jti="first")
+        other = self.login(store, subject, jti="first")
+        self.rotate(store, stolen.sid, "never", "x")
+        assert self.rotate(store, other.sid, "first", "second").verdict == "rotated"
+
+    def test_the_token_of_another_session_does_not_rotate(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        mine, other = self.login(store, subject), self.login(store, subject)
+        assert self.rotate(store, mine.sid, other.jti, "x").verdict == "reused"
+
+    @pytest.mark.parametrize("odd", ["", *ODD_TEXTS])
+    def test_an_unknown_session_is_gone(self, store: SessionStore, odd: str) -> None:
+        assert self.rotate(store, odd, "first", "second") == ("gone", None)
+        assert store.find_session(odd, now=NOW) is None
+        store.touch(odd, now=NOW)
+
+    def test_an_expired_session_is_gone_and_not_reused(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        later = NOW + 7 * DAY
+        assert self.rotate(store, session.sid, "first", "x", later) == ("gone", None)
+        assert self.rotate(store, session.sid, "other", "x", later) == ("gone", None)
+        assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
+
+    def test_rotation_keeps_a_session_alive_until_its_absolute_end(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="0", ends=30 * DAY)
+        for day in range(1, 30):
+            moment = NOW + day * DAY
+            rotation = self.rotate(store, session.sid, str(day - 1), str(day), moment)
+            assert rotation.verdict == "rotated"
+        found = self.found(store, session.sid, NOW + 30 * DAY - TICK)
+        assert found.expires_at == NOW + 30 * DAY
+        assert self.rotate(store, session.sid, "29", "x", NOW + 30 * DAY).verdict == "gone"
+
+    @pytest.mark.parametrize("odd", ODD_TEXTS)
+    def test_a_jti_may_be_any_text(self, store: SessionStore, subject: str, odd: str) -> None:
+        session = self.login(store, subject, jti=odd)
+        assert self.rotate(store, session.sid, odd, odd + "2").verdict == "rotated"
+        assert self.rotate(store, session.sid, odd, "x").verdict == "replayed"
+
+    @pytest.mark.parametrize("following", ["", "first"])
+    def test_a_successor_without_a_jti_of_its_own_is_a_mistake(
+        self, store: SessionStore, subject: str, following: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        with pytest.raises(ValueError, match="jti"):
+            self.rotate(store, session.sid, "first", following)
+
+    def test_jtis_that_differ_in_case_or_trailing_space_differ(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        for other in ("First", "first "):
+            session = self.login(store, subject, jti="first")
+            assert self.rotate(store, session.sid, other, "x").verdict == "reused"

@@ -1,0 +1,154 @@
+"""SQLite: one file, any number of processes on one machine, with a write-ahead log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, Executable, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+
+from ...exceptions import ConfigurationError
+from ...sessions.store import Finding
+from .engine import (
+    RESTORE,
+    EngineKind,
+    Trouble,
+    error_code,
+    requests_share_the_thread,
+    update_on_conflict,
+)
+from .schema import revocations_table, sessions_table
+
+_CAN_T_OPEN: Final = "unable to open database file"
+_LOCKED: Final = "database is locked"
+
+_TROUBLES: Final[tuple[tuple[str, Trouble], ...]] = (
+    ("no such table", "not_set_up"),
+    ("no such column", "not_set_up"),
+    ("malformed", "corrupt"),
+    ("not a database", "corrupt"),
+    ("readonly database", "read_only"),
+    (_CAN_T_OPEN, "no_rights"),
+)
+"""What the words of an error message mean. SQLite's module has no finer codes."""
+
+
+class SQLite(EngineKind):
+    """One file, any number of processes on one machine; write-ahead log."""
+
+    # The write lock is taken at once. A transaction that reads first and writes later can be
+    # refused without any waiting, and repeating the statement does not help.
+    begin = "BEGIN IMMEDIATE"
+
+    #: Whether a missing file is made. Only ``upgrade`` may: a file that has vanished must not come
+    #: back empty, with nothing revoked.
+    may_create = False
+
+    grant = "give the application's user the right to write the file and its folder"
+
+    def connect_args(self, url: URL) -> dict[str, Any]:
+        """See :meth:`.EngineKind.connect_args`."""
+        return {"timeout": 0.7 * self.timeout}  # the busy timeout, seconds
+
+    def create(self, url: URL) -> Engine:
+        """See :meth:`.EngineKind.create`.
+
+        :raises ConfigurationError: if the URL names no file.
+        """
+        if url.database in (None, "", ":memory:"):
+            raise ConfigurationError(
+                "sqlite:// needs a file, as in sqlite:////var/lib/app/sessions.sqlite3 "
+                "(in memory every connection would have its own: use memory://)"
+            )
+        return super().create(url)
+
+    def prepare(self, engine: Engine) -> None:
+        """See :meth:`.EngineKind.prepare`."""
+
+        @event.listens_for(engine, "do_connect")
+        def refuse_to_create(dialect: Any, record: Any, args: Any, params: Any) -> None:
+            database = str(engine.url.database)
+            if database.startswith("file:") or self.may_create:
+                return
+            try:
+                Path(database).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                raise dialect.dbapi.OperationalError("no such table: no such file") from None
+            except OSError as error:
+                raise dialect.dbapi.OperationalError(_CAN_T_OPEN) from error
+
+        @event.listens_for(engine, "connect")
+        def make_durable(connection: Any, record: Any) -> None:
+            # FULL is the default, but a build of SQLite may have another. With FULL a revocation
+            # survives a power failure.
+            connection.execute("PRAGMA synchronous=FULL")
+            if requests_share_the_thread():
+                connection.execute("PRAGMA busy_timeout=0")
+
+    def insert_session(self) -> Executable:
+        """See :meth:`.EngineKind.insert_session`."""
+        return sqlite.insert(sessions_table).on_conflict_do_nothing()
+
+    def upsert_revocation(self) -> Executable:
+        """See :meth:`.EngineKind.upsert_revocation`."""
+        return update_on_conflict(sqlite.insert(revocations_table))
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        """See :meth:`.EngineKind.is_transient`.
+
+        Elsewhere SQLite itself waits for a lock. Under gevent that would block all other requests,
+        so there the operation is repeated.
+        """
+        return _LOCKED in str(error_code(error)) and requests_share_the_thread()
+
+    def trouble(self, error: DBAPIError) -> Trouble:
+        """See :meth:`.EngineKind.trouble`."""
+        message = str(error_code(error))
+        for words, trouble in _TROUBLES:
+            if words in message:
+                return trouble
+        return ""
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        """See :meth:`.EngineKind.findings`."""
+        found = []
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        if mode != "wal":
+            found.append(
+                Finding(
+                    level="warning",
+                    code="no_wal",
+                    message=f"the SQLite file has journal_mode {mode}: readers and writers wait "
+                    "for each other",
+                    mend="run `flask jwt store upgrade`",
+                )
+            )
+        verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if verdict != "ok":
+            found.append(
+                Finding(
+                    level="error",
+                    code="corrupt",
+                    message=f"the SQLite file is damaged: {verdict}",
+                    mend=RESTORE,
+                )
+            )
+        return found + self._writable(connection)
+
+    def _writable(self, connection: Connection) -> list[Finding]:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("UPDATE signet_store SET id = id WHERE 0")
+            connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError as error:
+            return [
+                Finding(
+                    level="error",
+                    code="read_only",
+                    message=f"the SQLite file can't be written: {error.orig}",
+                    mend=self.grant,
+                )
+            ]
+        return []

@@ -1,0 +1,232 @@
+"""A login gives two tokens of one session."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_signet import (
+    JWTManager,
+    TokenPair,
+    create_token_pair,
+    decode_token,
+    end_sessions,
+    list_sessions,
+    rotate_refresh_token,
+    verify_jwt_in_request,
+)
+from flask_signet.exceptions import RevokedTokenError, TokenReusedError
+from flask_signet.flask.manager import Manager
+from flask_signet.stores.memory import MemoryStore
+from tests.applications import application, bare_application
+from tests.conftest import Clock
+from tests.jose import keys
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Flask]:
+    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
+    app = application()
+    with app.app_context():
+        yield app
+
+
+def claims(pair: TokenPair) -> tuple[dict[str, Any], dict[str, Any]]:
+    return decode_token(pair.access_token), decode_token(pair.refresh_token)
+
+
+def test_both_tokens_name_the_session(app: Flask) -> None:
+    """Both tokens carry the sid of the pair; apart from it they are two tokens of their kinds."""
+    pair = create_token_pair("alice")
+    access, refresh = claims(pair)
+    assert access["sid"] == refresh["sid"] == pair.sid
+    assert (access["type"], refresh["type"]) == ("access", "refresh")
+    assert access["sub"] == refresh["sub"] == "alice"
+    assert access["jti"] != refresh["jti"]
+    assert access["csrf"] != refresh["csrf"]
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_one_csrf_value_for_both_tokens_of_a_stored_session(profile: str, clock: Clock) -> None:
+    """With a store both tokens have one CSRF value, so that a log-out proves itself for both."""
+    app = application(
+        PROFILE=profile, TOKEN_LOCATION=["headers", "cookies"], SESSION_STORE=MemoryStore()
+    )
+    values = []
+    with app.app_context():
+        for _ in range(2):
+            pair = create_token_pair("alice")
+            access, refresh = claims(pair)
+            assert access["csrf"] == refresh["csrf"]
+            assert len(access["csrf"]) >= 22  # 128 bits
+            assert access["csrf"] not in {access["jti"], refresh["jti"], pair.sid}
+            headers = {"Authorization": f"Bearer {pair.refresh_token}"}
+            clock.tick(1)
+            with app.test_request_context(headers=headers):
+                again = claims(rotate_refresh_token())
+            assert again[0]["csrf"] == again[1]["csrf"]
+            values += [access["csrf"], again[0]["csrf"]]
+    assert len(set(values)) == 4  # a new one with each log-in and each refresh
+
+
+def test_f21_each_login_opens_another_session(app: Flask) -> None:
+    """A sid is new with each login, has 128 bits, and nothing of it can be foreseen."""
+    sids = {create_token_pair("alice").sid for _ in range(200)}
+    assert len(sids) == 200
+    assert all(len(sid) >= 22 for sid in sids)  # 6 bits in a character
+
+
+def test_the_access_token_is_fresh(app: Flask, clock: Clock) -> None:
+    """The owner of the pair has just logged in, unless it is said otherwise."""
+    for fresh, claim in ((True, True), (False, False), (timedelta(minutes=1), clock() + 60)):
+        access, refresh = claims(create_token_pair("alice", fresh=fresh))
+        assert access["fresh"] == claim
+        assert refresh["fresh"] is False
+    assert claims(create_token_pair("alice"))[0]["fresh"] is True
+
+
+def test_each_has_its_lifetime(app: Flask, clock: Clock) -> None:
+    """Each token lives as its option or its argument says."""
+    for options, lifetimes in (
+        ({}, (900, 30 * 86400)),
+        ({"access_expires_delta": timedelta(seconds=5)}, (5, 30 * 86400)),
+        ({"refresh_expires_delta": timedelta(hours=1)}, (900, 3600)),
+    ):
+        exps = tuple(each["exp"] - clock() for each in claims(create_token_pair("a", **options)))
+        assert exps == lifetimes
+    access, refresh = claims(create_token_pair("a", refresh_expires_delta=False))
+    assert "exp" in access
+    assert "exp" not in refresh
+
+
+@pytest.mark.parametrize("which", ["access_expires_delta", "refresh_expires_delta"])
+def test_no_lifetime(app: Flask, which: str) -> None:
+    """A lifetime of zero is refused for either."""
+    with pytest.raises(ValueError, match="is zero"):
+        create_token_pair("alice", **{which: timedelta(0)})
+
+
+def test_claims_and_headers_are_for_both(app: Flask) -> None:
+    """Additional claims and headers go into both tokens, and stay the caller's."""
+    more, header = {"role": "admin"}, {"x": "y"}
+    pair = create_token_pair("alice", additional_claims=more, additional_headers=header)
+    assert [each["role"] for each in claims(pair)] == ["admin", "admin"]
+    assert (more, header) == ({"role": "admin"}, {"x": "y"})
+
+
+def test_the_sid_of_the_pair_is_the_one_in_its_tokens(app: Flask) -> None:
+    """A sid among the additional claims is refused, or is the pair's: never a third one."""
+    try:
+        pair = create_token_pair("alice", additional_claims={"sid": "mine"})
+    except ValueError:
+        return
+    assert {each["sid"] for each in claims(pair)} == {pair.sid}
+
+
+def test_it_is_a_pair_to_work_with(app: Flask) -> None:
+    """Each token of the pair opens what is for its kind."""
+    pair = create_token_pair("alice")
+    for token, refresh in ((pair.access_token, False), (pair.refresh_token, True)):
+        with app.test_request_context(headers={"Authorization": f"Bearer {token}"}):
+            verified = verify_jwt_in_request(refresh=refresh)
+            assert verified is not None
+            assert verified[1]["sid"] == pair.sid
+
+
+@pytest.mark.parametrize(("identity", "type_"), [(7, int), (uuid.UUID(int=5), uuid.UUID)])
+def test_identities_of_a_type(app: Flask, identity: Any, type_: type) -> None:
+    """Both tokens of the pair have the identity as JWT_IDENTITY_TYPE writes it."""
+    app.config["JWT_IDENTITY_TYPE"] = type_
+    assert [each["sub"] for each in claims(create_token_pair(identity))] == [str(identity)] * 2
+
+
+@pytest.mark.parametrize("identity", [None, 1.5, {"id": 1}])
+def test_what_is_no_identity(app: Flask, identity: Any) -> None:
+    """What is no identity gives no pair."""
+    with pytest.raises(TypeError, match="user_identity_loader"):
+        create_token_pair(identity)
+
+
+def test_a_named_managers_pair() -> None:
+    """A named manager makes pairs with its own key and options."""
+    partner = JWTManager(name="partner", config_prefix="PARTNER_JWT_")
+    app = bare_application()
+    app.config.update(
+        PARTNER_JWT_SECRET_KEY=keys.private("HS256", 1), PARTNER_JWT_ENCODE_ISSUER="partner"
+    )
+    JWTManager(app)
+    partner.init_app(app)
+    with app.app_context():
+        pair = partner.create_token_pair("alice", refresh_expires_delta=timedelta(seconds=5))
+        for token in (pair.access_token, pair.refresh_token):
+            found = partner.decode_token(token)
+            assert (found["sid"], found["iss"]) == (pair.sid, "partner")
+        assert found["exp"] - found["iat"] == 5
+
+
+def test_a_named_managers_sessions_are_its_own() -> None:
+    """It rotates, lists, revokes and ends what is in its own store, and no other's."""
+    partner = JWTManager(name="partner", config_prefix="PARTNER_JWT_")
+    app = bare_application()
+    ours, theirs = MemoryStore(), MemoryStore()
+    app.config.update(
+        JWT_SESSION_STORE=ours,
+        PARTNER_JWT_SESSION_STORE=theirs,
+        PARTNER_JWT_SECRET_KEY=keys.private("HS256", 1),
+        PARTNER_JWT_REFRESH_REUSE_GRACE=0,
+    )
+    JWTManager(app)
+    partner.init_app(app)
+
+    def presenting(token: str) -> Any:
+        return app.test_request_context(headers={"Authorization": f"Bearer {token}"})
+
+    def accepts(token: str) -> bool:
+        with presenting(token):
+            try:
+                return partner.verify_jwt_in_request() is not None
+            except RevokedTokenError:
+                return False
+
+    with app.app_context():
+        create_token_pair("alice")
+        first, second = partner.create_token_pair("alice"), partner.create_token_pair("alice")
+        loose = partner.create_access_token("alice")
+        assert [each.sid for each in partner.list_sessions("alice")] == [second.sid, first.sid]
+    with presenting(first.refresh_token):
+        rotated = partner.rotate_refresh_token()
+    with presenting(first.refresh_token), pytest.raises(TokenReusedError):
+        partner.rotate_refresh_token()
+    assert not accepts(rotated.access_token)
+    assert accepts(second.access_token)
+    with presenting(second.access_token):
+        assert partner.logout()
+    assert not accepts(second.access_token)
+    with app.app_context():
+        third = partner.create_token_pair("alice")
+        partner.revoke_token(loose)
+        assert not accepts(loose)
+        assert partner.end_session(third.sid)
+        partner.create_token_pair("alice")
+        partner.end_sessions("alice")
+        assert partner.list_sessions("alice") == []
+        assert len(list_sessions("alice")) == 1
+
+
+def test_an_entry_for_everybody_lives_as_long_as_any_token_of_a_session(clock: Clock) -> None:
+    """A session that may idle longer than JWT_REFRESH_TOKEN_EXPIRES is refused as long."""
+    store = MemoryStore()
+    app = bare_application()
+    app.config.update(
+        JWT_SESSION_STORE=store,
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=1),
+        JWT_REFRESH_IDLE_EXPIRES=timedelta(days=60),
+    )
+    JWTManager(app)
+    with app.app_context():
+        end_sessions("alice")
+    [entry] = store.follow().sync().entries
+    assert entry.expires_at > entry.not_before + timedelta(days=60).total_seconds()
