@@ -23,7 +23,7 @@ run: $(READY) ## start the reference service (HOST=127.0.0.1 PORT=8000)
 	$(BIN)/python -m examples.auth_service --host $(HOST) --port $(PORT)
 
 test: $(READY) ## run every test on every core (ARGS="tests/jose -x" goes to pytest)
-	@echo 'All tests take MINUTES minutes on two cores (WORKERS=0: in this process, one by one).'
+	@echo 'All tests take about 6 minutes on two cores (WORKERS=0: in this process, one by one).'
 	@echo 'A part: make test ARGS="tests/jose -x"'
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
