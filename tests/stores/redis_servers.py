@@ -1,6 +1,7 @@
 """Redis servers that a test starts for itself: one, a Cluster, a pair watched by a Sentinel."""
 
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -19,12 +20,23 @@ VALKEY = shutil.which("valkey-server")
 
 
 def free_port() -> int:
-    """A port whose Cluster bus, 10,000 above it, is a port as well."""
+    """A port that is free, as is the one of its Cluster bus, 10,000 above it.
+
+    Both are below those that Linux gives to connections (32,768 and up): no connection of another
+    test takes them before the server does.
+    """
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port: int = listener.getsockname()[1]
-        if port < 55_000:
+        port = 10_000 + secrets.randbelow(12_000)
+        if is_free(port) and is_free(port + 10_000):
             return port
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def until(condition: Callable[[], object], what: str) -> None:
