@@ -6,22 +6,29 @@ PORT ?= 8000
 ARGS ?=
 ROUNDS ?= 1000
 KILLS ?= 200
+WORKERS ?= auto
+SEED ?= $(shell date +%s)
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race faults lint format bench docs pins clean
+.PHONY: help run test test-random race faults lint format bench docs pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## start the reference service (HOST=127.0.0.1 PORT=8000)
 	$(BIN)/python -m examples.auth_service --host $(HOST) --port $(PORT)
 
-test: $(READY) ## run every test (ARGS="-k name -x" goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run every test on every core (ARGS="tests/jose -x" goes to pytest)
+	@echo 'All tests take MINUTES minutes on two cores (WORKERS=0: in this process, one by one).'
+	@echo 'A part: make test ARGS="tests/jose -x"'
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-random: $(READY) ## the same in another order each time (SEED=1234: in that one again)
+	$(BIN)/python -m pytest -n $(WORKERS) --shuffle $(SEED) $(ARGS)
 
 race: $(READY) ## race every store (ROUNDS=1000 of 50 clients each, by threads and by processes)
 	SIGNET_RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -10,6 +11,9 @@ import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from flask_signet.flask.manager import Manager
+from flask_signet.stores.redis import RedisStore
+from tests import distribution
+from tests.stores.databases import own_database, own_prefix, set_up
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
 pytest.register_assert_rewrite("flask_signet.stores.contract")
@@ -82,13 +86,67 @@ def _database(variable: str, default: str, **connect_args: object) -> str:
     return url
 
 
+# ── stores on them, each set up once and with names of its own ───────────────────────────
+
+
+@pytest.fixture(scope="session")
+def sqlite_store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return set_up(f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/sessions.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def postgresql_store_url(postgresql_url: str) -> Iterator[str]:
+    with own_database(postgresql_url) as url:
+        yield set_up(url)
+
+
+@pytest.fixture(scope="session")
+def mysql_store_url(mysql_url: str) -> Iterator[str]:
+    with own_database(mysql_url) as url:
+        yield set_up(url)
+
+
+@pytest.fixture(scope="session")
+def redis_store(redis_url: str) -> Iterator[RedisStore]:
+    with own_prefix(redis_url) as store:
+        yield store
+
+
+# ── workers (pytest-xdist) ───────────────────────────────────────────────────────────────
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return distribution.scheduler(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    said = (
+        "run the files, and the tests of each, in an order of chance; the same seed, the same order"
+    )
+    parser.addoption("--shuffle", metavar="SEED", help=said)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    if seed := config.getoption("shuffle"):
+        distribution.shuffle(items, seed)
+    yield  # pytest brings together again what shares a fixture with a parameter
+    if hasattr(config, "workerinput"):
+        distribution.long_ones_first(items)
+
+
 # ── a skipped test proves nothing: say so loudly, and under FLASK_SIGNET_NO_SKIP=1 fail ──
 
 
-def pytest_report_header() -> str:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Not every system has Valkey, so no test of it is skipped where it is missing: it is not."""
     found = shutil.which("valkey-server")
-    return f"valkey: {found or 'NOT TESTED, there is no valkey-server on the path'}"
+    valkey = f"valkey: {found or 'NOT TESTED, there is no valkey-server on the path'}"
+    seed = config.getoption("shuffle")
+    return [valkey, f"order: --shuffle={seed}"] if seed else [valkey]
 
 
 @pytest.hookimpl(wrapper=True)

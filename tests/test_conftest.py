@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PATH = os.pathsep.join(map(str, (ROOT, ROOT / "src")))
 
 TESTS = {
     "test_call.py": "import pytest\n\ndef test_it():\n    pytest.skip('no call')\n",
@@ -18,17 +19,17 @@ TESTS = {
 }
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(params=[[], ["-n", "2"]], ids=["one process", "workers"])
+def run(request, tmp_path):
     for name, text in TESTS.items():
         (tmp_path / name).write_text(text)
 
     def run(no_skip: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest"]
+        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", *request.param]
         return subprocess.run(
             [*command, "--continue-on-collection-errors", tmp_path],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "FLASK_SIGNET_NO_SKIP": no_skip},
+            env={**os.environ, "PYTHONPATH": PATH, "FLASK_SIGNET_NO_SKIP": no_skip},
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What differs on purpose (COMPATIBILITY.md, section 7): FJE does X, ours does Y, side by side."""
+"""What differs on purpose (MIGRATION.md): FJE does X, ours does Y, side by side."""
 
 import copy
 import gc

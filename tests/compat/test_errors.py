@@ -1,4 +1,4 @@
-"""Every default error: status and text to the letter, as COMPATIBILITY.md section 5 lists them."""
+"""Every default error: status and text to the letter, as Flask-JWT-Extended gives them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -21,8 +21,8 @@ import pytest
 
 from tests.compat.harness import REFERENCE, SELF_CHECK, SUBJECT
 
-# COMPATIBILITY.md, section 7: an int `sub` is accepted by default, where FJE (since PyJWT 2.10)
-# refuses the token that it has just issued. These two tests of FJE's say that it must be refused.
+# MIGRATION.md: an int `sub` is accepted by default, where FJE (since PyJWT 2.10) refuses the token
+# that it has just issued. These two tests of FJE's say that it must be refused.
 DEVIATIONS = {
     "test_view_decorators::test_non_string_identity": "an int identity works",
     "test_decode_tokens::test_invalid_sub_values[123]": "an int subject is accepted by default",

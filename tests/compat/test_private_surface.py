@@ -37,7 +37,7 @@ from tests.compat.minting import (
     refresh,
 )
 
-# COMPATIBILITY.md, section 6, and what the documentation and public repositories import.
+# What FJE offers, and what its documentation and public repositories import.
 IMPORTS = {
     "config": ["config"],
     "default_callbacks": [
@@ -251,7 +251,7 @@ def value_of(lib: ModuleType, name: str) -> Any:
 def test_config_properties_give_the_same(configuration: str) -> None:
     """Every property of FJE's `config` gives the same value, or the same error.
 
-    `verify_sub` alone has another default here (COMPATIBILITY.md, section 7).
+    `verify_sub` alone has another default here (MIGRATION.md).
     """
     both = Both()
     both.configure(**CONFIGURATIONS[configuration])

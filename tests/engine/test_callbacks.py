@@ -22,6 +22,7 @@ from flask_signet import (
 )
 from flask_signet.engine.callbacks import Callbacks, settled
 from tests.applications import application
+from tests.ids import same_everywhere
 
 
 async def double(value: int, *, plus: int = 0) -> int:
@@ -102,7 +103,7 @@ def test_the_result_within_a_loop(app: Flask, form: str) -> None:
 RESULTS = [None, True, False, 0, 5, 1.5, "text", b"bytes", (), [], {}, {1}, object(), Callbacks]
 
 
-@pytest.mark.parametrize("value", RESULTS, ids=repr)
+@pytest.mark.parametrize("value", RESULTS, ids=same_everywhere)
 def test_any_result_is_given_back_as_it_is(app: Flask, value: Any) -> None:
     """A result is the object itself, whatever it is; a class with __await__ is no awaitable."""
 

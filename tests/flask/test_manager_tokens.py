@@ -38,6 +38,7 @@ from flask_signet.exceptions import (
 from flask_signet.flask.manager import Manager
 from tests.applications import application, part, signed
 from tests.conftest import Clock
+from tests.ids import same_everywhere
 from tests.jose import keys
 
 KEY = Key.from_secret(keys.SECRET)
@@ -236,7 +237,7 @@ def test_no_lifetime(app: Flask, create: Callable[..., str], zero: Any) -> None:
         create("alice", expires_delta=zero)
 
 
-@pytest.mark.parametrize("lifetime", [True, "60", [], object()], ids=repr)
+@pytest.mark.parametrize("lifetime", [True, "60", [], object()], ids=same_everywhere)
 def test_what_is_no_lifetime(app: Flask, lifetime: Any) -> None:
     """What is no lifetime is a TypeError, True among it."""
     with pytest.raises(TypeError):
@@ -368,7 +369,7 @@ class Account:
     """An application's object, whose text says nothing."""
 
 
-@pytest.mark.parametrize("identity", ["alice", "", b"7", Account()], ids=repr)
+@pytest.mark.parametrize("identity", ["alice", "", b"7", Account()], ids=same_everywhere)
 def test_an_identity_that_its_type_does_not_read(identity: Any) -> None:
     """With JWT_IDENTITY_TYPE, an identity of another type is refused with the option's name."""
     with running(IDENTITY_TYPE=int), pytest.raises(TypeError) as caught:
@@ -617,7 +618,7 @@ def test_defaults_of_a_foreign_token(app: Flask) -> None:
         get_csrf_token(token)
 
 
-@pytest.mark.parametrize("token", [None, 5, [], {}, object(), 1.5], ids=repr)
+@pytest.mark.parametrize("token", [None, 5, [], {}, object(), 1.5], ids=same_everywhere)
 @pytest.mark.parametrize("read", [decode_token, get_jti, get_csrf_token])
 def test_what_is_no_text_is_refused(app: Flask, read: Callable[[Any], Any], token: Any) -> None:
     """What is no text is refused as a token, in PyJWT's words."""

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 from flask import Blueprint, Flask, jsonify
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
@@ -34,6 +34,7 @@ from tests.conftest import Clock
 from tests.issuers import ISSUER, Web, jwks, metadata
 from tests.issuers import pair as key_pair
 from tests.issuers import token as token_of_issuer
+from tests.jose.effort import examples
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 CLIENT = ("orders", "p %+:&=\"'~pass")
@@ -605,7 +606,7 @@ TEXT = st.text(max_size=40)
 FIELDS = st.sampled_from(["token", "client_id", "client_secret", "token_type_hint", "other"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(
     what=st.sampled_from(["revoke", "introspect"]),
     header=st.one_of(

@@ -35,6 +35,7 @@ from flask_signet.jwt.claims import (
     check_csrf,
     check_subject,
 )
+from tests.ids import same_everywhere
 from tests.jose.effort import examples
 
 NOW = 1_700_000_000.0
@@ -198,7 +199,7 @@ def test_d4_an_audience_is_a_text_or_a_list_of_texts(audience: Any) -> None:
         *((value, FORMAT_AUD) for value in (1, True, 1.5, {"you": 1}, {"you", "them"})),
         *((value, FORMAT_AUD) for value in (["you", 1], ["you", None], [["you"]], ("you",))),
     ],
-    ids=repr,
+    ids=same_everywhere,
 )
 def test_d4_an_audience_is_compared_whole(audience: Any, refused: Any) -> None:
     """Every other audience, and every other form of one, is refused."""

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from flask_signet.stores import open_store
+from flask_signet.stores.redis import RedisStore
 from tests.scenarios.faults import application
 from tests.scenarios.service import Scenario
+from tests.stores.databases import set_up
 from tests.stores.sql_servers import MariaDBServer, PostgreSQLServer, running
 
 STORES = ("memory", "sqlite", "postgresql", "mysql", "redis")
@@ -20,13 +22,14 @@ STORES = ("memory", "sqlite", "postgresql", "mysql", "redis")
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Each store in turn, on a real server."""
     if request.param == "memory":
-        url = "memory://"
+        opened = open_store("memory://")
     elif request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'sessions.db'}"
+        opened = open_store(set_up(f"sqlite:///{tmp_path / 'sessions.db'}"))
+    elif request.param == "redis":
+        prefix = request.getfixturevalue("redis_store").prefix
+        opened = RedisStore(request.getfixturevalue("redis_url"), prefix=prefix)
     else:
-        url = request.getfixturevalue(f"{request.param}_url")
-    opened = open_store(url)
-    opened.upgrade()
+        opened = open_store(request.getfixturevalue(f"{request.param}_store_url"))
     yield opened
     opened.close()
 

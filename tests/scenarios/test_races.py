@@ -28,6 +28,7 @@ from tests.scenarios.servers import serving
 from tests.scenarios.service import SECRET, Scenario, bearer
 from tests.stores.databases import own_database
 from tests.stores.racing import PATIENCE, ROUNDS
+from tests.stores.redis_servers import Server as RedisServer
 
 MANY = max(2, ROUNDS // 25)
 """Rounds in which a crowd refreshes."""
@@ -44,13 +45,16 @@ def sqlite_race_url(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql", "mysql", "redis"])
-def race_url(request) -> Iterator[str]:
+def race_url(request, tmp_path_factory) -> Iterator[str]:
     if request.param == "memory":
         yield "memory://"
     elif request.param == "sqlite":
         yield request.getfixturevalue("sqlite_race_url")
     elif request.param == "redis":
-        yield request.getfixturevalue("redis_url")
+        # The processes know it by its URL, which names no prefix: it is a server of its own.
+        server = RedisServer(tmp_path_factory.mktemp("redis"))
+        yield f"redis://127.0.0.1:{server.port}/0"
+        server.stop()
     else:
         with own_database(request.getfixturevalue(f"{request.param}_url")) as url:
             yield url

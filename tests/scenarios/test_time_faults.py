@@ -18,8 +18,7 @@ from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
 from tests.scenarios.conftest import STORES
 from tests.scenarios.service import Scenario, bearer
-from tests.stores.conftest import forget
-from tests.stores.databases import own_database
+from tests.stores.databases import forget, own_database
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 ACCESS, REFRESH = 15 * MINUTE, 30 * DAY  # how long tokens live, unless the options say otherwise

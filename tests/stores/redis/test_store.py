@@ -14,8 +14,8 @@ from flask_signet.sessions.session import Presented, Session, partition
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
 
-from ..conftest import forget
 from ..contract import HOUR, NOW, SessionStoreContract, new
+from ..databases import forget
 from ..redis_servers import VALKEY, Server, until
 
 UNTIL = NOW + HOUR
