@@ -21,6 +21,7 @@ from flask_signet.exceptions import (
 )
 from flask_signet.jwt.encode import encode
 from tests.applications import application, bare_application, part, signed
+from tests.ids import same_everywhere
 from tests.jose import keys
 from tests.keys.forms import (
     EC,
@@ -142,7 +143,7 @@ def test_several_algorithms_of_one_secret() -> None:
             "have the kid",
         ),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 def test_a_secret_that_is_none(secret: Any, message: str) -> None:
     """What is no secret is refused by init_app, with the option's name."""
@@ -155,7 +156,7 @@ def test_a_secret_that_is_none(secret: Any, message: str) -> None:
         *(RSA_KEY, RSA_KEY.public_key(), Key.generate("HS512"), jwk(RSA_KEY)),
         *({**OCT, "use": "enc"}, {**OCT, "key_ops": ["encrypt"]}, {"kty": "unheard-of"}),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_a_useless_member_is_passed_over(useless: Any, first: bool) -> None:
@@ -181,7 +182,7 @@ def test_a_useless_member_is_passed_over(useless: Any, first: bool) -> None:
         json.dumps(RSA_KEY.to_public_jwk()),
         json.dumps({"keys": [RSA_KEY.to_public_jwk()]}).encode(),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=same_everywhere,
 )
 @pytest.mark.parametrize("profile", ["compatible", "strict"])
 def test_a2_a_public_key_is_no_secret(disguise: Any, profile: str) -> None:
@@ -322,7 +323,9 @@ def test_both_kinds_of_fallbacks_of_flasks_secret() -> None:
             assert decode_token(new_token(SECRET_KEY=secret))
 
 
-@pytest.mark.parametrize("fallbacks", [TEXT, TEXT.encode(), "", 5, {TEXT}, {"k": TEXT}], ids=repr)
+@pytest.mark.parametrize(
+    "fallbacks", [TEXT, TEXT.encode(), "", 5, {TEXT}, {"k": TEXT}], ids=same_everywhere
+)
 def test_flasks_fallbacks_are_a_list(fallbacks: Any) -> None:
     """Flask's SECRET_KEY_FALLBACKS given as a text is refused: its letters would be secrets."""
     app = bare_application(SECRET_KEY=None)
@@ -482,7 +485,7 @@ def test_one_pem_of_two_algorithms() -> None:
         ({"PRIVATE_KEY": SECRET, "PUBLIC_KEY": RSA.public_key()}, "JWT_PRIVATE_KEY: "),
         ({"PRIVATE_KEY": keys.pem(RSA, encryption=keys.locked(b"pw"))}, "JWT_PRIVATE_KEY: "),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=same_everywhere,
 )
 def test_a_pair_that_is_none(options: dict[str, Any], message: str) -> None:
     """What is no key, or not for this algorithm, is refused with the option's name."""
@@ -564,7 +567,7 @@ LEAKS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("secret", "options"), LEAKS, ids=repr)
+@pytest.mark.parametrize(("secret", "options"), LEAKS, ids=same_everywhere)
 def test_no_message_has_a_key(secret: str, options: dict[str, Any]) -> None:
     """An error about a key says what is wrong with it, and nothing of what it is."""
     with pytest.raises(ConfigurationError) as caught:

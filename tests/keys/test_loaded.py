@@ -21,6 +21,7 @@ from flask_signet.jwt.encode import encode
 from flask_signet.keys.loaded import LoadedKeys
 from flask_signet.keys.reading import KeyRules
 from tests.applications import application, part, signed
+from tests.ids import same_everywhere
 from tests.jose import keys
 from tests.keys.forms import (
     EC_KEY,
@@ -72,7 +73,9 @@ def test_loaders_of_pairs(form: str) -> None:
         assert decode_token(token)["sub"] == "alice"
 
 
-@pytest.mark.parametrize("value", [None, "", b"", [], 5, {}, "no PEM", object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [None, "", b"", [], 5, {}, "no PEM", object()], ids=same_everywhere
+)
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
 def test_an_encode_key_that_is_none(value: Any, algorithm: str) -> None:
     """What an encode_key_loader must not return is a ConfigurationError that names the loader."""
@@ -137,7 +140,7 @@ LOADED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("alg", ALGS, ids=repr)
+@pytest.mark.parametrize("alg", ALGS, ids=same_everywhere)
 @pytest.mark.parametrize("loaded", LOADED)
 def test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault(loaded: str, alg: Any) -> None:
     """With HS and RS mixed, a token's alg is refused as its own fault, and never a 500."""
@@ -172,7 +175,7 @@ def test_a_loader_may_return_keys_of_several_algorithms(several: Any) -> None:
             assert decode_token(token)["sub"] == "alice"
 
 
-@pytest.mark.parametrize("value", [5, object(), "no PEM", {"kty": "EC"}], ids=repr)
+@pytest.mark.parametrize("value", [5, object(), "no PEM", {"kty": "EC"}], ids=same_everywhere)
 def test_a_decode_key_that_is_none(value: Any) -> None:
     """What fits no algorithm of the application is the loader's fault, and named so."""
     app = with_loaders(decode_key=value, ALGORITHM="RS256", PRIVATE_KEY=RSA)

@@ -10,6 +10,7 @@ from flask import Flask
 from flask_signet.exceptions import ConfigurationError
 from flask_signet.options.table import OPTIONS, Settings
 from tests.applications import application
+from tests.ids import same_everywhere
 from tests.jose import keys
 
 IN_A_YEAR = timedelta(days=365)
@@ -330,7 +331,7 @@ ATTRIBUTES = {option.name: attribute for attribute, option in OPTIONS.items()}
 
 def cases(column: str) -> list[Any]:
     return [
-        pytest.param(name, case, id=f"{name}-{case!r}"[:60])
+        pytest.param(name, case, id=f"{name}-{same_everywhere(case)}")
         for name, row in TABLE.items()
         for case in row[column]
     ]

@@ -7,6 +7,7 @@ import pytest
 from dateutil.relativedelta import relativedelta
 
 from flask_signet.options.lifetime import lifetime_seconds
+from tests.ids import same_everywhere
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_lifetime_seconds(lifetime: Any, seconds: float | None) -> None:
     assert lifetime_seconds(lifetime, 1_700_000_000.0) == seconds
 
 
-@pytest.mark.parametrize("lifetime", [True, "60", None, [], {}, object()], ids=repr)
+@pytest.mark.parametrize("lifetime", [True, "60", None, [], {}, object()], ids=same_everywhere)
 def test_what_is_no_lifetime(lifetime: Any) -> None:
     """What is no lifetime is a TypeError, True among it."""
     with pytest.raises(TypeError):
