@@ -323,7 +323,9 @@ def test_both_kinds_of_fallbacks_of_flasks_secret() -> None:
             assert decode_token(new_token(SECRET_KEY=secret))
 
 
-@pytest.mark.parametrize("fallbacks", [TEXT, TEXT.encode(), "", 5, {TEXT}, {"k": TEXT}], ids=repr)
+@pytest.mark.parametrize(
+    "fallbacks", [TEXT, TEXT.encode(), "", 5, {TEXT}, {"k": TEXT}], ids=same_everywhere
+)
 def test_flasks_fallbacks_are_a_list(fallbacks: Any) -> None:
     """Flask's SECRET_KEY_FALLBACKS given as a text is refused: its letters would be secrets."""
     app = bare_application(SECRET_KEY=None)
@@ -565,7 +567,7 @@ LEAKS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("secret", "options"), LEAKS, ids=repr)
+@pytest.mark.parametrize(("secret", "options"), LEAKS, ids=same_everywhere)
 def test_no_message_has_a_key(secret: str, options: dict[str, Any]) -> None:
     """An error about a key says what is wrong with it, and nothing of what it is."""
     with pytest.raises(ConfigurationError) as caught:

@@ -140,7 +140,7 @@ LOADED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("alg", ALGS, ids=repr)
+@pytest.mark.parametrize("alg", ALGS, ids=same_everywhere)
 @pytest.mark.parametrize("loaded", LOADED)
 def test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault(loaded: str, alg: Any) -> None:
     """With HS and RS mixed, a token's alg is refused as its own fault, and never a 500."""
