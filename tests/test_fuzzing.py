@@ -1059,9 +1059,14 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
         WRONG[0],
     ),
     "no key": ("key sets", "flask_signet.keys.jwks._keys_of", always([]), WRONG[1]),
-    "any type": ("requests", "flask_signet.view_decorators.check_type", always(None), WRONG[0]),
-    "no bearer": ("requests", "flask_signet.flask.credentials._is_scheme", always(False), WRONG[1]),
-    "a view's error": ("requests", "flask_signet.view_decorators.check_fresh", broken, WRONG[2]),
+    "any type": ("requests", "flask_signet.engine.rule.check_kind", always(None), WRONG[0]),
+    "no bearer": (
+        "requests",
+        "flask_signet.flask.credentials.Search._is_scheme",
+        always(False),
+        WRONG[1],
+    ),
+    "a view's error": ("requests", "flask_signet.engine.rule.check_fresh", broken, WRONG[2]),
 }
 
 
