@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, overload
 
+from flask import request
+
 from .config import config as config
 from .engine.admission import Admission
 from .engine.rule import Kind, Locations, Rule, check_fresh
@@ -21,7 +23,7 @@ from .exceptions import NoAuthorizationError as NoAuthorizationError
 from .exceptions import UserLookupError as UserLookupError
 from .flask.boundaries import answered
 from .flask.credentials import Search, find
-from .flask.current import remember
+from .flask.current import keep
 from .flask.guards import Guard, guarding, is_exempt
 from .flask.installation import installation
 from .flask.mirror import as_loaded
@@ -56,7 +58,7 @@ def verify_jwt_in_request(
     :raises RuntimeError: if a location's name is wrong.
     """
     rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
-    found = _guard(rule)
+    found = (_REPLACEABLE if _are_replaced() else UNNAMED).guard(rule)
     return None if found is None else (found.header, found.claims)
 
 
@@ -92,10 +94,12 @@ def jwt_required(
     rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
 
     def check() -> None:
-        if verify_jwt_in_request is _VERIFY_JWT_IN_REQUEST:
-            _guard(rule)
-        else:
+        if verify_jwt_in_request is not _VERIFY_JWT_IN_REQUEST:
             verify_jwt_in_request(*_arguments(rule))
+        elif _are_replaced():
+            _REPLACEABLE.guard(rule)
+        else:
+            UNNAMED.guard(rule)
 
     return guarding(rule, check)
 
@@ -115,22 +119,24 @@ def _arguments(rule: Rule) -> tuple[Any, ...]:
 # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────────
 
 
+def _search(kind: Kind) -> Search:
+    return Search(request, installation().settings, kind)
+
+
 def _decode_jwt_from_headers() -> tuple[str, None]:
-    return Search(installation().settings, "access").in_headers().text, None
+    return _search("access").in_headers().text, None
 
 
 def _decode_jwt_from_query_string() -> tuple[str, None]:
-    return Search(installation().settings, "access").in_query_string().text, None
+    return _search("access").in_query_string().text, None
 
 
 def _decode_jwt_from_json(refresh: bool) -> tuple[str, None]:
-    kind: Kind = "refresh" if refresh else "access"
-    return Search(installation().settings, kind).in_json().text, None
+    return _search("refresh" if refresh else "access").in_json().text, None
 
 
 def _decode_jwt_from_cookies(refresh: bool) -> tuple[str, str | None]:
-    kind: Kind = "refresh" if refresh else "access"
-    found = Search(installation().settings, kind).in_cookies()
+    found = _search("refresh" if refresh else "access").in_cookies()
     return found.text, found.csrf
 
 
@@ -167,7 +173,7 @@ class _Replaceable(Unnamed):
     def decode_request(self, rule: Rule) -> Admission:
         """The token of this request, without its user."""
         signet = self.signet()
-        admission = signet.check(find(signet.settings, rule), rule)
+        admission = signet.check(find(request, signet.settings, rule), rule)
         signet.confirm(admission, rule)
         return admission
 
@@ -176,8 +182,8 @@ class _Replaceable(Unnamed):
         """Admit this request by what the two steps in this module say."""
         here = self._here()
         signet = here.signet()
-        if is_exempt(signet.settings):
-            remember(here, signet, Admission.without_token(), mirrored=False)
+        if request.method == "OPTIONS" and is_exempt(request, signet.settings):
+            keep(request, here, (signet, Admission.without_token()), mirrored=False)
             return None
         _, fresh, refresh, locations, verify_type, skip_revocation_check = _arguments(rule)
         try:
@@ -191,14 +197,14 @@ class _Replaceable(Unnamed):
         except NoAuthorizationError:
             if not rule.optional:
                 raise
-            remember(here, signet, Admission.without_token())
+            keep(request, here, (signet, Admission.without_token()))
             return None
         identity = signet.checked_identity_in(claims)
         admission = Admission(header, claims, location, identity=identity)
         loaded = _load_user(header, claims)
         if loaded is not None:
             admission.user, admission.has_user = loaded["loaded_user"], True
-        remember(here, signet, admission)
+        keep(request, here, (signet, admission))
         return admission
 
 
@@ -210,6 +216,5 @@ _DECODE_JWT_FROM_REQUEST: Final = _decode_jwt_from_request
 _LOAD_USER: Final = _load_user
 
 
-def _guard(rule: Rule) -> Admission | None:
-    is_whole = _decode_jwt_from_request is _DECODE_JWT_FROM_REQUEST and _load_user is _LOAD_USER
-    return UNNAMED.guard(rule) if is_whole else _REPLACEABLE.guard(rule)
+def _are_replaced() -> bool:
+    return _decode_jwt_from_request is not _DECODE_JWT_FROM_REQUEST or _load_user is not _LOAD_USER

@@ -31,7 +31,7 @@ class Checking(Verifying, Identifying):
         """
         admission = Admission(token.header.copy(), token.claims.copy(), location)
         admission.issuer = token.issuer
-        rule.check(admission, self.settings, self.clock())
+        rule.check(admission, self.settings, self.clock)
         if token.issuer is None:
             admission.identity = self.checked_identity_in(admission.claims)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -74,10 +74,10 @@ class Rule:
             revocation=not skip_revocation_check,
         )
 
-    def check(self, admission: Admission, settings: Settings, now: float) -> None:
+    def check(self, admission: Admission, settings: Settings, clock: Callable[[], float]) -> None:
         """Refuse a verified token that does not follow the rule. This computes; it never waits.
 
-        :param now: seconds since 1970.
+        :param clock: gives the seconds since 1970; it is read where the rule asks for freshness.
         :raises WrongTokenError: if the token is of another kind, or is a refresh token where none
             may be.
         :raises FreshTokenRequired: if it is not fresh.
@@ -96,7 +96,7 @@ class Rule:
         if settings.query_string_protect and admission.location == "query_string":
             refuse_refresh(claims)
         if self.fresh:
-            check_fresh(header, claims, now)
+            check_fresh(header, claims, clock())
 
 
 def check_kind(claims: Mapping[str, Any], kind: Kind, *, strictly: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Protocol
 
 from ..exceptions import ConfigurationError
 from ..keys.loaded import LoadedKeys
@@ -23,9 +23,20 @@ from .issuers import Issuer
 from .storage import Storage
 
 
-def system_clock() -> float:
-    """Seconds since 1970, by :func:`time.time` as it is now: a test may have replaced it."""
-    return time.time()
+class Clock(Protocol):
+    """Gives the time, in seconds."""
+
+    def __call__(self) -> float: ...
+
+
+class SystemClock:
+    """Seconds since 1970, by :func:`time.time` as it is at each call: a test may replace it."""
+
+    def __call__(self) -> float:
+        return time.time()
+
+
+SYSTEM_CLOCK: Final = SystemClock()
 
 
 def no_json(value: Any) -> Any:
@@ -58,7 +69,7 @@ class Setup:
     callbacks: Callbacks = field(default_factory=Callbacks)
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     storage: Storage | None = None
-    clock: Callable[[], float] = system_clock
+    clock: Clock = SYSTEM_CLOCK
     tell: Tell = silent
     to_json: Callable[[Any], Any] = no_json
     to_sync: ToSync = run_in_a_loop

@@ -12,7 +12,7 @@ from .open import Opening
 from .own_keys import key_rules, own_keys
 from .rotate import Rotating
 from .rule import Rule
-from .setup import system_clock
+from .setup import SYSTEM_CLOCK
 from .storage import Storage
 
 
@@ -58,7 +58,7 @@ class Signet(Opening, Rotating):
             prefix,
             flask_keys=(None, None),
             store=lambda: None if storage is None else storage.store,
-            clock=parts.get("clock", system_clock),
+            clock=parts.get("clock", SYSTEM_CLOCK),
         )
         return cls(
             settings=settings,
@@ -77,6 +77,6 @@ class Signet(Opening, Rotating):
         admission = self.check(credentials, rule)
         self.confirm(admission, rule)
         self.look_up(admission)
-        if rule.asks_store and admission.issuer is None:
+        if self.storage is not None and rule.asks_store and admission.issuer is None:
             self.note_in_use(admission.claims)
         return admission

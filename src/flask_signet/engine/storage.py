@@ -35,9 +35,9 @@ class Storage:
     def __init__(
         self, wanted: Any, *, timeout: float = 2.0, option: str = "JWT_SESSION_STORE"
     ) -> None:
-        self.wanted = wanted
-        self.timeout = timeout
-        self.option = option
+        self.wanted: Any = wanted
+        self.timeout: float = timeout
+        self.option: str = option
         self.noted: Noted = Noted()
         self._lock = Lock()
         self._store: SessionStore | None = None

@@ -47,8 +47,21 @@ class Verifying(Setup):
         """
         if not isinstance(text, str | bytes):
             raise DecodeError(f"Invalid token type. Token must be a {bytes}")
+        settings = self.settings
+        by_issuers = foreign and bool(self.issuers)
         try:
-            token = self._verified(text, allow_expired=allow_expired, foreign=foreign)
+            if by_issuers or self.callbacks.decode_key is not None:
+                token = self._verified(text, by_issuers=by_issuers, allow_expired=allow_expired)
+            else:
+                token = verify(
+                    text,
+                    self.keys.ring(),
+                    settings.rules,
+                    self.clock(),
+                    max_length=settings.max_token_length,
+                    allow_padding=settings.allow_base64_padding,
+                    allow_expired=allow_expired,
+                )
         except ExpiredSignatureError as error:
             if csrf:  # a wrong value counts before the expiry
                 check_csrf(error.jwt_data, csrf)
@@ -57,21 +70,9 @@ class Verifying(Setup):
             check_csrf(token.claims, csrf)
         return token
 
-    def _verified(self, text: str | bytes, *, allow_expired: bool, foreign: bool) -> Token:
-        """The token, by the keys of its issuer."""
-        settings = self.settings
-        by_issuers = foreign and bool(self.issuers)
-        if not by_issuers and self.callbacks.decode_key is None:
-            return verify(
-                text,
-                self.keys.ring(),
-                settings.rules,
-                self.clock(),
-                max_length=settings.max_token_length,
-                allow_padding=settings.allow_base64_padding,
-                allow_expired=allow_expired,
-            )
-        jws = self.parse(text)
+    def _verified(self, text: str | bytes, *, by_issuers: bool, allow_expired: bool) -> Token:
+        """The token, where its own text decides by whose keys, or by which."""
+        jws, settings = self.parse(text), self.settings
         issuer = find_issuer(self.issuers, settings, jws) if by_issuers else None
         now = self.clock()
         if issuer is not None:

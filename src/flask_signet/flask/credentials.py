@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from flask import after_this_request, request
+from flask import Request, after_this_request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
@@ -29,13 +29,13 @@ from ..options.table import Settings
 from .csrf import is_unsafe, refuse_cross_site, submitted_value
 
 
-def find(settings: Settings, rule: Rule) -> Credentials:
-    """The token of this request that a rule asks for.
+def find(carrier: Request, settings: Settings, rule: Rule) -> Credentials:
+    """The token of a request that a rule asks for.
 
     :raises NoAuthorizationError: if there is none; the message says what was missing.
     :raises RuntimeError: if a location's name is wrong.
     """
-    search = Search(settings, rule.kind)
+    search = Search(carrier, settings, rule.kind)
     names = _named(rule.locations) if rule.locations else settings.token_location
     if settings.refuse_several_tokens:
         return search.only_one(names)
@@ -66,12 +66,13 @@ def _nowhere(names: Sequence[str], errors: list[NoAuthorizationError]) -> NoAuth
 
 
 class Search:
-    """Looks for one kind of token in this request, where the options say."""
+    """Looks for one kind of token in a request, where the options say."""
 
-    __slots__ = ("kind", "settings")
+    __slots__ = ("carrier", "kind", "settings")
 
-    def __init__(self, settings: Settings, kind: Kind) -> None:
-        self.settings = settings
+    def __init__(self, carrier: Request, settings: Settings, kind: Kind) -> None:
+        self.carrier: Request = carrier
+        self.settings: Settings = settings
         self.kind: Kind = kind
 
     def only_one(self, names: Sequence[str]) -> Credentials:
@@ -93,8 +94,10 @@ class Search:
     def in_headers(self) -> Credentials:
         """The token of the header."""
         name, scheme = self.settings.header_name, self.settings.header_type
-        headers = request._get_current_object().headers  # type: ignore[attr-defined]  # a proxy
-        raw: str = headers.get(name, "")
+        if name == "Authorization":  # as WSGI has it: `headers` translates each name
+            raw: str = self.carrier.environ.get("HTTP_AUTHORIZATION", "")
+        else:
+            raw = self.carrier.headers.get(name, "")
         value = raw.strip().strip(",")
         if not value:
             raise NoAuthorizationError(f"Missing {name} Header")
@@ -134,10 +137,10 @@ class Search:
         settings = self.settings
         refresh = self.kind == "refresh"
         name = settings.refresh_cookie_name if refresh else settings.access_cookie_name
-        if settings.refuse_several_tokens and len(request.cookies.getlist(name)) > 1:
+        if settings.refuse_several_tokens and len(self.carrier.cookies.getlist(name)) > 1:
             # A sub-domain, or another path, set one of them: no telling which (RFC 6265 5.4).
             raise AmbiguousTokenError("The request has more than one token")
-        text = request.cookies.get(name)
+        text = self.carrier.cookies.get(name)
         if not text:
             raise NoAuthorizationError(f'Missing cookie "{name}"')
         csrf = None
@@ -162,7 +165,7 @@ class Search:
         """The token of a query parameter."""
         settings = self.settings
         name, prefix = settings.query_string_name, settings.query_string_value_prefix
-        arguments = _arguments()
+        arguments = _arguments(self.carrier)
         if settings.refuse_several_tokens and len(arguments.getlist(name)) > 1:
             raise AmbiguousTokenError("The request has more than one token")
         value = arguments.get(name)
@@ -181,12 +184,12 @@ class Search:
 
     def in_json(self) -> Credentials:
         """The token of a member of a JSON body."""
-        if not request.is_json:
+        if not self.carrier.is_json:
             raise NoAuthorizationError("Invalid content-type. Must be application/json.")
         settings = self.settings
         name = settings.refresh_json_key if self.kind == "refresh" else settings.json_key
         try:
-            body = request.get_json()
+            body = self.carrier.get_json()
         except (BadRequest, UnsupportedMediaType, RecursionError):
             body = None
         text = body.get(name) if isinstance(body, dict) else None
@@ -221,9 +224,9 @@ def _one_field(name: str, value: str) -> str:
     return value.strip(" ")
 
 
-def _arguments() -> MultiDict[str, str]:
+def _arguments(carrier: Request) -> MultiDict[str, str]:
     try:
-        return request.args
+        return carrier.args
     except UnicodeDecodeError:  # raw bytes that are no UTF-8: no client that percent-encodes
         return MultiDict()
 

@@ -19,43 +19,30 @@ _NO_LOOKUP: Final = "You must provide a `@jwt.user_lookup_loader` callback to us
 _IN_REQUEST: Final = "_flask_signet"
 
 
-class Visit:
-    """One request, as one manager sees it.
+Visit = tuple[Signet, Admission | None]
+"""One request, as one manager sees it: by what it works, and what a guard found.
 
-    :param signet: the engine that the request works by, from a guard, a log-in, a refresh or a
-        log-out on: what follows in the same request (its cookies, say) goes by the same options.
-    :param admission: what a guard found; None where none has run.
-    """
-
-    __slots__ = ("admission", "signet")
-
-    def __init__(self, signet: Signet, admission: Admission | None = None) -> None:
-        self.signet = signet
-        self.admission = admission
+The Signet is that of a guard, a log-in, a refresh or a log-out: what follows in the same request
+(its cookies, say) goes by the same options. The second is None where no guard has run.
+"""
 
 
-def remember(
-    here: Installation,
-    signet: Signet,
-    admission: Admission | None = None,
-    *,
-    mirrored: bool = True,
-) -> None:
-    """Note what a request works by, and, after a guard, what the guard found.
+def keep(carrier: Request, here: Installation, visit: Visit, *, mirrored: bool = True) -> None:
+    """Keep what a guard found with the request that it found it in.
 
     :param mirrored: whether Flask-JWT-Extended's names in ``g`` show it.
     """
-    if not has_request_context():
-        return
-    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
     # By the manager in its application: the context of another application may be pushed meanwhile.
-    visits: dict[Installation, Visit] = carrier.__dict__.setdefault(_IN_REQUEST, {})
-    if admission is None and here in visits:
-        visits[here].signet = signet
-        return
-    visits[here] = Visit(signet, admission)
-    if admission is not None and mirrored and not here.manager.name:
-        mirror.reflect(admission)
+    carrier.__dict__.setdefault(_IN_REQUEST, {})[here] = visit
+    if mirrored and not here.manager.name and visit[1] is not None:
+        mirror.reflect(visit[1])
+
+
+def work_by(here: Installation, signet: Signet) -> None:
+    """Have this request go on with a Signet; what a guard found stays."""
+    if has_request_context():
+        visits: dict[Installation, Visit] = request.__dict__.setdefault(_IN_REQUEST, {})
+        visits[here] = signet, admission_of_request(here)
 
 
 def _visit(here: Installation | None) -> Visit | None:
@@ -68,13 +55,13 @@ def _visit(here: Installation | None) -> Visit | None:
 def signet_of_request(here: Installation) -> Signet:
     """The Signet that this request works by already, else the one of now."""
     visit = _visit(here)
-    return here.signet() if visit is None else visit.signet
+    return here.signet() if visit is None else visit[0]
 
 
 def admission_of_request(here: Installation | None) -> Admission | None:
     """What a guard of this manager found in this request; None where none has run."""
     visit = _visit(here)
-    return None if visit is None else visit.admission
+    return None if visit is None else visit[1]
 
 
 def sid_of_request(here: Installation) -> str | None:

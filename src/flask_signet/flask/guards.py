@@ -11,11 +11,10 @@ from flask import Request, current_app, request
 
 from ..engine.admission import Admission
 from ..engine.rule import Rule
-from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
-from .current import remember
+from .current import keep
 from .installation import Installation
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -49,36 +48,34 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
     return decorate
 
 
-def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) -> Admission | None:
+def admit_request(here: Installation, rule: Rule) -> Admission | None:
     """Admit this request, or refuse it.
 
-    :param signet: works by this one instead of the options of now.
     :return: what was found; None for an OPTIONS request that needs no token, and where there is no
         token and the rule is ``optional``.
     :raises SignetError: one of its classes, by what is wrong.
     """
-    signet = signet or here.signet()
-    if is_exempt(signet.settings):
-        remember(here, signet, Admission.without_token(), mirrored=False)
+    # The object itself: each attribute of the proxy costs a look-up of its own.
+    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    signet = here.signet()
+    if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
+        keep(carrier, here, (signet, Admission.without_token()), mirrored=False)
         return None
     try:
         # This alone, not what follows: a loader that raises the same error refuses a token.
-        credentials = find(signet.settings, rule)
+        credentials = find(carrier, signet.settings, rule)
     except NoAuthorizationError:
         if not rule.optional:
             raise
-        remember(here, signet, Admission.without_token())
+        keep(carrier, here, (signet, Admission.without_token()))
         return None
     admission = signet.admit(credentials, rule)
-    remember(here, signet, admission)
+    keep(carrier, here, (signet, admission))
     return admission
 
 
-def is_exempt(settings: Settings) -> bool:
-    """Whether this is an OPTIONS request that needs no token: browsers send none to a preflight."""
-    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
-    if carrier.method != "OPTIONS":
-        return False
+def is_exempt(carrier: Request, settings: Settings) -> bool:
+    """Whether an OPTIONS request needs no token: browsers send none with a preflight."""
     if settings.options_exempt == "all":
         return True
     return "Origin" in carrier.headers and "Access-Control-Request-Method" in carrier.headers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Final, Protocol
@@ -14,6 +14,7 @@ from ..engine.callbacks import Callbacks
 from ..engine.events import tell_by
 from ..engine.issuers import Issuer
 from ..engine.own_keys import key_rules, own_keys
+from ..engine.setup import Clock
 from ..engine.signet import Signet
 from ..engine.storage import Storage
 from ..exceptions import ConfigurationError
@@ -38,7 +39,7 @@ class Installed(Protocol):
     config_prefix: str
     callbacks: Callbacks
     issuers: Mapping[str, Issuer]
-    clock: Callable[[], float]
+    clock: Clock
 
 
 class Installation:

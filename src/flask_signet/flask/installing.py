@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Unpack
 from weakref import WeakSet
 
@@ -12,7 +12,7 @@ from flask import Blueprint, Flask
 
 from ..engine.callbacks import Callbacks
 from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer
-from ..engine.setup import system_clock
+from ..engine.setup import SYSTEM_CLOCK, Clock
 from ..exceptions import ConfigurationError, adopt_pyjwt
 from ..options.reader import check_names, set_defaults
 from ..options.table import Settings
@@ -28,10 +28,10 @@ FJE_EXTENSION: Final = "flask-jwt-extended"
 class Installing(Loaders):
     """What a manager is before any request: see :class:`.manager.Manager`."""
 
-    clock: Callable[[], float] = staticmethod(system_clock)
+    clock: Clock = SYSTEM_CLOCK
     """Seconds since 1970: the clock of the tokens. A test may set another one."""
 
-    monotonic: Callable[[], float] = staticmethod(time.monotonic)
+    monotonic: Clock = time.monotonic
     """Seconds that never step back: the clock of the other issuers' keys."""
 
     def __init__(

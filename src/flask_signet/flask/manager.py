@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, overload
 
-from flask import Response, after_this_request, has_request_context, request
+from flask import Request, Response, after_this_request, has_request_context, request
 
 from ..engine.admission import Admission
 from ..engine.mint import ExpiresDelta, Fresh, Wanted
@@ -27,13 +27,15 @@ from .current import (
     claims_of,
     header_of,
     identity_of,
+    keep,
     location_of,
-    remember,
     sid_of_request,
     signet_of_request,
     user_of,
+    work_by,
 )
 from .guards import Guard, admit_request, guarding, is_exempt
+from .installation import installation
 from .installing import Installing
 from .session_info import SessionInfo
 
@@ -121,7 +123,7 @@ class Manager(Installing):
             is no token and the rule is ``optional``.
         :raises SignetError: one of its classes, by what is wrong.
         """
-        return admit_request(self._here(), rule)
+        return admit_request(installation(self.name), rule)
 
     def verify_jwt_in_request(
         self,
@@ -378,7 +380,7 @@ class Manager(Installing):
             fresh=fresh,
             refresh_expires_delta=refresh_expires_delta,
         )
-        remember(here, signet)
+        work_by(here, signet)
         return pair
 
     @answered
@@ -414,10 +416,12 @@ class Manager(Installing):
         signet.check_rotates()
         admission = admission_of_request(here)
         if admission is None or admission.claims.get("type") != "refresh":
-            if is_exempt(signet.settings):
+            carrier = _carrier()
+            if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
                 raise NoAuthorizationError("Missing refresh token")
-            admission = signet.admit_to_rotate(find(signet.settings, TO_ROTATE))
-            remember(here, signet, admission)
+            credentials = find(carrier, signet.settings, TO_ROTATE)
+            admission = signet.admit_to_rotate(credentials)
+            keep(carrier, here, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
         return signet.rotate(admission, wish)
 
@@ -498,9 +502,15 @@ class Manager(Installing):
         signet = signet_of_request(here)
         tokens = list(_presented(signet))
         signet.end_presented(token.claims for token in tokens)
-        remember(here, signet)
+        work_by(here, signet)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
+
+
+def _carrier() -> Request:
+    """The request itself, without its proxy."""
+    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    return carrier
 
 
 def _device(label: str) -> Device:
@@ -518,7 +528,7 @@ def _presented(signet: Signet) -> Iterator[Token]:
     texts = set()
     for kind in KINDS:  # each has a cookie of its own; a header holds either
         try:
-            text, _, csrf = find(signet.settings, Rule(kind=kind))
+            text, _, csrf = find(_carrier(), signet.settings, Rule(kind=kind))
             if text not in texts:
                 token = signet.verify(text, csrf=csrf, allow_expired=True)
                 texts.add(text)

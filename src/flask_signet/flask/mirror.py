@@ -26,37 +26,21 @@ _NAME_IN_G: Final = {
 }
 
 
-class Mirrored:
-    """What one admission put into ``g``, object by object.
-
-    ``user`` is ``{"loaded_user": ...}``, or None where no ``user_lookup_loader`` is set.
-    """
-
-    __slots__ = ("admission", "claims", "header", "location", "user")
-
-    def __init__(self, admission: Admission) -> None:
-        self.admission = admission
-        self.claims: dict[str, Any] = admission.claims
-        self.header: dict[str, Any] = admission.header
-        self.location: str | None = admission.location
-        self.user: dict[str, Any] | None = as_loaded(admission)
-
-
 def as_loaded(admission: Admission) -> dict[str, Any] | None:
-    """The user in Flask-JWT-Extended's form."""
+    """The user in Flask-JWT-Extended's form; None where no ``user_lookup_loader`` is set."""
     return {"loaded_user": admission.user} if admission.has_user else None
 
 
 def reflect(admission: Admission) -> None:
     """Put an admission into ``g``."""
-    mirrored = Mirrored(admission)
+    user = {"loaded_user": admission.user} if admission.has_user else None
     # All at once: `g` takes its attributes one by one through a function each.
     g._get_current_object().__dict__.update(
-        _jwt_extended_jwt_user=mirrored.user,
-        _jwt_extended_jwt_header=mirrored.header,
-        _jwt_extended_jwt=mirrored.claims,
-        _jwt_extended_jwt_location=mirrored.location,
-        _flask_signet_mirror=mirrored,
+        _jwt_extended_jwt_user=user,
+        _jwt_extended_jwt_header=admission.header,
+        _jwt_extended_jwt=admission.claims,
+        _jwt_extended_jwt_location=admission.location,
+        _flask_signet_mirror=(admission, user),
     )
 
 
@@ -67,15 +51,16 @@ def read(attribute: str, admission: Admission | None) -> Any:
     :param admission: of this request; None where no guard has run.
     """
     in_g = g.get(_NAME_IN_G[attribute], MISSING)
-    mirrored: Mirrored | None = g.get(_MIRROR)
+    mirrored: tuple[Admission, dict[str, Any] | None] | None = g.get(_MIRROR)
     if mirrored is None:
         # An OPTIONS request, say, is never mirrored.
         return part(attribute, admission) if in_g is MISSING else in_g
-    if mirrored.admission is admission:
+    there, user = mirrored
+    if there is admission:
         return in_g
     # `g` was filled by an earlier request in the same application context. Values left as that
     # request wrote them are not ours.
-    if in_g is MISSING or in_g is getattr(mirrored, attribute):
+    if in_g is MISSING or in_g is (user if attribute == "user" else getattr(there, attribute)):
         return part(attribute, admission)
     return in_g
 
