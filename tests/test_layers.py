@@ -1,13 +1,14 @@
-"""The rule of the layout: a file may use the folders, a folder never uses the files.
+"""The house: rooms stand on floors, and nothing looks up.
 
-The files of ``flask_signet`` know Flask. Its folders do not: ``jose`` is what the RFCs say,
-``tokens`` is built on it, ``stores`` satisfy a protocol of ``tokens``, and ``exceptions`` is the
-floor for all. These tests read the source as a syntax tree; nothing is imported.
+A folder of ``flask_signet`` is a room, a file at its top is a face: names that applications import.
+These tests read the source as a syntax tree, and nothing is imported. Every import counts, those
+under TYPE_CHECKING and inside functions too.
 """
 
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,32 +16,52 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src"
 SERVICE = ROOT / "examples" / "auth_service"
+PACKAGE = "flask_signet"
 
-# What each room may import besides the standard library. A file that is in no room here may import
-# anything but the peers.
-LAYERS = {
-    "flask_signet.exceptions": ("werkzeug",),
-    "flask_signet.jose": ("cryptography", "flask_signet.jose", "flask_signet.exceptions"),
-    "flask_signet.jwt": (
-        "flask_signet.jwt",
-        "flask_signet.keys.ring",
-        "flask_signet.jose",
-        "flask_signet.exceptions",
+# From the ground up. A room imports rooms of the floors below, itself, and rooms of its own floor.
+FLOORS = (
+    ("exceptions",),
+    ("jose",),
+    ("jwt", "keys", "sessions"),
+    ("stores", "options"),
+    ("engine",),
+    ("flask",),
+    (
+        "config",
+        "csrf",
+        "default_callbacks",
+        "internal_utils",
+        "jwt_manager",
+        "signals",
+        "tokens",
+        "typing",
+        "utils",
+        "view_decorators",
     ),
-    "flask_signet.sessions": ("flask_signet.sessions", "flask_signet.exceptions"),
-    # The tests that a store must pass: for whoever writes one, and has pytest.
-    "flask_signet.stores.contract": (
-        "pytest",
-        "flask_signet.stores.contract",
-        "flask_signet.sessions",
-    ),
-    "flask_signet.stores": (
-        "sqlalchemy",
-        "redis",
-        "flask_signet.stores",
-        "flask_signet.sessions",
-        "flask_signet.exceptions",
-    ),
+    ("cli",),
+)
+FACES = FLOORS[6]
+
+# A store knows what a session is, and nothing of tokens and keys.
+ALONE = {
+    "sessions": ("sessions", "exceptions"),
+    "stores": ("stores", "sessions", "exceptions"),
+}
+
+# What a room may import besides this package and the standard library.
+LIBRARIES = {
+    "exceptions": ("werkzeug",),
+    "jose": ("cryptography",),
+    "jwt": (),
+    "keys": ("urllib3",),  # the extra `issuers`, inside a function
+    "sessions": (),
+    "stores.contract": ("pytest",),  # the tests that a store must pass, for those who write one
+    "stores": ("sqlalchemy", "psycopg", "redis", "gevent"),  # each an extra
+    "options": (),
+    "engine": ("blinker",),  # Flask's signals, which know no Flask
+    "flask": ("flask", "werkzeug", "click"),
+    "cli": ("flask", "click"),
+    **dict.fromkeys(FACES, ("flask", "werkzeug")),
 }
 PEERS = ("flask_jwt_extended", "jwt", "joserfc")
 PRIVATE_MODULES = ("flask_signet.utils", "flask_signet.internal_utils")  # FJE's import paths
@@ -95,15 +116,41 @@ def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(package + ".") for package in packages)
 
 
+def room_of(module: str) -> str:
+    """``jose`` for ``flask_signet.jose.jwk``; empty for the package itself."""
+    return module.removeprefix(PACKAGE).lstrip(".").partition(".")[0]
+
+
+def floor_of(room: str) -> int:
+    return next((number for number, floor in enumerate(FLOORS) if room in floor), len(FLOORS))
+
+
 def layer_faults(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
-    layer = next((name for name in LAYERS if within(module, name)), None)
+    room = room_of(module)
     for line, name in imports(source, module, is_package=is_package):
         if within(name, *PEERS):
             yield f"{module}:{line} imports {name}, a peer"
-        elif layer and not (
-            name.partition(".")[0] in sys.stdlib_module_names or within(name, *LAYERS[layer])
-        ):
-            yield f"{module}:{line} imports {name}, which {layer} may not"
+        elif within(name, PACKAGE):
+            yield from upward_faults(module, line, name)
+        elif room and name.partition(".")[0] not in (*sys.stdlib_module_names, *libraries(module)):
+            yield f"{module}:{line} imports {name}, which {room} may not"
+
+
+def upward_faults(module: str, line: int, name: str) -> Iterator[str]:
+    room, other = room_of(module), room_of(name)
+    if room and floor_of(other) > floor_of(room):
+        yield f"{module}:{line} imports {name}, from a floor above"
+    if other not in ALONE.get(room, (other,)):
+        yield f"{module}:{line} imports {name}, which {room} has no use for"
+    if other in FACES and room not in (*FACES, "cli", "testing", ""):
+        yield f"{module}:{line} imports {name}, a face"
+    if room == "engine" and within(name, f"{PACKAGE}.engine.signet"):
+        yield f"{module}:{line} imports {name}, the whole that it is a part of"
+
+
+def libraries(module: str) -> tuple[str, ...]:
+    inner = module.removeprefix(f"{PACKAGE}.")
+    return next((found for room, found in LIBRARIES.items() if within(inner, room)), ())
 
 
 def service_faults(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
@@ -145,6 +192,39 @@ def unsafe_faults(source: str, module: str, *, is_package: bool = False) -> Iter
                 yield f"{module}:{node.lineno} names {word}, a broken hash"
 
 
+def arrows(root: Path) -> dict[str, set[str]]:
+    """Each module with the modules of the package that it imports from."""
+    sources = {module_name(path, root): path for path in files(root)}
+    return {
+        module: {
+            target
+            for _, name in imports(
+                path.read_text("utf-8"), module, is_package=path.name == "__init__.py"
+            )
+            for target in (longest_known(name, sources),)
+            if target and target != module
+        }
+        for module, path in sources.items()
+    }
+
+
+def longest_known(name: str, modules: dict[str, Path]) -> str:
+    """The module that a dotted name is of, or in; empty where it is of no module here."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import one another in a circle; empty where there are none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
 # ── the package and the service are clean ────────────────────────────────────────────────
 
 
@@ -164,13 +244,17 @@ def faults(check: Check, folder: Path, root: Path) -> list[str]:
     ]
 
 
-def test_no_folder_uses_a_file_or_a_library_that_is_not_its_own():
+def test_nothing_looks_up_and_no_room_uses_a_library_that_is_not_its_own():
     assert faults(layer_faults, SRC, SRC) == []
 
 
-def test_every_layer_exists():
-    modules = {module_name(path, SRC) for path in files(SRC)}
-    assert set(LAYERS) <= modules
+def test_every_file_is_on_a_floor_and_every_floor_is_there():
+    rooms = {room_of(module_name(path, SRC)) for path in files(SRC)} - {""}
+    assert rooms == {room for floor in FLOORS for room in floor}
+
+
+def test_there_is_no_cycle():
+    assert cycle(arrows(SRC)) == []
 
 
 def test_the_reference_service_uses_only_public_names():
@@ -211,6 +295,17 @@ def test_no_file_or_folder_has_a_vague_name(folder):
         ("flask_signet.stores.sql", "import flask_sqlalchemy"),
         ("flask_signet.exceptions", "from .jose import jws"),
         ("flask_signet.exceptions", "import flask"),
+        ("flask_signet.keys.given", "from ..options.table import Settings"),
+        ("flask_signet.keys.given", "if TYPE_CHECKING:\n    from ..engine.signet import Signet"),
+        ("flask_signet.options.table", "def later():\n    from ..engine import rule"),
+        ("flask_signet.engine.rotate", "from flask import g"),
+        ("flask_signet.engine.rotate", "import werkzeug"),
+        ("flask_signet.engine.rotate", "from ..flask.current import keep"),
+        ("flask_signet.engine.rotate", "from .signet import Signet"),
+        ("flask_signet.engine.rotate", "from .. import signals"),
+        ("flask_signet.flask.guards", "from ..utils import get_jwt"),
+        ("flask_signet.flask.guards", "from ..cli import jwt_cli"),
+        ("flask_signet.utils", "from .cli import jwt_cli"),
         ("flask_signet.flask.cookies", "import jwt"),
         ("flask_signet.flask.cookies", "from joserfc.jwk import OctKey"),
         ("flask_signet.flask.cookies", "import flask_jwt_extended.config as theirs"),
@@ -231,10 +326,25 @@ def test_an_import_across_the_layers_is_found(module, source):
             "from ..sessions.session import Session\nimport sqlalchemy.exc",
         ),
         ("flask_signet.flask.cookies", "from flask import g\nfrom ..jwt.token import Token"),
+        ("flask_signet.keys.sources", "from ..sessions.store import KeyStore"),
+        ("flask_signet.cli.keys", "from ..signals import token_revoked"),
+        ("flask_signet", "from .utils import get_jwt"),
     ],
 )
 def test_an_import_down_the_layers_is_allowed(module, source):
     assert list(layer_faults(source, module)) == []
+
+
+def test_a_cycle_is_found():
+    """Also one of three, and one that begins in a function."""
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert cycle({"a": {"b"}, "b": set()}) == []
+
+
+def test_a_name_in_a_module_is_an_arrow_to_the_module():
+    assert longest_known("flask_signet.jose.jwk.Key", {"flask_signet.jose.jwk": SRC}) == (
+        "flask_signet.jose.jwk"
+    )
 
 
 def test_a_relative_import_in_a_package_starts_at_that_package():
