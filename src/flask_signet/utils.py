@@ -11,9 +11,8 @@ from werkzeug.local import LocalProxy
 from .config import config as config
 from .engine.mint import ExpiresDelta as ExpiresDelta
 from .engine.mint import Fresh as Fresh
-from .flask.current import identity_of
-from .flask.current import user_for_templates as current_user_context_processor
 from .flask.installation import installation
+from .flask.installation import user_for_templates as current_user_context_processor
 from .flask.unnamed import UNNAMED
 from .internal_utils import get_jwt_manager as get_jwt_manager
 
@@ -44,7 +43,7 @@ def get_jwt_identity() -> Any:
 
     :raises RuntimeError: if no guard has run in this request.
     """
-    return identity_of(installation(), get_jwt())
+    return installation().current.identity(get_jwt())
 
 
 #: The user of this request, as :func:`get_current_user` gives it.

@@ -23,7 +23,6 @@ from .exceptions import NoAuthorizationError as NoAuthorizationError
 from .exceptions import UserLookupError as UserLookupError
 from .flask.boundaries import answered
 from .flask.credentials import Search, find
-from .flask.current import keep
 from .flask.guards import Guard, guarding, is_exempt
 from .flask.installation import installation
 from .flask.mirror import as_loaded
@@ -183,7 +182,7 @@ class _Replaceable(Unnamed):
         here = self._here()
         signet = here.signet()
         if request.method == "OPTIONS" and is_exempt(request, signet.settings):
-            keep(request, here, (signet, Admission.without_token()), mirrored=False)
+            here.current.keep(request, (signet, Admission.without_token()), mirrored=False)
             return None
         _, fresh, refresh, locations, verify_type, skip_revocation_check = _arguments(rule)
         try:
@@ -197,14 +196,14 @@ class _Replaceable(Unnamed):
         except NoAuthorizationError:
             if not rule.optional:
                 raise
-            keep(request, here, (signet, Admission.without_token()))
+            here.current.keep(request, (signet, Admission.without_token()))
             return None
         identity = signet.checked_identity_in(claims)
         admission = Admission(header, claims, location, identity=identity)
         loaded = _load_user(header, claims)
         if loaded is not None:
             admission.user, admission.has_user = loaded["loaded_user"], True
-        keep(request, here, (signet, admission))
+        here.current.keep(request, (signet, admission))
         return admission
 
 

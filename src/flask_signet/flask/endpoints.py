@@ -15,7 +15,6 @@ from ..engine.callbacks import settled
 from ..exceptions import NoAuthorizationError, WrongTokenError
 from ..jwt.token import TokenPair
 from .csrf import refuse_cross_site
-from .current import admission_of_request
 from .installation import installation
 from .unnamed import UNNAMED
 
@@ -142,7 +141,7 @@ def _owner() -> Any:
     :raises WrongTokenError: if the request's token is another issuer's, whose users may have ids
         like ours.
     """
-    admission = admission_of_request(installation())
+    admission = installation().current.admission()
     if admission is not None and admission.issuer is not None:
         raise WrongTokenError("Only this application's tokens are allowed")
     return UNNAMED.get_jwt_identity()

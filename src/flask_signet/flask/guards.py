@@ -14,7 +14,6 @@ from ..engine.rule import Rule
 from ..exceptions import NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
-from .current import keep
 from .installation import Installation
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -59,7 +58,7 @@ def admit_request(here: Installation, rule: Rule) -> Admission | None:
     carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
     signet = here.signet()
     if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
-        keep(carrier, here, (signet, Admission.without_token()), mirrored=False)
+        here.current.keep(carrier, (signet, Admission.without_token()), mirrored=False)
         return None
     try:
         # This alone, not what follows: a loader that raises the same error refuses a token.
@@ -67,10 +66,10 @@ def admit_request(here: Installation, rule: Rule) -> Admission | None:
     except NoAuthorizationError:
         if not rule.optional:
             raise
-        keep(carrier, here, (signet, Admission.without_token()))
+        here.current.keep(carrier, (signet, Admission.without_token()))
         return None
     admission = signet.admit(credentials, rule)
-    keep(carrier, here, (signet, admission))
+    here.current.keep(carrier, (signet, admission))
     return admission
 
 

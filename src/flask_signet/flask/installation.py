@@ -23,6 +23,7 @@ from ..options.reader import OptionReader
 from ..options.table import Settings
 from ..sessions.store import SessionStore
 from .answers import Answers
+from .current import Current
 
 EXTENSION: Final = "flask-signet"
 """Where an application keeps its installations: a dictionary by the manager's name."""
@@ -57,6 +58,7 @@ class Installation:
         "_storage",
         "answers",
         "app",
+        "current",
         "manager",
         "prefix",
     )
@@ -66,6 +68,7 @@ class Installation:
         self.manager: Installed = manager
         self.prefix: str = manager.config_prefix
         self.answers: Answers = Answers(app, self.signet)
+        self.current: Current = Current(self.signet, is_unnamed=not manager.name)
         self._reader = OptionReader(self.prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
         self._profile = app.config.get(f"{self.prefix}PROFILE", "compatible")
         self._looked: tuple[tuple[Any, ...], Signet] | None = None
@@ -203,3 +206,26 @@ def installations(app: Flask) -> dict[str, Installation]:
     """The installations of an application by their managers' names; empty if there is none."""
     found: dict[str, Installation] = app.extensions.get(EXTENSION, {})
     return found
+
+
+def current(name: str = "") -> Current:
+    """The request of now, as a manager of the current application sees it.
+
+    The names in ``g`` of an application without an unnamed manager are read all the same.
+
+    :raises RuntimeError: if there is no manager of this name, or no application context.
+    """
+    here = installations(current_app).get("") if not name else installation(name)
+    return _NOWHERE if here is None else here.current
+
+
+def user_for_templates() -> dict[str, Any]:
+    """``current_user`` for templates: None where no guard of the unnamed manager has run."""
+    return {"current_user": current().user_or_none()}
+
+
+def _no_manager() -> Signet:
+    raise RuntimeError(_NO_MANAGER)
+
+
+_NOWHERE: Final = Current(_no_manager, is_unnamed=True)

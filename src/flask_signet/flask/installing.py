@@ -17,8 +17,13 @@ from ..exceptions import ConfigurationError, adopt_pyjwt
 from ..options.reader import check_names, set_defaults
 from ..options.table import Settings
 from .boundaries import HANDLED, handle, handle_for_api
-from .current import unnamed, user_for_templates
-from .installation import EXTENSION, Installation, installation, installations
+from .installation import (
+    EXTENSION,
+    Installation,
+    installation,
+    installations,
+    user_for_templates,
+)
 from .loaders import Loaders
 
 FJE_EXTENSION: Final = "flask-jwt-extended"
@@ -132,10 +137,6 @@ class Installing(Loaders):
         :raises RuntimeError: if there is none.
         """
         return installation(self.name)
-
-    def _here_or_none(self) -> Installation | None:
-        """The same; None where an application has no unnamed manager."""
-        return installation(self.name) if self.name else unnamed()
 
     def add_issuer(
         self, issuer: str, *, audience: str | Iterable[str], **terms: Unpack[IssuerTerms]

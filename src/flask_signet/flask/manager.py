@@ -22,19 +22,8 @@ from ..sessions.session import Device
 from .boundaries import answered
 from .cookies import KINDS, TokenCookies, forget_cookies
 from .credentials import find
-from .current import (
-    admission_of_request,
-    claims_of,
-    header_of,
-    identity_of,
-    keep,
-    location_of,
-    sid_of_request,
-    signet_of_request,
-    user_of,
-    work_by,
-)
 from .guards import Guard, admit_request, guarding, is_exempt
+from .installation import current as current_of
 from .installation import installation
 from .installing import Installing
 from .session_info import SessionInfo
@@ -247,7 +236,7 @@ class Manager(Installing):
         :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
         :raises RuntimeError: if no guard has run in this request.
         """
-        return claims_of(self._here_or_none())
+        return current_of(self.name).claims()
 
     def get_jwt_header(self) -> dict[str, Any]:
         """The header of this request's token.
@@ -255,7 +244,7 @@ class Manager(Installing):
         :return: a dictionary; empty where ``jwt_required(optional=True)`` found no token.
         :raises RuntimeError: if no guard has run in this request.
         """
-        return header_of(self._here_or_none())
+        return current_of(self.name).header()
 
     def get_jwt_identity(self) -> Any:
         """The identity that this request's token was made for.
@@ -265,14 +254,14 @@ class Manager(Installing):
 
         :raises RuntimeError: if no guard has run in this request.
         """
-        return identity_of(self._here(), self.get_jwt())
+        return self._here().current.identity(self.get_jwt())
 
     def get_jwt_request_location(self) -> str | None:
         """Where this request's token was. Never raises.
 
         :return: ``"headers"``, ``"cookies"``, ``"query_string"``, ``"json"``, or None.
         """
-        return location_of(self._here_or_none())
+        return current_of(self.name).location()
 
     def get_current_user(self) -> Any:
         """What the ``user_lookup_loader`` returned for this request's token.
@@ -280,7 +269,7 @@ class Manager(Installing):
         :return: the user; None where ``jwt_required(optional=True)`` found no token.
         :raises RuntimeError: if no guard has run, or there is no ``user_lookup_loader``.
         """
-        return user_of(self._here_or_none())
+        return current_of(self.name).user()
 
     # ── cookies ──────────────────────────────────────────────────────────────────────────
 
@@ -301,7 +290,7 @@ class Manager(Installing):
         :raises KeyError: if the token of another issuer has none.
         :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
         """
-        signet = signet_of_request(self._here())
+        signet = self._here().current.signet()
         TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
 
     @answered
@@ -316,7 +305,7 @@ class Manager(Installing):
 
         The parameters and errors are those of :meth:`set_access_cookies`.
         """
-        signet = signet_of_request(self._here())
+        signet = self._here().current.signet()
         TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
 
     def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
@@ -325,14 +314,14 @@ class Manager(Installing):
         :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
         :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
         """
-        TokenCookies(signet_of_request(self._here()), "access", domain).unset(response)
+        TokenCookies(self._here().current.signet(), "access", domain).unset(response)
 
     def unset_refresh_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget the refresh token and its CSRF value.
 
         The parameter and errors are those of :meth:`unset_access_cookies`.
         """
-        TokenCookies(signet_of_request(self._here()), "refresh", domain).unset(response)
+        TokenCookies(self._here().current.signet(), "refresh", domain).unset(response)
 
     def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget both tokens and their CSRF values.
@@ -380,7 +369,7 @@ class Manager(Installing):
             fresh=fresh,
             refresh_expires_delta=refresh_expires_delta,
         )
-        work_by(here, signet)
+        here.current.work_by(signet)
         return pair
 
     @answered
@@ -411,17 +400,17 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store, or ``JWT_REFRESH_ROTATION`` is off.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        here = self._here()
-        signet = signet_of_request(here)
+        current = self._here().current
+        signet = current.signet()
         signet.check_rotates()
-        admission = admission_of_request(here)
+        admission = current.admission()
         if admission is None or admission.claims.get("type") != "refresh":
             carrier = _carrier()
             if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
                 raise NoAuthorizationError("Missing refresh token")
             credentials = find(carrier, signet.settings, TO_ROTATE)
             admission = signet.admit_to_rotate(credentials)
-            keep(carrier, here, (signet, admission))
+            current.keep(carrier, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
         return signet.rotate(admission, wish)
 
@@ -436,11 +425,11 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        here = self._here()
+        current = self._here().current
         if sid is None:
-            sid = sid_of_request(here)
+            sid = current.sid()
         owner = "" if subject is None else str(subject)
-        return sid is not None and signet_of_request(here).end(sid, owner)
+        return sid is not None and current.signet().end(sid, owner)
 
     @answered
     def end_sessions(
@@ -458,7 +447,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        signet = signet_of_request(self._here())
+        signet = self._here().current.signet()
         signet.end_all(str(subject), except_sid=except_sid, issuer=issuer)
 
     @answered
@@ -469,10 +458,10 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        here = self._here()
-        current = sid_of_request(here)
-        sessions = signet_of_request(here).sessions_of(str(subject))
-        return [SessionInfo.of(each, current=each.sid == current) for each in sessions]
+        current = self._here().current
+        sessions = current.signet().sessions_of(str(subject))
+        sid = current.sid()
+        return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 
     @answered
     def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
@@ -486,7 +475,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        signet_of_request(self._here()).revoke(token_or_jti, issuer)
+        self._here().current.signet().revoke(token_or_jti, issuer)
 
     @answered
     def logout(self) -> bool:
@@ -498,11 +487,11 @@ class Manager(Installing):
         :raises CSRFError: if a cookie came without its CSRF value.
         :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
         """
-        here = self._here()
-        signet = signet_of_request(here)
+        current = self._here().current
+        signet = current.signet()
         tokens = list(_presented(signet))
         signet.end_presented(token.claims for token in tokens)
-        work_by(here, signet)
+        current.work_by(signet)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
 
