@@ -170,7 +170,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
-    """Have the whole package read this clock: each module of it that knows `now` by name."""
+    """Have every manager read this clock."""
     monkeypatch.setattr(Manager, "clock", staticmethod(clock))
 
 

@@ -10,9 +10,9 @@ import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
-from flask_signet.flask.manager import Manager
 from flask_signet.stores.redis import RedisStore
 from tests import distribution
+from tests.applications import set_clock
 from tests.stores.databases import own_database, own_prefix, set_up
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
@@ -43,7 +43,7 @@ def clock() -> Clock:
 @pytest.fixture
 def ticking(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of every manager."""
-    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
+    set_clock(monkeypatch, clock)
     return clock
 
 

@@ -19,16 +19,15 @@ from flask_signet import (
     verify_jwt_in_request,
 )
 from flask_signet.exceptions import RevokedTokenError, TokenReusedError
-from flask_signet.flask.manager import Manager
 from flask_signet.stores.memory import MemoryStore
-from tests.applications import application, bare_application
+from tests.applications import application, bare_application, set_clock
 from tests.conftest import Clock
 from tests.jose import keys
 
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Flask]:
-    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
+    set_clock(monkeypatch, clock)
     app = application()
     with app.app_context():
         yield app

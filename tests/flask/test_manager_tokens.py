@@ -35,8 +35,7 @@ from flask_signet.exceptions import (
     JWTDecodeError,
     SignetError,
 )
-from flask_signet.flask.manager import Manager
-from tests.applications import application, part, signed
+from tests.applications import application, part, set_clock, signed
 from tests.conftest import Clock
 from tests.ids import same_everywhere
 from tests.jose import keys
@@ -53,7 +52,7 @@ def running(manager: JWTManager | None = None, **options: Any) -> Iterator[Flask
 
 @pytest.fixture(autouse=True)
 def _ticking(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(Manager, "clock", staticmethod(clock))
+    set_clock(monkeypatch, clock)
 
 
 @pytest.fixture
