@@ -71,7 +71,7 @@ __all__ = [
 Proved = Literal["nothing", "signature", "token"]
 
 
-# ── what the operator or the programmer got wrong: never a response ──────────────────────
+# ── mistakes of the operator or the programmer: never a response ─────────────────────────
 
 
 class ConfigurationError(RuntimeError):
@@ -86,7 +86,7 @@ class WeakSecretWarning(UserWarning):
     """An HMAC secret is shorter than RFC 7518 section 3.2 asks for, or a known placeholder."""
 
 
-# ── what a client sent: always a response ────────────────────────────────────────────────
+# ── faults of a request: always a response ───────────────────────────────────────────────
 
 
 class _Status:
@@ -178,7 +178,7 @@ class SignetError(HTTPException):
     def data(self) -> Any:
         """The JSON of the answer, for the extensions that make their own response of it.
 
-        :raises AttributeError: if nobody has asked for the answer.
+        :raises AttributeError: if the answer has not been asked for.
         :raises SignetError: this one, if the answer is not JSON.
         """
         if not self._asked:
@@ -187,8 +187,8 @@ class SignetError(HTTPException):
         response: Any = self.response
         body = getattr(response, "get_json", lambda **_: None)(silent=True)
         if body is None or response.mimetype != "application/json":
-            # A loader redirects to a login page, say: whoever asks for JSON gets this error
-            # back, and it goes on to Flask, which sends `response` as it is.
+            # A loader redirects to a login page, say. An extension that asks for JSON gets this
+            # error back, and the error goes on to Flask, which sends `response` as it is.
             raise self
         return body
 
@@ -273,7 +273,7 @@ class NoAuthorizationError(JWTExtendedException):
 
 
 class CSRFError(JWTExtendedException):
-    """A cookie came without the proof that this site's own page sent it."""
+    """A cookie came without the proof that a page of this site sent the request."""
 
     status: ClassVar[int] = 401
     error_code: ClassVar[str] = "csrf_failed"
@@ -313,7 +313,8 @@ class RevokedTokenError(_WithToken):
 class TokenReusedError(RevokedTokenError):
     """A refresh token that had been used before: its session has been ended.
 
-    RFC 9700 section 4.14.2: either the client or a thief has the older token, no telling which.
+    Either the client or a thief has the older token; no server can tell which (RFC 9700 section
+    4.14.2).
     """
 
     error_code: ClassVar[str] = "token_reused"
@@ -336,7 +337,7 @@ class FreshTokenRequired(_WithToken):
 
 
 class UserLookupError(_WithToken):
-    """``user_lookup_loader`` found nobody for this token."""
+    """The ``user_lookup_loader`` found no user for this token."""
 
     status: ClassVar[int] = 401
     error_code: ClassVar[str] = "user_not_found"
@@ -398,14 +399,14 @@ class InvalidIssuedAtError(InvalidTokenError):
 
 
 class InvalidAudienceError(InvalidTokenError):
-    """The token is meant for somebody else."""
+    """The token is meant for another audience."""
 
     error_code: ClassVar[str] = "invalid_audience"
     proved: ClassVar[Proved] = "signature"
 
 
 class InvalidIssuerError(InvalidTokenError):
-    """The token comes from somebody else."""
+    """The token comes from another issuer than the options accept."""
 
     error_code: ClassVar[str] = "invalid_issuer"
     proved: ClassVar[Proved] = "signature"
@@ -439,11 +440,11 @@ class MissingRequiredClaimError(InvalidTokenError):
         return f'Token is missing the "{self.claim}" claim'
 
 
-# ── what the deployment got wrong: a response, but none that sends anybody to log in ─────
+# ── faults of the deployment: a response, but not "log in again" ─────────────────────────
 
 
 class _UnavailableError(SignetError):
-    """Nothing was decided: neither "this token is good" nor "log in again".
+    """The token could not be judged: neither "it is good" nor "log in again".
 
     503 with ``Retry-After`` (RFC 9110 sections 15.6.4 and 10.2.3).
     """
@@ -463,7 +464,7 @@ class _UnavailableError(SignetError):
 class StoreUnavailableError(_UnavailableError):
     """The session store did not answer, or can't be trusted.
 
-    What the store's driver said is ``__cause__``, for the log alone.
+    The error of the store's driver is ``__cause__``, for the log alone.
 
     :param retry_after: whole seconds after which a client may try again.
     :ivar is_partial: whether other questions may find an answer: one node of several failed.

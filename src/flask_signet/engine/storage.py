@@ -1,7 +1,7 @@
 """The store of ``JWT_SESSION_STORE`` while a process has it open.
 
-It outlives a change of other options: the connections, this process's view of what is revoked, and
-what it noted of sessions in use stay.
+It outlives a change of other options. The connections stay, and so do this process's view of the
+revocations and its notes of sessions in use.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ class Verifying(Setup):
     def _chosen_keys(self, jws: UnverifiedJWS) -> Sequence[Key]:
         """The keys that the application's ``decode_key_loader`` chooses.
 
-        The loader sees the header and the payload before anything is verified: that is what it is
-        for.
+        The loader sees the header and the payload before anything is verified: that is its
+        purpose.
         """
         callback = self.callbacks.decode_key
         assert callback is not None  # noqa: S101 - asked by the only caller; narrows the type

@@ -35,7 +35,7 @@ CLIENT_AUTHENTICATION: Final = ("client_secret_basic", "client_secret_post")
 """How a client may authenticate, by its names in RFC 7591 section 2."""
 
 OAUTH_EXTENSION: Final = "flask-signet-oauth"
-"""Where an application keeps what these endpoints are called in it."""
+"""Where an application keeps the name of this blueprint in it."""
 
 
 def oauth_blueprint(
@@ -103,7 +103,7 @@ def _signet() -> Signet:
     return installation().signet()
 
 
-# ── what a request must bring ────────────────────────────────────────────────────────────
+# ── the client and the token of a request ────────────────────────────────────────────────
 
 
 class _RequestError(Exception):

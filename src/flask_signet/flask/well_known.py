@@ -23,7 +23,7 @@ METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
 
 def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
-    """The public keys, for whoever verifies this application's tokens, and its metadata.
+    """The public keys, for services that verify this application's tokens, and its metadata.
 
     ===============================================  =========================================
     ``GET /.well-known/jwks.json``                   the public keys (RFC 7517 section 5)
@@ -32,9 +32,10 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
                                                      https URL
     ===============================================  =========================================
 
-    Published is what verifies, and no secret: the key that signs, those that signed before it,
-    and the next one, so that everybody has it before it signs. Keys that a ``decode_key_loader``
-    gives are not among them. Both answers have a strong ``ETag``, and any page may read them.
+    Published are the keys that verify, and no secret: the key that signs, those that signed before
+    it, and the next one, so that every service has it before it signs. Keys that a
+    ``decode_key_loader`` gives are not among them. Both answers have a strong ``ETag``, and any
+    page may read them.
 
     :param max_age: seconds that others may keep them. Keep it below the time for which a next key
         is published (``flask jwt keys rotate --publish-for``).
@@ -70,7 +71,7 @@ def key_blueprint(*, name: str = "well_known", max_age: int = 300) -> Blueprint:
 def _metadata(issuer: str, keys_at: str) -> dict[str, Any]:
     """The members of RFC 8414 section 2 that there is something to say about.
 
-    The URLs are the issuer's: what a request says of its host would get into others' caches.
+    The URLs begin with the issuer's, not with the request's `Host`, which would get into caches.
     """
     document = {
         "issuer": issuer,
@@ -92,7 +93,7 @@ def _beside(issuer: str, path: str) -> str:
 
 
 class _PublicResponse(Response):
-    """An answer that shared caches keep: nobody's cookie may be in it, whoever sets one."""
+    """An answer that shared caches keep: no cookie may be in it."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         # Here, after all hooks: Flask renews a permanent session with every answer.
