@@ -38,12 +38,12 @@ class Rotating(Pairing, Checking, Confirming):
         :raises SignetError: one of its classes, by what is wrong.
         :raises UserLookupError: if the user is gone; the session has been ended.
         """
-        admission = self.check(credentials, TO_ROTATE)
-        self.confirm(admission, TO_ROTATE)
         try:
+            admission = self.check(credentials, TO_ROTATE)
+            self.confirm(admission, TO_ROTATE)
             self.look_up(admission)
-        except UserLookupError:
-            self.end_session_of(admission.claims)
+        except UserLookupError as error:
+            self.end_session_of(error.jwt_data)
             raise
         return admission
 
@@ -63,7 +63,10 @@ class Rotating(Pairing, Checking, Confirming):
         self.check_access_lifetime(wish.access_expires_delta)
         self._ask_for_state(admission)
         claims = admission.claims
-        holder = Holder(admission.identity, claims[self.settings.identity_claim_key])
+        wire_identity = claims[self.settings.identity_claim_key]
+        if wire_identity is None:  # an old token of nobody's: the loader may name one
+            wire_identity = self.wire_identity(admission.identity)
+        holder = Holder(admission.identity, wire_identity)
         if not is_of_session(claims):
             outcome, pair = self._adopted(admission, holder, wish)
         elif self.is_known_to_be_revoked(admission):

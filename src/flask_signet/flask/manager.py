@@ -14,7 +14,7 @@ from ..engine.admission import Admission
 from ..engine.mint import ExpiresDelta, Fresh, Wanted
 from ..engine.pair import Wish
 from ..engine.rotate import TO_ROTATE
-from ..engine.rule import Locations, Rule
+from ..engine.rule import Locations, Rule, flag
 from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError, SignetError
 from ..jwt.token import Token, TokenPair
@@ -50,24 +50,6 @@ class Manager(Installing):
     :raises ConfigurationError: if an option is wrong, see :meth:`init_app`.
     """
 
-    def signet(self) -> Signet:
-        """The engine of this manager in the current application, by the options of now.
-
-        :raises ConfigurationError: if an option is wrong.
-        """
-        return self._here().signet()
-
-    def answering(self, error: SignetError) -> SignetError:
-        """The error, for which this manager answers from now on.
-
-        Outside an application nothing answers, and the error stays as it is.
-        """
-        try:
-            here = self._here()
-        except RuntimeError:
-            return error
-        return here.answers.bind(error)
-
     # ── guards ───────────────────────────────────────────────────────────────────────────
 
     @overload
@@ -101,18 +83,18 @@ class Manager(Installing):
         """
         if callable(optional):
             return self.jwt_required()(optional)
-        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
-        return guarding(rule, lambda: self.guard(rule))
+        flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
+        rule = Rule.of(*flags)
 
-    @answered
-    def guard(self, rule: Rule) -> Admission | None:
-        """Admit this request by a rule, or refuse it.
+        def check() -> None:
+            # A subclass, or a test, may have a method of its own in this one's place.
+            verify = self.verify_jwt_in_request
+            if getattr(verify, "__func__", None) is Manager.verify_jwt_in_request:
+                admit(self, rule)
+            else:
+                verify(*rule.as_arguments())
 
-        :return: what was found; None for an OPTIONS request that needs no token, and where there
-            is no token and the rule is ``optional``.
-        :raises SignetError: one of its classes, by what is wrong.
-        """
-        return admit_request(installation(self.name), rule)
+        return guarding(rule, check)
 
     def verify_jwt_in_request(
         self,
@@ -137,7 +119,7 @@ class Manager(Installing):
         :raises RuntimeError: if a location's name is wrong.
         """
         rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
-        found = self.guard(rule)
+        found = admit(self, rule)
         return None if found is None else (found.header, found.claims)
 
     # ── make and check tokens ────────────────────────────────────────────────────────────
@@ -172,7 +154,7 @@ class Manager(Installing):
             claims=additional_claims,
             headers=additional_headers,
         )
-        return self.signet().issue(identity, wanted)
+        return self._here().signet().issue(identity, wanted)
 
     @answered
     def create_refresh_token(
@@ -192,7 +174,7 @@ class Manager(Installing):
             claims=additional_claims,
             headers=additional_headers,
         )
-        return self.signet().issue(identity, wanted)
+        return self._here().signet().issue(identity, wanted)
 
     @answered
     def decode_token(
@@ -207,7 +189,7 @@ class Manager(Installing):
         :raises SignetError: one of its classes, by what is wrong.
         :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
         """
-        signet = self.signet()
+        signet = self._here().signet()
         token = signet.verify(encoded_token, csrf=csrf_value, allow_expired=allow_expired)
         return token.claims.copy()
 
@@ -290,7 +272,7 @@ class Manager(Installing):
         :raises KeyError: if the token of another issuer has none.
         :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
         """
-        signet = self._here().current.signet()
+        signet = self._here().current.maker_of(encoded_access_token)
         TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
 
     @answered
@@ -305,7 +287,7 @@ class Manager(Installing):
 
         The parameters and errors are those of :meth:`set_access_cookies`.
         """
-        signet = self._here().current.signet()
+        signet = self._here().current.maker_of(encoded_refresh_token)
         TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
 
     def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
@@ -314,14 +296,14 @@ class Manager(Installing):
         :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
         :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
         """
-        TokenCookies(self._here().current.signet(), "access", domain).unset(response)
+        TokenCookies(self._here().signet(), "access", domain).unset(response)
 
     def unset_refresh_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget the refresh token and its CSRF value.
 
         The parameter and errors are those of :meth:`unset_access_cookies`.
         """
-        TokenCookies(self._here().current.signet(), "refresh", domain).unset(response)
+        TokenCookies(self._here().signet(), "refresh", domain).unset(response)
 
     def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget both tokens and their CSRF values.
@@ -369,7 +351,7 @@ class Manager(Installing):
             fresh=fresh,
             refresh_expires_delta=refresh_expires_delta,
         )
-        here.current.work_by(signet)
+        here.current.made(signet, pair.access_token, pair.refresh_token)
         return pair
 
     @answered
@@ -412,7 +394,9 @@ class Manager(Installing):
             admission = signet.admit_to_rotate(credentials)
             current.keep(carrier, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
-        return signet.rotate(admission, wish)
+        pair = signet.rotate(admission, wish)
+        current.made(signet, pair.access_token, pair.refresh_token)
+        return pair
 
     @answered
     def end_session(self, sid: str | None = None, subject: Any = None) -> bool:
@@ -429,7 +413,7 @@ class Manager(Installing):
         if sid is None:
             sid = current.sid()
         owner = "" if subject is None else str(subject)
-        return sid is not None and current.signet().end(sid, owner)
+        return sid is not None and self._here().signet().end(sid, owner)
 
     @answered
     def end_sessions(
@@ -447,7 +431,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        signet = self._here().current.signet()
+        signet = self._here().signet()
         signet.end_all(str(subject), except_sid=except_sid, issuer=issuer)
 
     @answered
@@ -458,9 +442,9 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        current = self._here().current
-        sessions = current.signet().sessions_of(str(subject))
-        sid = current.sid()
+        here = self._here()
+        sessions = here.signet().sessions_of(str(subject))
+        sid = here.current.sid()
         return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 
     @answered
@@ -475,7 +459,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        self._here().current.signet().revoke(token_or_jti, issuer)
+        self._here().signet().revoke(token_or_jti, issuer)
 
     @answered
     def logout(self) -> bool:
@@ -491,9 +475,19 @@ class Manager(Installing):
         signet = current.signet()
         tokens = list(_presented(signet))
         signet.end_presented(token.claims for token in tokens)
-        current.work_by(signet)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
+
+
+@answered
+def admit(manager: Manager, rule: Rule) -> Admission | None:
+    """Admit this request by a manager's rule, or refuse it.
+
+    :return: what was found; None for an OPTIONS request that needs no token, and where there is no
+        token and the rule is ``optional``.
+    :raises SignetError: one of its classes, by what is wrong.
+    """
+    return admit_request(installation(manager.name), rule)
 
 
 def _carrier() -> Request:
