@@ -71,10 +71,13 @@ class Confirming(Identifying, Ending):
 
         :raises JWTDecodeError: if ``JWT_IDENTITY_TYPE`` can't read it.
         """
-        if admission.issuer is None:
-            admission.identity = self.checked_identity_in(admission.claims)
+        settings, claims = self.settings, admission.claims
+        if admission.issuer is not None:
+            admission.identity = self.issuers[admission.issuer].identity(claims)
+        elif settings.identity_type is None:
+            admission.identity = claims.get(settings.identity_claim_key)
         else:
-            admission.identity = self.issuers[admission.issuer].identity(admission.claims)
+            admission.identity = self.checked_identity_in(claims)
 
     def look_up(self, admission: Admission) -> None:
         """Find whom a token is for: the identity, and by the ``user_lookup_loader`` the user.
