@@ -218,8 +218,8 @@ class Manager(Installing):
         :raises SignetError: one of its classes, by what is wrong.
         :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
         """
-        signet = self.signet()
-        token = signet.verify(encoded_token, csrf=csrf_value, allow_expired=allow_expired)
+        csrf = csrf_value or None  # an empty value asks nothing, as in Flask-JWT-Extended
+        token = self.signet().verify(encoded_token, csrf=csrf, allow_expired=allow_expired)
         return token.claims.copy()
 
     def get_jti(self, encoded_token: str) -> str | None:
