@@ -131,6 +131,9 @@ class Watched:
     def follow(self) -> WatchedFollower:
         return WatchedFollower(self)
 
+    def close(self) -> None:
+        self.inner.close()
+
 
 def _noting(name: str) -> Callable[..., Any]:
     def method(store: Watched, *arguments: Any, **named: Any) -> Any:
@@ -141,7 +144,7 @@ def _noting(name: str) -> Callable[..., Any]:
 
 
 for _name in vars(SessionStore):
-    if not _name.startswith("_") and _name != "follow":
+    if not _name.startswith("_") and _name not in vars(Watched):
         setattr(Watched, _name, _noting(_name))
 
 

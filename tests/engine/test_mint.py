@@ -51,7 +51,7 @@ def test_ids_are_never_the_same(signet: Signet) -> None:
 
 
 def test_a_token_of_the_strict_profile(make: Make) -> None:
-    """Its header says its kind, its jti has 128 random bits, its csrf claim is for cookies alone."""
+    """Its header says its kind, its jti has 128 random bits, and csrf is for cookies alone."""
     strict = make(PROFILE="strict")
     for kind, typ in (("access", "at+jwt"), ("refresh", "rt+jwt")):
         text = loose(strict, kind=kind)
