@@ -37,8 +37,10 @@ class Confirming(Identifying, Ending):
 
         :raises RevokedTokenError: if the token, its session or its subject was revoked.
         :raises UserClaimsVerificationError: if the ``token_verification_loader`` refuses it.
+        :raises SessionEndedError: if the refresh token's session is not live.
+        :raises TokenReusedError: if the refresh token was used before.
         :raises StoreUnavailableError: if the store does not answer, and the options don't allow
-            that.
+            that. They allow it for access tokens alone: a refresh token's session is read.
         """
         if rule.revocation:
             self.refuse_blocked(admission.header, admission.claims)

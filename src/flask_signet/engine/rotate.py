@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..exceptions import ConfigurationError, RevokedTokenError, UserLookupError
+from ..exceptions import ConfigurationError, JWTDecodeError, RevokedTokenError, UserLookupError
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
 from ..sessions.session import NEVER, Rotation, Session, Successor
@@ -55,7 +55,9 @@ class Rotating(Pairing, Checking, Confirming):
 
         :raises TokenReusedError: if the token had been used; the session has been ended.
         :raises SessionEndedError: if the session is not live.
+        :raises RevokedTokenError: if this process knows that the token was revoked.
         :raises UserLookupError: if ``user_state_loader`` refuses; the session has been ended.
+        :raises JWTDecodeError: if the token of an empty identity asks for a session.
         :raises ConfigurationError: if there is no store, or ``JWT_REFRESH_ROTATION`` is off.
         :raises StoreUnavailableError: if the store does not answer.
         """
@@ -102,6 +104,8 @@ class Rotating(Pairing, Checking, Confirming):
     ) -> tuple[Rotation, TokenPair]:
         """The store's verdict on a token without a session, and the pair of what it opened."""
         claims = admission.claims
+        if not holder.subject:  # by an application that had no store: no session is kept for it
+            raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
         lifetime = self.idle_seconds(self.clock())
         begun = self.begun(holder, lifetime=lifetime, device=wish.device)
         session = begun.adopting(str(claims["jti"] or claims.get("iat", "")))

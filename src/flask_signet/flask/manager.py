@@ -189,8 +189,8 @@ class Manager(Installing):
         :raises SignetError: one of its classes, by what is wrong.
         :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
         """
-        signet = self._here().signet()
-        token = signet.verify(encoded_token, csrf=csrf_value, allow_expired=allow_expired)
+        csrf = csrf_value or None  # an empty value asks nothing, as in Flask-JWT-Extended
+        token = self._here().signet().verify(encoded_token, csrf=csrf, allow_expired=allow_expired)
         return token.claims.copy()
 
     def get_jti(self, encoded_token: str) -> str | None:
@@ -296,14 +296,14 @@ class Manager(Installing):
         :param domain: the one that they were set with, if not ``JWT_COOKIE_DOMAIN``.
         :raises ValueError: if it is given for a cookie whose name begins with ``__Host-``.
         """
-        TokenCookies(self._here().signet(), "access", domain).unset(response)
+        TokenCookies(self._here().current.signet(), "access", domain).unset(response)
 
     def unset_refresh_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget the refresh token and its CSRF value.
 
         The parameter and errors are those of :meth:`unset_access_cookies`.
         """
-        TokenCookies(self._here().signet(), "refresh", domain).unset(response)
+        TokenCookies(self._here().current.signet(), "refresh", domain).unset(response)
 
     def unset_jwt_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget both tokens and their CSRF values.
@@ -413,7 +413,7 @@ class Manager(Installing):
         if sid is None:
             sid = current.sid()
         owner = "" if subject is None else str(subject)
-        return sid is not None and self._here().signet().end(sid, owner)
+        return sid is not None and current.signet().end(sid, owner)
 
     @answered
     def end_sessions(
@@ -431,7 +431,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        signet = self._here().signet()
+        signet = self._here().current.signet()
         signet.end_all(str(subject), except_sid=except_sid, issuer=issuer)
 
     @answered
@@ -442,9 +442,9 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        here = self._here()
-        sessions = here.signet().sessions_of(str(subject))
-        sid = here.current.sid()
+        current = self._here().current
+        sessions = current.signet().sessions_of(str(subject))
+        sid = current.sid()
         return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 
     @answered
@@ -459,7 +459,7 @@ class Manager(Installing):
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        self._here().signet().revoke(token_or_jti, issuer)
+        self._here().current.signet().revoke(token_or_jti, issuer)
 
     @answered
     def logout(self) -> bool:
