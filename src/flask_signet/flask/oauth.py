@@ -232,12 +232,11 @@ def _introspected(manager: Manager, text: str) -> dict[str, Any]:
         admission = signet.examine(token, INTROSPECTED)
         signet.confirm(admission, INTROSPECTED)
         signet.look_up(admission)
-        is_active = _may_refresh(signet, admission)
+        if not _may_refresh(signet, admission):
+            return {"active": False}
     except _UNAVAILABLE:
         raise
     except SignetError:
-        is_active = False
-    if not is_active:
         return {"active": False}
     # The CSRF value is between this application and a browser.
     claims = {
