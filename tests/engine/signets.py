@@ -31,7 +31,7 @@ Event = tuple[str, dict[str, Any]]
 """A signal's name, and what its listeners were told."""
 
 Make = Callable[..., Signet]
-"""Makes a Signet of what :func:`make_signet` takes."""
+"""Makes a Signet of what ``make_signet`` takes."""
 
 
 def make_signet(clock: Clock, tell: Tell, **given: Any) -> Signet:
