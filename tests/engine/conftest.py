@@ -21,7 +21,7 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def make(clock: Clock, told: list[Event]) -> Iterator[Make]:
-    """Makes a Signet, see ``make_signet``."""
+    """Makes a Signet of what ``make_signet`` takes."""
     made: list[Signet] = []
 
     def tell(signal: NamedSignal, **about: Any) -> None:

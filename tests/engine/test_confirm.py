@@ -416,6 +416,15 @@ def test_a_note_is_written_once_a_minute(watched: Signet, store: Watched, clock:
     assert store.asked.count("touch") == 1
 
 
+def test_another_issuers_session_is_not_noted(make: Make, store: Watched, clock: Clock) -> None:
+    """Its sid may be that of a session of ours, which is not in use for that."""
+    signet = make(SESSION_STORE=store, issuers=other_issuers(clock))
+    pair = signet.open("ada")
+    clock.tick(60)
+    admit(signet, their_token(clock, sid=pair.sid, iat=0))
+    assert "touch" not in store.asked
+
+
 def test_no_note_while_the_store_is_down(make: Make, store: Watched, clock: Clock) -> None:
     """A request that may pass without the store does not wait for it, nor fail, for a note."""
     signet = make(SESSION_STORE=store, REVOCATION_ON_STORE_ERROR="allow")

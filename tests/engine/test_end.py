@@ -139,6 +139,7 @@ def test_a_login_at_the_same_instant(sessions: Signet, told: list[Event]) -> Non
     after = sessions.open("ada")
     assert [is_good(sessions, each.access_token) for each in (before, after)] == [False, True]
     assert [is_good(sessions, each.refresh_token) for each in (before, after)] == [False, True]
+    assert claims(sessions, after.access_token)["fresh"] is True
     again = refresh(sessions, after.refresh_token)
     assert is_good(sessions, again.access_token)
     assert [each.sid for each in sessions.sessions_of("ada")] == [after.sid]

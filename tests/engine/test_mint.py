@@ -203,6 +203,7 @@ def test_the_key_is_named(make: Make) -> None:
     kid = header(signet, loose(signet))["kid"]
     assert kid == Key.from_cryptography(private, "ES256").kid
     assert header(signet, loose(signet, headers={"kid": None}))["kid"] == kid
+    assert signet.parse(loose(signet, headers={"kid": "mine"})).header["kid"] == "mine"
 
 
 def test_a_key_by_identity(make: Make) -> None:

@@ -61,7 +61,9 @@ def test_the_row_in_the_store(sessions: Signet, clock: Clock) -> None:
 
 def test_freshness(sessions: Signet, clock: Clock) -> None:
     """The access token is fresh unless it is said otherwise; the refresh token never is."""
-    for fresh, claim in ((True, True), (False, False), (timedelta(minutes=1), clock() + 60)):
+    for fresh in (True, False, timedelta(minutes=1)):
+        clock.tick(1)
+        claim = clock() + 60 if isinstance(fresh, timedelta) else fresh
         access, of_refresh = both(sessions, "ada", fresh=fresh)
         assert (access["fresh"], of_refresh["fresh"]) == (claim, False)
     assert both(sessions, "ada")[0]["fresh"] is True
@@ -195,6 +197,18 @@ def test_the_oldest_session_makes_room(
         confirm(signet, pairs[0].access_token)
     for pair in pairs[1:]:
         confirm(signet, pair.access_token)
+
+
+def test_after_it_made_room_the_next_check_asks_the_store(make: Make, store: Watched) -> None:
+    """This process has just ended a session: it does not go by what it knew before."""
+    signet = make(SESSION_STORE=store, MAX_SESSIONS_PER_SUBJECT=1)
+    other = signet.open("eve")
+    signet.open("ada")
+    confirm(signet, other.access_token)
+    signet.open("ada")
+    store.asked.clear()
+    confirm(signet, other.access_token)
+    assert store.asked == ["sync"]
 
 
 # ── without a store ──────────────────────────────────────────────────────────────────────

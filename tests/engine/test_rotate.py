@@ -160,6 +160,21 @@ def test_a_replay_after_the_grace(sessions: Signet, clock: Clock, told: list[Eve
     assert named(told).count("token-reused") == 1
 
 
+def test_after_a_theft_the_next_check_asks_the_store(
+    watched: Signet, store: Watched, clock: Clock
+) -> None:
+    """This process has just ended a session: it does not go by what it knew before."""
+    first, other = watched.open("ada"), watched.open("eve")
+    refresh(watched, first.refresh_token)
+    confirm(watched, other.access_token)
+    clock.tick(10)
+    with pytest.raises(TokenReusedError):
+        refresh(watched, first.refresh_token)
+    store.asked.clear()
+    confirm(watched, other.access_token)
+    assert store.asked == ["sync"]
+
+
 def test_no_grace(make: Make, url: str) -> None:
     """With JWT_REFRESH_REUSE_GRACE = 0 a replay at the same moment is a theft."""
     signet = make(SESSION_STORE=url, REFRESH_REUSE_GRACE=0)
@@ -267,6 +282,17 @@ def test_an_adopted_token_again(sessions: Signet, clock: Clock, told: list[Event
     assert named(told) == ["token-reused", "token-rejected"]
     assert told[0][1]["sid"] == pair.sid
     assert sessions.sessions_of("ada") == []
+
+
+def test_an_adoption_at_the_moment_of_a_login(sessions: Signet) -> None:
+    """The store dates the session after the log-in, and both tokens say so."""
+    old, before = loose(sessions, kind="refresh"), sessions.open("ada")
+    pair = refresh(sessions, old)
+    newest, oldest = sessions.sessions_of("ada")
+    assert (newest.sid, oldest.sid) == (pair.sid, before.sid)
+    assert newest.created_at > oldest.created_at
+    for text in (pair.access_token, pair.refresh_token):
+        assert claims(sessions, text)["auth_time"] == newest.created_at
 
 
 def test_a_pair_from_before_the_store(make: Make, url: str) -> None:
