@@ -18,7 +18,7 @@ from . import events
 from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
-from .end import is_of_session
+from .end import is_of_session, own_id
 from .pair import Holder, Pairing, Wish
 from .rule import Rule
 
@@ -101,7 +101,7 @@ class Rotating(Pairing, Checking, Confirming):
         claims = admission.claims
         lifetime = self.idle_seconds(self.clock())
         begun = self.begun(holder, lifetime=lifetime, device=wish.device)
-        session = begun.adopting(str(claims["jti"] or claims.get("iat", "")))
+        session = begun.adopting(own_id(claims))
         pair = self.pair(holder, session, wish)
         outcome = self.store.adopt(
             session,

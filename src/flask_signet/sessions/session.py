@@ -94,6 +94,14 @@ def new_sid(subject: str) -> str:
     return partition(stored_id(subject, MAX_SUBJECT)) + secrets.token_urlsafe(16)
 
 
+def adopted_sid(subject: str, jti: str) -> str:
+    """The id of the session that a token without a session opens, see :meth:`Session.adopting`.
+
+    :param subject: in the form that is stored.
+    """
+    return partition(subject) + _digest(f"adopted\0{jti}")[:22]
+
+
 def bounded(text: str | None, limit: int) -> str:
     """A client's text, made fit to be kept: no NUL, no half surrogate, at most ``limit`` long."""
     kept = (text or "")[:limit].encode("utf-8", "replace").decode()
@@ -200,8 +208,7 @@ class Session:
 
         :param jti: of the token that is handed in.
         """
-        sid = partition(self.subject) + _digest(f"adopted\0{jti}")[:22]
-        return replace(self, sid=sid, previous_jti=stored_id(jti))
+        return replace(self, sid=adopted_sid(self.subject, jti), previous_jti=stored_id(jti))
 
     def refused_until(self, refuse_until: float, now: float) -> float:
         """When the last access token of the session has expired, if the session ends ``now``.
