@@ -150,8 +150,14 @@ class Manager(Installing):
         expires_delta: ExpiresDelta | None = None,
         additional_claims: Claims | None = None,
         additional_headers: Claims | None = None,
+        *,
+        session: bool = True,
     ) -> str:
         """An access token for an identity.
+
+        If this request's token is of a session and for the same identity, the new token belongs to
+        the session: it has its ``sid`` and ``auth_time``, and is refused once the session has
+        ended. Another identity's token belongs to no session.
 
         :param identity: whom it is for: a string or an int, or what ``user_identity_loader`` makes
             one of.
@@ -161,18 +167,22 @@ class Manager(Installing):
             as ``JWT_ACCESS_TOKEN_EXPIRES`` says.
         :param additional_claims: for the payload; they win over every other.
         :param additional_headers: for the header; ``alg`` is the key's.
+        :param session: False makes a token that belongs to no session and outlives this one.
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if the lifetime is zero, or the token too long.
+        :raises ValueError: if the lifetime is zero, or the token too long; or if it belongs to a
+            session and ``expires_delta`` is longer than ``JWT_ACCESS_TOKEN_EXPIRES``.
         :raises ConfigurationError: if there is no key to sign with, or an option is wrong.
         """
+        here = self._here()
         wanted = Wanted(
             kind="access",
             fresh=fresh,
             expires_delta=expires_delta,
             claims=additional_claims,
             headers=additional_headers,
+            made_by=here.current.own_claims() if session else None,
         )
-        return self.signet().issue(identity, wanted)
+        return here.signet().issue(identity, wanted)
 
     @answered
     def create_refresh_token(
@@ -184,7 +194,9 @@ class Manager(Installing):
     ) -> str:
         """A refresh token for an identity: it is good for new access tokens, never for access.
 
-        The parameters and errors are those of :meth:`create_access_token`.
+        It belongs to no session, also while a session's token is in use: the refresh token of a
+        session is the one that ``create_token_pair`` or ``rotate_refresh_token`` made last. The
+        parameters and errors are those of :meth:`create_access_token`.
         """
         wanted = Wanted(
             kind="refresh",
