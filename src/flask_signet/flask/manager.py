@@ -5,7 +5,7 @@ The functions of the package are the methods of the unnamed manager (:mod:`.unna
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 from flask import Request, Response, after_this_request, has_request_context, request
@@ -17,21 +17,20 @@ from ..engine.rotate import TO_ROTATE
 from ..engine.rule import Locations, Rule
 from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError, SignetError
-from ..jwt.token import Token, TokenPair
+from ..jwt.token import TokenPair
 from ..sessions.session import Device
 from .boundaries import answered
-from .cookies import KINDS, TokenCookies, forget_cookies
+from .cookies import TokenCookies, forget_cookies
 from .credentials import find
 from .guards import Guard, admit_request, guarding, is_exempt
 from .installation import current as current_of
 from .installation import installation
 from .installing import Installing
+from .presented import end_replaced, presented
 from .session_info import SessionInfo
 
 Claims = Mapping[str, Any]
 V = TypeVar("V", bound=Callable[..., Any])
-
-_CLIENTS_MISTAKES = ("csrf_failed", "invalid_request")
 
 
 class Manager(Installing):
@@ -295,15 +294,20 @@ class Manager(Installing):
     ) -> None:
         """Put an access token into its cookie, and its CSRF value into another.
 
+        If the request came with the cookie of another session, that session ends: it was replaced
+        by a second log-in.
+
         :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
         :param domain: instead of ``JWT_COOKIE_DOMAIN``.
         :raises ValueError: if browsers would drop the cookie: it is over 4,096 bytes, or has a
             domain and a name with ``__Host-``. Or if ``JWT_CSRF_CLAIM`` left the CSRF value out.
         :raises KeyError: if the token of another issuer has none.
         :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
+        :raises StoreUnavailableError: if a session is to end, and the store does not answer.
         """
         signet = self._here().current.signet()
         TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
+        end_replaced(signet, "access", encoded_access_token)
 
     @answered
     def set_refresh_cookies(
@@ -319,6 +323,7 @@ class Manager(Installing):
         """
         signet = self._here().current.signet()
         TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
+        end_replaced(signet, "refresh", encoded_refresh_token)
 
     def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget the access token and its CSRF value.
@@ -479,6 +484,8 @@ class Manager(Installing):
     def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
         """Refuse one token from now on, and if it belongs to a session, the whole session.
 
+        A refresh token that a session has adopted ends that session.
+
         :param token_or_jti: a token, which may have expired; or the ``jti`` of an access token (of
             a refresh token give the token: its ``jti`` alone does not tell its session).
         :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
@@ -493,15 +500,16 @@ class Manager(Installing):
     def logout(self) -> bool:
         """Log out the client of this request: the sessions of its tokens end, its cookies go.
 
-        It works on expired tokens too. A token in a cookie needs its CSRF value.
+        It works on expired tokens too. Tokens in cookies need a CSRF value that is right for one
+        of them. A refresh token that a session has adopted ends that session.
 
         :return: whether there was a token of ours.
-        :raises CSRFError: if a cookie came without its CSRF value.
+        :raises CSRFError: if there are cookies, and no right CSRF value.
         :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
         """
         current = self._here().current
         signet = current.signet()
-        tokens = list(_presented(signet))
+        tokens = presented(signet)
         signet.end_presented(token.claims for token in tokens)
         current.work_by(signet)
         after_this_request(lambda response: forget_cookies(signet, response))
@@ -519,24 +527,3 @@ def _device(label: str) -> Device:
     if not has_request_context():
         return Device(label=label)
     return Device(request.headers.get("User-Agent", ""), request.remote_addr or "", label)
-
-
-def _presented(signet: Signet) -> Iterator[Token]:
-    """The tokens of ours that this request brings, each once; they may have expired.
-
-    :raises SignetError: if one of them lacks its CSRF value, or is ours and not acceptable.
-    """
-    texts = set()
-    for kind in KINDS:  # each has a cookie of its own; a header holds either
-        try:
-            text, _, csrf = find(_carrier(), signet.settings, Rule(kind=kind))
-            if text not in texts:
-                token = signet.verify(text, csrf=csrf, allow_expired=True)
-                texts.add(text)
-                yield token
-        except NoAuthorizationError:
-            continue
-        except SignetError as error:
-            if error.proved == "nothing" and error.error_code not in _CLIENTS_MISTAKES:
-                continue  # not one of ours: there is nothing to end
-            raise error from None
