@@ -8,13 +8,14 @@ them at each call; nothing below knows of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final, TypeVar, overload
 
 from flask import request
 
 from .config import config as config
 from .engine.admission import Admission
-from .engine.rule import Kind, Locations, Rule, check_fresh
+from .engine.rule import Kind, Locations, Rule, check_fresh, check_recent
 from .exceptions import CSRFError as CSRFError
 from .exceptions import FreshTokenRequired as FreshTokenRequired
 from .exceptions import InvalidHeaderError as InvalidHeaderError
@@ -42,6 +43,8 @@ def verify_jwt_in_request(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Found | None:
     """Verify the token of this request, or refuse the request.
 
@@ -51,12 +54,22 @@ def verify_jwt_in_request(
     :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
     :param verify_type: False takes access and refresh tokens alike.
     :param skip_revocation_check: take a revoked token too.
+    :param within: how long ago the log-in may be at most (RFC 9470): it was when the session
+        was opened, or when a fresh token was made. None asks nothing.
     :return: the header and the payload; None for an OPTIONS request, or if there is no token
         and ``optional`` is set.
     :raises SignetError: one of its classes, by what is wrong.
     :raises RuntimeError: if a location's name is wrong.
     """
-    rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+    rule = Rule.of(
+        optional,
+        fresh,
+        refresh,
+        locations,
+        verify_type,
+        skip_revocation_check,
+        within=within,
+    )
     found = (_REPLACEABLE if _are_replaced() else UNNAMED).guard(rule)
     return None if found is None else (found.header, found.claims)
 
@@ -71,6 +84,8 @@ def jwt_required(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Guard: ...
 def jwt_required(
     optional: Any = False,
@@ -79,6 +94,8 @@ def jwt_required(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Any:
     """Guard a view: it runs only for a request with an acceptable token.
 
@@ -86,15 +103,25 @@ def jwt_required(
     manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
     view may be ``async``. Its attribute ``rule`` says what the guard asks.
 
-    :raises TypeError: if ``optional`` is not True or False.
+    :raises TypeError: if ``optional`` is not True or False, or ``within`` no ``timedelta``.
     """
     if callable(optional):
         return jwt_required()(optional)
-    rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+    rule = Rule.of(
+        optional,
+        fresh,
+        refresh,
+        locations,
+        verify_type,
+        skip_revocation_check,
+        within=within,
+    )
 
     def check() -> None:
         if verify_jwt_in_request is not _VERIFY_JWT_IN_REQUEST:
-            verify_jwt_in_request(*_arguments(rule))
+            # A stand-in may know the arguments of Flask-JWT-Extended alone.
+            asked: dict[str, Any] = {} if within is None else {"within": within}
+            verify_jwt_in_request(*_arguments(rule), **asked)
         elif _are_replaced():
             _REPLACEABLE.guard(rule)
         else:
@@ -198,6 +225,8 @@ class _Replaceable(Unnamed):
                 raise
             here.current.keep(request, (signet, Admission.without_token()))
             return None
+        if rule.within is not None:
+            check_recent(header, claims, rule.within, signet.clock())
         identity = signet.checked_identity_in(claims)
         admission = Admission(header, claims, location, identity=identity)
         loaded = _load_user(header, claims)

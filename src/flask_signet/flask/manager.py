@@ -6,6 +6,7 @@ The functions of the package are the methods of the unnamed manager (:mod:`.unna
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar, overload
 
 from flask import Request, Response, after_this_request, has_request_context, request
@@ -80,6 +81,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> Guard: ...
     def jwt_required(
         self,
@@ -89,6 +92,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> Any:
         """Guard a view: it runs only for a request with an acceptable token.
 
@@ -96,11 +101,19 @@ class Manager(Installing):
         manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
         view may be ``async``. Its attribute ``rule`` says what the guard asks.
 
-        :raises TypeError: if ``optional`` is not True or False.
+        :raises TypeError: if ``optional`` is not True or False, or ``within`` no ``timedelta``.
         """
         if callable(optional):
             return self.jwt_required()(optional)
-        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+        rule = Rule.of(
+            optional,
+            fresh,
+            refresh,
+            locations,
+            verify_type,
+            skip_revocation_check,
+            within=within,
+        )
         return guarding(rule, lambda: self.guard(rule))
 
     @answered
@@ -121,6 +134,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Verify the token of this request, or refuse the request.
 
@@ -130,12 +145,22 @@ class Manager(Installing):
         :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
         :param verify_type: False takes access and refresh tokens alike.
         :param skip_revocation_check: take a revoked token too.
+        :param within: how long ago the log-in may be at most (RFC 9470): it was when the session
+            was opened, or when a fresh token was made. None asks nothing.
         :return: the header and the payload; None for an OPTIONS request, or if there is no token
             and ``optional`` is set.
         :raises SignetError: one of its classes, by what is wrong.
         :raises RuntimeError: if a location's name is wrong.
         """
-        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+        rule = Rule.of(
+            optional,
+            fresh,
+            refresh,
+            locations,
+            verify_type,
+            skip_revocation_check,
+            within=within,
+        )
         found = self.guard(rule)
         return None if found is None else (found.header, found.claims)
 

@@ -37,6 +37,7 @@ MAX_MEMO: Final = 2000
 
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
+_ADOPTED_MARK: Final = "."  # in no sid of `new_sid`
 _ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
 
 
@@ -99,7 +100,12 @@ def adopted_sid(subject: str, jti: str) -> str:
 
     :param subject: in the form that is stored.
     """
-    return partition(subject) + _digest(f"adopted\0{jti}")[:22]
+    return partition(subject) + _ADOPTED_MARK + _digest(f"adopted\0{jti}")[:22]
+
+
+def was_adopted(sid: str) -> bool:
+    """Whether a session was opened by a token from before, not by a log-in."""
+    return sid[1:2] == _ADOPTED_MARK
 
 
 def bounded(text: str | None, limit: int) -> str:
