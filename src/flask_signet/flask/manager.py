@@ -400,6 +400,8 @@ class Manager(Installing):
         :return: ``access_token``, ``refresh_token`` and ``sid``.
         :raises TypeError: if the identity, or a claim, can't be in a token.
         :raises ValueError: if a lifetime is zero.
+        :raises ConfigurationError: if the identity is an object that the loaders get, and no
+            ``user_lookup_loader`` or ``user_state_loader`` finds it again for a refresh.
         :raises StoreUnavailableError: if the store does not answer.
         """
         here = self._here()
