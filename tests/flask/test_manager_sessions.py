@@ -12,6 +12,7 @@ from flask_signet import (
     JWTManager,
     TokenPair,
     create_access_token,
+    create_refresh_token,
     create_token_pair,
     decode_token,
     end_sessions,
@@ -21,8 +22,9 @@ from flask_signet import (
     verify_jwt_in_request,
 )
 from flask_signet.exceptions import RevokedTokenError, TokenReusedError
+from flask_signet.sessions.session import Device
 from flask_signet.stores.memory import MemoryStore
-from tests.applications import application, bare_application, mint, set_clock
+from tests.applications import application, bare_application, manager, mint, set_clock
 from tests.conftest import Clock
 from tests.jose import keys
 
@@ -307,3 +309,81 @@ def test_each_manager_knows_its_own_sessions_alone() -> None:
         partner.verify_jwt_in_request()
         assert partner.decode_token(partner.create_access_token("alice"))["sid"] == pair.sid
         assert "sid" not in decode_token(create_access_token("alice"))
+
+
+# ── what is kept of a device ─────────────────────────────────────────────────────────────
+
+SENT: dict[str, Any] = {
+    "headers": {"User-Agent": "Firefox"},
+    "environ_base": {"REMOTE_ADDR": "192.0.2.17"},
+}
+
+
+def nothing(device: Device) -> None:
+    """Where the law asks for it."""
+
+
+def network(device: Device) -> Device:
+    return device._replace(address=device.address.rpartition(".")[0])
+
+
+async def no_browser(device: Device) -> Device:
+    return device._replace(user_agent="")
+
+
+def all_of_it(device: Device) -> Device:
+    return device
+
+
+def own_label(device: Device) -> Device:
+    return Device(label=f"{device.label} of {device.user_agent}")
+
+
+DEVICES = [
+    (nothing, ("", "", "laptop")),
+    (network, ("Firefox", "192.0.2", "laptop")),
+    (no_browser, ("", "192.0.2.17", "laptop")),
+    (all_of_it, ("Firefox", "192.0.2.17", "laptop")),
+    (own_label, ("", "", "laptop of Firefox")),
+]
+
+
+@pytest.mark.parametrize(("loader", "kept"), DEVICES)
+def test_a_device_loader_decides_what_is_kept(loader: Any, kept: tuple[str, ...]) -> None:
+    """The store gets what the loader returned and nothing else; of None the label alone."""
+    store = MemoryStore()
+    app = application(SESSION_STORE=store)
+    assert manager(app).device_loader(loader) is loader
+    with app.test_request_context(**SENT):
+        pair = create_token_pair("alice", label="laptop")
+        [session] = list_sessions("alice")
+    assert (session.user_agent, session.address, session.label) == kept
+    row = store.find_session(pair.sid, now=0)
+    assert row is not None
+    assert row.device == kept
+
+
+@pytest.mark.parametrize("loader", [nothing, network])
+def test_a_session_that_a_token_opens_asks_it_too(loader: Any) -> None:
+    """An adoption opens a session as a log-in does; a refresh after it adds nothing."""
+    app = application(SESSION_STORE=MemoryStore())
+    manager(app).device_loader(loader)
+    with app.app_context():
+        token = create_refresh_token("alice")
+    for _ in range(2):
+        headers = {"Authorization": f"Bearer {token}", **SENT["headers"]}
+        with app.test_request_context(headers=headers, environ_base=SENT["environ_base"]):
+            token = rotate_refresh_token().refresh_token
+            [session] = list_sessions("alice")
+        assert session.address in ("", "192.0.2")
+
+
+@pytest.mark.parametrize("returned", ["192.0.2.0", ("a", "b", "c"), True, {}])
+def test_what_is_no_device_is_refused(returned: Any) -> None:
+    """A loader that returns something else keeps nothing by mistake: the log-in fails."""
+    app = application(SESSION_STORE=MemoryStore())
+    manager(app).device_loader(lambda device: returned)
+    with app.test_request_context(**SENT), pytest.raises(TypeError, match="device_loader"):
+        create_token_pair("alice")
+    with app.app_context():
+        assert list_sessions("alice") == []

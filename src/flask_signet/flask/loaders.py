@@ -37,6 +37,15 @@ class Loaders:
         """
         return self._register("decode_key", callback)
 
+    def device_loader(self, callback: Loader) -> Loader:
+        """``(device) -> device or None``: what is kept of a client whose session opens.
+
+        The :class:`~flask_signet.sessions.session.Device` has ``user_agent``, ``address`` and
+        ``label``; ``device._replace(address="")`` is one without an address. None keeps neither
+        the user agent nor the address.
+        """
+        return self._register("device", callback)
+
     def encode_key_loader(self, callback: Loader) -> Loader:
         """``(identity) -> key``: the key that signs this identity's tokens."""
         return self._register("encode_key", callback)
