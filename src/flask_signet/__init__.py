@@ -5,14 +5,16 @@ A drop-in for Flask-JWT-Extended, with the hard half done: see the documentation
 
 from typing import Final
 
+from . import csrf as csrf
 from . import internal_utils as internal_utils
+from . import signals as signals
 from . import tokens as tokens
 from . import typing as typing
 from . import utils as utils
 from .flask.endpoints import token_blueprint
 from .flask.oauth import oauth_blueprint
 from .flask.session_info import SessionInfo
-from .flask.unnamed import UNNAMED
+from .flask.unnamed import UNNAMED, function_of
 from .flask.well_known import key_blueprint
 from .jose.jwk import Key
 from .jwt.token import TokenPair
@@ -39,13 +41,13 @@ from .utils import (
 )
 from .view_decorators import jwt_required, verify_jwt_in_request
 
-create_token_pair: Final = UNNAMED.create_token_pair
-end_session: Final = UNNAMED.end_session
-end_sessions: Final = UNNAMED.end_sessions
-list_sessions: Final = UNNAMED.list_sessions
-logout: Final = UNNAMED.logout
-revoke_token: Final = UNNAMED.revoke_token
-rotate_refresh_token: Final = UNNAMED.rotate_refresh_token
+create_token_pair: Final = function_of(UNNAMED.create_token_pair, __name__)
+end_session: Final = function_of(UNNAMED.end_session, __name__)
+end_sessions: Final = function_of(UNNAMED.end_sessions, __name__)
+list_sessions: Final = function_of(UNNAMED.list_sessions, __name__)
+logout: Final = function_of(UNNAMED.logout, __name__)
+revoke_token: Final = function_of(UNNAMED.revoke_token, __name__)
+rotate_refresh_token: Final = function_of(UNNAMED.rotate_refresh_token, __name__)
 
 __version__ = "0.1.0"
 

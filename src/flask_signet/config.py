@@ -14,7 +14,9 @@ from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
 from .keys.given import missing_key, missing_secret
 from .options.checks import LOCATIONS
+from .options.reader import UnknownOptionWarning as UnknownOptionWarning
 from .options.table import ONE_YEAR, OPTIONS
+from .options.table import Settings as Settings
 
 if TYPE_CHECKING:
     import json

@@ -123,9 +123,11 @@ class SignetError(HTTPException):
     error_code: ClassVar[str] = "invalid_token"
     proved: ClassVar[Proved] = "nothing"
     challenge: ClassVar[str] = "invalid_token"
-    drops_cookies: ClassVar[bool] = False
 
     description: str | None
+
+    #: Whether a browser is to forget its tokens: set where a session is over.
+    drops_cookies: bool = False
 
     #: Makes the response. Set by the manager that refused; it calls the matching loader.
     renderer: Callable[[Any], Response] | None = None
@@ -319,14 +321,12 @@ class TokenReusedError(RevokedTokenError):
     """
 
     error_code: ClassVar[str] = "token_reused"
-    drops_cookies: ClassVar[bool] = True
 
 
 class SessionEndedError(RevokedTokenError):
     """A refresh token whose session is not live: it was ended, has expired, or is unknown."""
 
     error_code: ClassVar[str] = "session_ended"
-    drops_cookies: ClassVar[bool] = True
 
 
 class FreshTokenRequired(_WithToken):

@@ -60,7 +60,7 @@ class JWTManager(Manager):
             claims={"type": token_type, **(claims or {})},
             headers=headers,
         )
-        return self.signet().issue(identity, wanted)
+        return self._here().signet().issue(identity, wanted)
 
     def _decode_jwt_from_config(
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False

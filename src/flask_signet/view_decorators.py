@@ -8,6 +8,7 @@ them at each call; nothing below knows of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final, TypeVar, overload
 
@@ -15,7 +16,8 @@ from flask import request
 
 from .config import config as config
 from .engine.admission import Admission
-from .engine.rule import Kind, Locations, Rule, check_fresh, check_recent
+from .engine.rule import Kind, Locations, Rule, check_fresh, check_recent, flag
+from .engine.signet import Signet
 from .exceptions import CSRFError as CSRFError
 from .exceptions import FreshTokenRequired as FreshTokenRequired
 from .exceptions import InvalidHeaderError as InvalidHeaderError
@@ -24,10 +26,11 @@ from .exceptions import NoAuthorizationError as NoAuthorizationError
 from .exceptions import UserLookupError as UserLookupError
 from .flask.boundaries import answered
 from .flask.credentials import Search, find
-from .flask.guards import Guard, guarding, is_exempt
+from .flask.guards import Guard, admit_request, guarding, is_exempt
 from .flask.installation import installation
+from .flask.manager import Manager, admit
 from .flask.mirror import as_loaded
-from .flask.unnamed import UNNAMED, Unnamed
+from .flask.unnamed import UNNAMED
 from .utils import decode_token as decode_token
 from .utils import get_unverified_jwt_headers as get_unverified_jwt_headers
 
@@ -70,7 +73,7 @@ def verify_jwt_in_request(
         skip_revocation_check,
         within=within,
     )
-    found = (_REPLACEABLE if _are_replaced() else UNNAMED).guard(rule)
+    found = _admit(rule)
     return None if found is None else (found.header, found.claims)
 
 
@@ -107,39 +110,16 @@ def jwt_required(
     """
     if callable(optional):
         return jwt_required()(optional)
-    rule = Rule.of(
-        optional,
-        fresh,
-        refresh,
-        locations,
-        verify_type,
-        skip_revocation_check,
-        within=within,
-    )
+    flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
+    rule = Rule.of(*flags, within=within)
 
     def check() -> None:
-        if verify_jwt_in_request is not _VERIFY_JWT_IN_REQUEST:
-            # A stand-in may know the arguments of Flask-JWT-Extended alone.
-            asked: dict[str, Any] = {} if within is None else {"within": within}
-            verify_jwt_in_request(*_arguments(rule), **asked)
-        elif _are_replaced():
-            _REPLACEABLE.guard(rule)
+        if verify_jwt_in_request is _VERIFY_JWT_IN_REQUEST:
+            _admit(rule)
         else:
-            UNNAMED.guard(rule)
+            verify_jwt_in_request(*rule.as_arguments(), **rule.as_keywords())
 
     return guarding(rule, check)
-
-
-def _arguments(rule: Rule) -> tuple[Any, ...]:
-    """A rule in Flask-JWT-Extended's arguments of a guard, in their order."""
-    return (
-        rule.optional,
-        rule.fresh,
-        rule.kind == "refresh",
-        rule.locations,
-        not rule.either,
-        not rule.revocation,
-    )
 
 
 # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────────
@@ -178,65 +158,26 @@ def _decode_jwt_from_request(
     skip_revocation_check: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     rule = Rule.of(False, fresh, refresh, locations, verify_type, skip_revocation_check)
-    found = _REPLACEABLE.decode_request(rule)
+    found = _decoded(UNNAMED, rule)
     return found.claims, found.header, found.location
 
 
 def _load_user(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> dict[str, Any] | None:
-    signet = installation().signet()
-    admission = Admission(jwt_header, jwt_data, identity=signet.checked_identity_in(jwt_data))
-    signet.look_up(admission)
+    admission = Admission(jwt_header, jwt_data)
+    installation().signet().look_up(admission)
     return as_loaded(admission)
 
 
-# ── the guard with stand-ins ─────────────────────────────────────────────────────────────
+@answered
+def _decoded(manager: Manager, rule: Rule) -> Admission:
+    """The token of this request, without its user."""
+    signet = installation(manager.name).signet()
+    admission = signet.check(find(request, signet.settings, rule), rule)
+    signet.confirm(admission, rule)
+    return admission
 
 
-class _Replaceable(Unnamed):
-    """The unnamed manager's guard in Flask-JWT-Extended's steps, of which two may be stand-ins."""
-
-    @answered
-    def decode_request(self, rule: Rule) -> Admission:
-        """The token of this request, without its user."""
-        signet = self.signet()
-        admission = signet.check(find(request, signet.settings, rule), rule)
-        signet.confirm(admission, rule)
-        return admission
-
-    @answered
-    def guard(self, rule: Rule) -> Admission | None:
-        """Admit this request by what the two steps in this module say."""
-        here = self._here()
-        signet = here.signet()
-        if request.method == "OPTIONS" and is_exempt(request, signet.settings):
-            here.current.keep(request, (signet, Admission.without_token()), mirrored=False)
-            return None
-        _, fresh, refresh, locations, verify_type, skip_revocation_check = _arguments(rule)
-        try:
-            claims, header, location = _decode_jwt_from_request(
-                locations,
-                fresh,
-                refresh=refresh,
-                verify_type=verify_type,
-                skip_revocation_check=skip_revocation_check,
-            )
-        except NoAuthorizationError:
-            if not rule.optional:
-                raise
-            here.current.keep(request, (signet, Admission.without_token()))
-            return None
-        if rule.within is not None:
-            check_recent(header, claims, rule.within, signet.clock())
-        identity = signet.checked_identity_in(claims)
-        admission = Admission(header, claims, location, identity=identity)
-        loaded = _load_user(header, claims)
-        if loaded is not None:
-            admission.user, admission.has_user = loaded["loaded_user"], True
-        here.current.keep(request, (signet, admission))
-        return admission
-
-
-_REPLACEABLE: Final = _Replaceable()
+# ── the guard, which may have stand-ins ──────────────────────────────────────────────────
 
 # The names as they are written here: another object under one of them is a stand-in.
 _VERIFY_JWT_IN_REQUEST: Final = verify_jwt_in_request
@@ -244,5 +185,63 @@ _DECODE_JWT_FROM_REQUEST: Final = _decode_jwt_from_request
 _LOAD_USER: Final = _load_user
 
 
-def _are_replaced() -> bool:
-    return _decode_jwt_from_request is not _DECODE_JWT_FROM_REQUEST or _load_user is not _LOAD_USER
+def _admit(rule: Rule) -> Admission | None:
+    if _decode_jwt_from_request is not _DECODE_JWT_FROM_REQUEST:
+        return _admit_decoded(UNNAMED, rule)
+    if _load_user is not _LOAD_USER:
+        return _admit_loaded(UNNAMED, rule)
+    return admit(UNNAMED, rule)
+
+
+class _OtherUsers(Signet):
+    """The engine with the stand-in for ``_load_user``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of_now(cls) -> Signet:
+        """The engine of the unnamed manager, with the stand-in if there is one."""
+        signet = installation().signet()
+        if _load_user is _LOAD_USER:
+            return signet
+        return cls(**{each.name: getattr(signet, each.name) for each in fields(signet)})
+
+    def look_up(self, admission: Admission) -> None:
+        self.identify(admission)
+        loaded = _load_user(admission.header, admission.claims)
+        if loaded is not None:
+            admission.user, admission.has_user = loaded["loaded_user"], True
+
+
+@answered
+def _admit_loaded(manager: Manager, rule: Rule) -> Admission | None:
+    return admit_request(installation(manager.name), rule, _OtherUsers.of_now())
+
+
+@answered
+def _admit_decoded(manager: Manager, rule: Rule) -> Admission | None:
+    """Admit this request by what the stand-in for ``_decode_jwt_from_request`` says."""
+    here, signet = installation(manager.name), _OtherUsers.of_now()
+    if request.method == "OPTIONS" and is_exempt(request, signet.settings):
+        here.current.keep(request, (signet, Admission.without_token()), mirrored=False)
+        return None
+    _, fresh, refresh, locations, verify_type, skip_revocation_check = rule.as_arguments()
+    try:
+        claims, header, location = _decode_jwt_from_request(
+            locations,
+            fresh,
+            refresh=refresh,
+            verify_type=verify_type,
+            skip_revocation_check=skip_revocation_check,
+        )
+        if rule.within is not None:
+            check_recent(header, claims, rule.within, signet.clock())
+        admission = Admission(header, claims, location)
+        signet.look_up(admission)
+    except NoAuthorizationError:
+        if not rule.optional:
+            raise
+        here.current.keep(request, (signet, Admission.without_token()))
+        return None
+    here.current.keep(request, (signet, admission))
+    return admission

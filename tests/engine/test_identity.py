@@ -1,204 +1,145 @@
-"""The loaders see at a refresh what they saw at the log-in."""
+"""Whom a token is for: from an identity to its claim, and back."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
+import enum
+import uuid
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from flask_signet import (
-    JWTManager,
-    create_refresh_token,
-    create_token_pair,
-    decode_token,
-    jwt_required,
-    list_sessions,
-    rotate_refresh_token,
+from flask_signet.engine.signet import Signet
+from flask_signet.exceptions import JWTDecodeError
+from tests.engine.signets import Make, admit, loose
+
+
+class Name(str):
+    """A text of a class of its own, which prints otherwise."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "somebody"
+
+
+class Number(enum.IntEnum):
+    FIVE = 5
+
+
+UUID = uuid.UUID("6f1c2b1e-6c0d-4b1e-8e9a-0d6f5b2a7c11")
+
+
+# ── from an identity to its claim ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("identity", "wire"), [("ada", "ada"), (5, 5), (Name("ada"), "ada"), (Number.FIVE, 5)]
 )
-from flask_signet.exceptions import ConfigurationError
-from flask_signet.stores.memory import MemoryStore
-from tests.applications import PROFILES, application, bearer, manager
+def test_an_identity_in_a_token(signet: Signet, identity: Any, wire: Any) -> None:
+    """A text or an int stands in the token as just that, whatever its class."""
+    found = signet.wire_identity(identity)
+    assert found == wire
+    assert type(found) is type(wire)
 
 
-@dataclass
-class User:
-    """A user as an application's database has one; it is no identity of a token."""
-
-    id: int
-    role: str
-
-    @property
-    def name(self) -> str:
-        return f"user-{self.id}"
+def test_an_identity_that_becomes_a_text(make: Make) -> None:
+    """A UUID stands there as the text that the application's JSON makes of it."""
+    assert make(to_json=str).wire_identity(UUID) == str(UUID)
+    assert make().wire_identity(UUID) is UUID  # refused when the token is made
 
 
-ADA = User(1, "admin")
-USERS = {"user-1": ADA, "user-2": User(2, "reader")}
+def test_the_loader_names_the_identity(make: Make) -> None:
+    """The user_identity_loader makes the identity of what the application has; it may be async."""
+
+    async def later(user: dict[str, Any]) -> int:
+        return int(user["id"])
+
+    assert make(user_identity=lambda user: user["id"]).wire_identity({"id": 7}) == 7
+    assert make(user_identity=later).wire_identity({"id": "7"}) == 7
 
 
-def role_of(user: User) -> dict[str, str]:
-    return {"role": user.role}
+@pytest.mark.parametrize("identity", [None, True, 1.5, {"id": 1}, ["ada"], UUID, b"ada"])
+def test_what_is_no_identity(signet: Signet, identity: Any) -> None:
+    """What JSON has not as a text or an int makes no token; the error names the loader."""
+    with pytest.raises(TypeError, match="return a string from a user_identity_loader"):
+        loose(signet, identity)
 
 
-def as_header(user: User) -> dict[str, str]:
-    return {"x-role": user.role}
+# ── JWT_IDENTITY_TYPE ────────────────────────────────────────────────────────────────────
 
 
-def by_lookup(jwt: JWTManager) -> None:
-    jwt.user_lookup_loader(lambda header, payload: USERS.get(payload["sub"]))
+@pytest.mark.parametrize(
+    ("type_", "identity", "wire"),
+    [(int, 5, "5"), (int, "5", "5"), (uuid.UUID, UUID, str(UUID)), (Number, Number.FIVE, "5")],
+)
+def test_a_type_for_identities(make: Make, type_: Any, identity: Any, wire: str) -> None:
+    """With a type an identity is a text in the token, and of the type again for the application."""
+    reading = type_ if type_ is not Number else lambda text: Number(int(text))
+    signet = make(IDENTITY_TYPE=reading, to_json=str)
+    assert signet.wire_identity(identity) == wire
+    assert admit(signet, loose(signet, identity)).identity == reading(wire)
 
 
-def by_state(jwt: JWTManager) -> None:
-    jwt.user_state_loader(USERS.get)
+@pytest.mark.parametrize("identity", [None, True, 1.5, {"id": 1}, ("a", 1)])
+def test_what_no_type_reads(make: Make, identity: Any) -> None:
+    """What is no text and no number is no identity, whatever the type would make of its text."""
+    with pytest.raises(TypeError, match="is no subject of a token"):
+        make(IDENTITY_TYPE=str).wire_identity(identity)
 
 
-def by_async_state(jwt: JWTManager) -> None:
-    @jwt.user_state_loader
-    async def find(identity: str) -> User | None:
-        return USERS.get(identity)
+def test_an_identity_that_the_type_does_not_read_back(make: Make) -> None:
+    """No token is made whose identity could not be read again."""
+    with pytest.raises(TypeError, match="JWT_IDENTITY_TYPE can't read it back"):
+        make(IDENTITY_TYPE=int).wire_identity("ada")
 
 
-def by_both(jwt: JWTManager) -> None:
-    by_lookup(jwt)
-    jwt.user_state_loader(lambda identity: identity in USERS)
+# ── and back ─────────────────────────────────────────────────────────────────────────────
 
 
-FINDERS = (by_lookup, by_state, by_async_state, by_both)
+def test_the_identity_in_some_claims(make: Make) -> None:
+    """It is the value of JWT_IDENTITY_CLAIM, of the type where one is set; else None."""
+    assert make().identity_in({"sub": 5}) == 5
+    assert make(IDENTITY_CLAIM="user").identity_in({"sub": "no", "user": "ada"}) == "ada"
+    assert make(IDENTITY_TYPE=int).identity_in({"sub": "5"}) == 5
+    assert make(IDENTITY_TYPE=int).identity_in({}) is None
+    with pytest.raises(ValueError, match="invalid literal"):
+        make(IDENTITY_TYPE=int).identity_in({"sub": "ada"})
 
 
-def with_users(
-    finder: Callable[[JWTManager], None] | None = None, profile: str = "compatible", **options: Any
-) -> Flask:
-    """An application whose identities are users, and whose tokens say the user's role."""
-    app = application(profile, SESSION_STORE=MemoryStore(), **options)
-    jwt = manager(app)
-    jwt.user_identity_loader(lambda user: user.name)
-    jwt.additional_claims_loader(role_of)
-    jwt.additional_headers_loader(as_header)
-    if finder is not None:
-        finder(jwt)
-    return app
+def test_a_token_from_before_the_type(make: Make) -> None:
+    """A token whose identity the type can't read is refused; without a type nothing is read."""
+    text = loose(make(), "ada")
+    with pytest.raises(JWTDecodeError, match="Invalid claim: sub"):
+        admit(make(IDENTITY_TYPE=int), text)
+    assert make().checked_identity_in({"sub": "ada"}) == "ada"
 
 
-def refreshed(app: Flask, token: str, *, guarded: bool = False) -> Any:
-    """Both next tokens; of a view behind a guard, or of an open one."""
-    with app.test_request_context(headers=bearer(token)):
-        view = jwt_required(refresh=True)(rotate_refresh_token) if guarded else rotate_refresh_token
-        return view()
+# ── what we would refuse to take ─────────────────────────────────────────────────────────
 
 
-def roles(app: Flask, pair: Any) -> set[str]:
-    with app.app_context():
-        return {decode_token(token)["role"] for token in (pair.access_token, pair.refresh_token)}
+def test_an_int_where_a_string_is_asked_for(make: Make) -> None:
+    """With JWT_VERIFY_SUB the error for an int says which option helps."""
+    with pytest.raises(TypeError, match="set JWT_IDENTITY_TYPE = int"):
+        loose(make(VERIFY_SUB=True), 5)
 
 
-@pytest.mark.parametrize("finder", FINDERS)
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("guarded", [False, True])
-def test_the_loaders_get_the_user_at_each_refresh(
-    finder: Callable[[JWTManager], None],
-    profile: str,
-    *,
-    guarded: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What was documented for the log-in holds for a refresh: the user, of that moment."""
-    app = with_users(finder, profile)
-    with app.app_context():
-        pair = create_token_pair(ADA)
-    assert roles(app, pair) == {"admin"}
-    pair = refreshed(app, pair.refresh_token, guarded=guarded)
-    assert roles(app, pair) == {"admin"}
-    monkeypatch.setitem(USERS, "user-1", User(1, "reader"))
-    assert roles(app, refreshed(app, pair.refresh_token, guarded=guarded)) == {"reader"}
+def test_any_identity_where_anything_is_taken(make: Make) -> None:
+    """With JWT_VERIFY_SUB = False any JSON value is an identity."""
+    signet = make(VERIFY_SUB=False)
+    assert admit(signet, loose(signet, {"id": 1})).identity == {"id": 1}
 
 
-@pytest.mark.parametrize("finder", FINDERS)
-def test_a_token_from_before_gives_the_loaders_its_user_too(
-    finder: Callable[[JWTManager], None],
-) -> None:
-    """An adoption is a refresh like any other."""
-    app = with_users(finder)
-    with app.app_context():
-        old = create_refresh_token(ADA)
-    assert roles(app, refreshed(app, old)) == {"admin"}
-
-
-def test_the_first_log_in_says_what_a_refresh_would_lack() -> None:
-    """Without anything that finds the user, each refresh would be a 500: the log-in says so."""
-    app = with_users()
-    with app.app_context(), pytest.raises(ConfigurationError, match="user_lookup_loader"):
-        create_token_pair(ADA)
-    with app.app_context():
-        assert list_sessions("user-1") == []
-
-
-@pytest.mark.parametrize("options", [{"REFRESH_ROTATION": False}, {"SESSION_STORE": None}])
-def test_where_nothing_rotates_nothing_is_lacking(options: dict[str, Any]) -> None:
-    """Without a rotation no loader of ours is asked at a refresh."""
-    app = with_users()
-    app.config.update({f"JWT_{name}": value for name, value in options.items()})
-    with app.app_context():
-        assert roles(app, create_token_pair(ADA)) == {"admin"}
-
-
-def test_without_loaders_for_the_user_nothing_is_lacking() -> None:
-    """A user_identity_loader alone is not asked at a refresh: the identity is in the token."""
-    app = application(SESSION_STORE=MemoryStore())
-    manager(app).user_identity_loader(lambda user: user.name)
-    with app.app_context():
-        pair = create_token_pair(ADA)
-        assert decode_token(refreshed(app, pair.refresh_token).access_token)["sub"] == "user-1"
-
-
-def test_who_logs_in_by_an_id_gets_the_id() -> None:
-    """Where the loaders take ids, a user that is found for other reasons is not thrust on them."""
-    seen: list[Any] = []
-    app = application(SESSION_STORE=MemoryStore())
-    jwt = manager(app)
-    jwt.user_lookup_loader(lambda header, payload: ADA)
-    jwt.additional_claims_loader(lambda given: seen.append(given) or {})  # type: ignore[func-returns-value]  # None
-    for identity_loader in (
-        None,
-        str,
-        lambda given: f"{int(given)}",
-        lambda given: {7: "7"}[given],
-    ):
-        jwt.callbacks.user_identity = identity_loader
-        with app.app_context():
-            pair = create_token_pair(7)
-        refreshed(app, pair.refresh_token)
-        wire = 7 if identity_loader is None else "7"
-        assert seen == [7, 7, wire, wire]
-        seen.clear()
-
-
-def test_the_user_of_another_token_is_not_taken() -> None:
-    """A lookup that finds somebody else's object gives the loaders nobody else's claims."""
-    app = with_users()
-    seen: list[Any] = []
-    jwt = manager(app)
-    jwt.user_lookup_loader(lambda header, payload: USERS["user-2"])
-    jwt.additional_claims_loader(lambda given: seen.append(given) or {})  # type: ignore[func-returns-value]  # None
-    jwt.additional_headers_loader(lambda given: {})
-    with app.app_context():
-        pair = create_token_pair(ADA)
-    refreshed(app, pair.refresh_token)
-    assert seen == [ADA, ADA, "user-1", "user-1"]
-
-
-def test_a_fault_of_the_loader_is_not_hidden() -> None:
-    """A database that fails while the identity is made is the application's error, as before."""
-    app = with_users(by_lookup)
-    with app.app_context():
-        pair = create_token_pair(ADA)
-
-    def fail(user: Any) -> str:
-        raise OSError("the database is away")
-
-    manager(app).user_identity_loader(fail)
-    with pytest.raises(OSError, match="away"):
-        refreshed(app, pair.refresh_token)
+@pytest.mark.parametrize(
+    ("identity", "jti", "says"),
+    [
+        ("", "j", "the identity has 0 characters; JWT_BOUNDED_IDS asks for 1 to 255"),
+        ("x" * 256, "j", "the identity has 256 characters"),
+        ("ada", "", "the claim jti has 0 characters; JWT_BOUNDED_IDS asks for 1 to 64"),
+        ("ada", "x" * 65, "the claim jti has 65 characters"),
+    ],
+)
+def test_bounded_ids(make: Make, identity: str, jti: str, says: str) -> None:
+    """With JWT_BOUNDED_IDS no token is made that our own verification would refuse."""
+    loose(make(), identity, claims={"jti": jti})
+    signet = make(BOUNDED_IDS=True)
+    with pytest.raises(ValueError, match=says):
+        loose(signet, identity, claims={"jti": jti})
+    loose(signet, "x" * 255, claims={"jti": "x" * 64})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from ..jwt.token import Token
 from .admission import Admission, Credentials
-from .identity import Identifying
 from .rule import Rule
 from .verify import Verifying
 
 
-class Checking(Verifying, Identifying):
+class Checking(Verifying):
     """The verb ``check``."""
 
     __slots__ = ()
@@ -27,13 +26,8 @@ class Checking(Verifying, Identifying):
 
         :raises WrongTokenError: if it is of another kind.
         :raises FreshTokenRequired: if it is not fresh.
-        :raises JWTDecodeError: if ``JWT_IDENTITY_TYPE`` can't read whom it is for.
         """
         admission = Admission(token.header.copy(), token.claims.copy(), location)
         admission.issuer = token.issuer
         rule.check(admission, self.settings, self.clock)
-        if token.issuer is None:
-            admission.identity = self.checked_identity_in(admission.claims)
-        else:
-            admission.identity = self.issuers[token.issuer].identity(admission.claims)
         return admission

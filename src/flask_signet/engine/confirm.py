@@ -23,10 +23,11 @@ from ..sessions.session import Presented, Rotation, Successor, stored_id
 from . import events
 from .admission import Admission
 from .end import Ending, is_of_session, named_by, own_id
+from .identity import Identifying
 from .rule import Rule
 
 
-class Confirming(Ending):
+class Confirming(Identifying, Ending):
     """The verb ``confirm``."""
 
     __slots__ = ()
@@ -36,15 +37,17 @@ class Confirming(Ending):
 
         :raises RevokedTokenError: if the token, its session or its subject was revoked.
         :raises UserClaimsVerificationError: if the ``token_verification_loader`` refuses it.
+        :raises SessionEndedError: if the refresh token's session is not live.
+        :raises TokenReusedError: if the refresh token was used before.
         :raises StoreUnavailableError: if the store does not answer, and the options don't allow
-            that.
+            that. They allow it for access tokens alone: a refresh token's session is read.
         """
         if rule.revocation:
             self.refuse_blocked(admission.header, admission.claims)
             if rule.asks_store and self.storage is not None:
                 self.refuse_revoked(admission)
-                if admission.claims["type"] == "refresh" and is_of_session(admission.claims):
-                    self.refuse_used(admission, ends_reused=rule.ends_reused)
+                if rule.current and is_of_session(admission.claims):
+                    self.refuse_used(admission)
         self.refuse_by_application(admission.header, admission.claims)
 
     def refuse_blocked(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
@@ -65,11 +68,26 @@ class Confirming(Ending):
         if callback is not None and not self.ask(callback, header, claims):
             raise UserClaimsVerificationError("User claims verification failed", header, claims)
 
-    def look_up(self, admission: Admission) -> None:
-        """Ask the application's ``user_lookup_loader`` for the user of a token.
+    def identify(self, admission: Admission) -> None:
+        """Read the identity that a token was made for.
 
-        :raises UserLookupError: if it finds none.
+        :raises JWTDecodeError: if ``JWT_IDENTITY_TYPE`` can't read it.
         """
+        settings, claims = self.settings, admission.claims
+        if admission.issuer is not None:
+            admission.identity = self.issuers[admission.issuer].identity(claims)
+        elif settings.identity_type is None:
+            admission.identity = claims.get(settings.identity_claim_key)
+        else:
+            admission.identity = self.checked_identity_in(claims)
+
+    def look_up(self, admission: Admission) -> None:
+        """Find whom a token is for: the identity, and by the ``user_lookup_loader`` the user.
+
+        :raises JWTDecodeError: if ``JWT_IDENTITY_TYPE`` can't read the identity.
+        :raises UserLookupError: if there is no such user.
+        """
+        self.identify(admission)
         callback = self.callbacks.user_lookup
         if callback is None:
             return
@@ -127,31 +145,33 @@ class Confirming(Ending):
         # An issuer may give its users and its tokens the very ids that we give ours: they are
         # under names that none of ours has. Its sessions are its own to end, so what counts is
         # when the token was made, not when its owner logged in.
+        issuer = self.issuers[admission.issuer]
         return Presented(
             jti=named_by(admission.issuer, _text(claims.get("jti"))),
-            subject=named_by(admission.issuer, str(admission.identity)),
+            subject=named_by(admission.issuer, str(issuer.identity(claims))),
             issued_at=_seconds(claims.get("iat")),
         )
 
     # ── refresh tokens, which are good once ──────────────────────────────────────────────
 
-    def refuse_used(self, admission: Admission, *, ends_reused: bool = True) -> None:
+    def refuse_used(self, admission: Admission) -> None:
         """Refuse a refresh token whose session has ended, or has moved on without it: one read.
 
         This is for guards in front of views that do not rotate, or not at once. What a rotation
         decides is decided by its one write.
 
-        :param ends_reused: whether a token that was used before ends the session.
         :raises SessionEndedError: if the session is not live.
-        :raises TokenReusedError: if the token was used before.
+        :raises TokenReusedError: if the token was used before; the session has been ended.
         """
+        if admission.claims["type"] != "refresh":
+            return
         now, claims = self.clock(), admission.claims
         sid, jti = claims["sid"], str(claims["jti"])
         session = self.store.find_session(sid, now=now)
         if session is not None and session.jti == stored_id(jti):
             return
         outcome = Rotation("gone")
-        if session is not None and ends_reused:
+        if session is not None:
             # A token that was replaced is never current again, so this rotates nothing: the store
             # tells a replay within the grace from reuse, and ends the session for reuse.
             outcome = self.store.rotate(
@@ -163,28 +183,34 @@ class Confirming(Ending):
                 refuse_until=self.refuse_until(now),
             )
         if outcome.verdict in ("reused", "gone"):
-            raise self.refused(outcome, admission, tells=ends_reused)
+            raise self.refused(outcome, admission)
 
-    def refused(
-        self, outcome: Rotation, admission: Admission, *, tells: bool = True
-    ) -> RevokedTokenError:
+    def is_current(self, claims: Mapping[str, Any]) -> bool:
+        """Whether a refresh token is the one that its session takes next: one read, nothing ends.
+
+        A token without a session, or without a store, is none that was replaced.
+        """
+        if self.storage is None or not is_of_session(claims):
+            return True
+        session = self.store.find_session(claims["sid"], now=self.clock())
+        return session is not None and session.jti == stored_id(str(claims["jti"]))
+
+    def refused(self, outcome: Rotation, admission: Admission) -> RevokedTokenError:
         """The error of a refresh token that is reused or gone. Listeners are told."""
         header, claims = admission.header, admission.claims
         session = outcome.session
-        error: RevokedTokenError
-        if outcome.verdict == "reused":
-            error = TokenReusedError(header, claims)
-        else:
-            error = SessionEndedError(header, claims)
-        if not tells:
-            return error
         about = {
             "sid": session.sid if session else claims.get("sid"),
             "subject": str(claims.get(self.settings.identity_claim_key, "")),
         }
+        error: RevokedTokenError
         if outcome.verdict == "reused":
+            error = TokenReusedError(header, claims)
             self.doubt()
             self.tell(events.token_reused, jti=claims.get("jti"), **about)
+        else:
+            error = SessionEndedError(header, claims)
+        error.drops_cookies = True
         self.tell(events.token_rejected, error_code=error.error_code, **about)
         return error
 

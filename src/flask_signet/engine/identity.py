@@ -120,8 +120,6 @@ class Identifying(Setup):
 
         :raises JWTDecodeError: if the type can't read it: the token is from before the option.
         """
-        if self.settings.identity_type is None:
-            return claims.get(self.settings.identity_claim_key)
         try:
             return self.identity_in(claims)
         except Exception:  # noqa: BLE001 - an application's type may raise anything

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..exceptions import ConfigurationError, RevokedTokenError, UserLookupError
+from ..exceptions import ConfigurationError, JWTDecodeError, RevokedTokenError, UserLookupError
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
 from ..sessions.session import NEVER, Rotation, Session, Successor
@@ -38,12 +38,12 @@ class Rotating(Pairing, Checking, Confirming):
         :raises SignetError: one of its classes, by what is wrong.
         :raises UserLookupError: if the user is gone; the session has been ended.
         """
-        admission = self.check(credentials, TO_ROTATE)
-        self.confirm(admission, TO_ROTATE)
         try:
+            admission = self.check(credentials, TO_ROTATE)
+            self.confirm(admission, TO_ROTATE)
             self.look_up(admission)
-        except UserLookupError:
-            self.end_session_of(admission.claims)
+        except UserLookupError as error:
+            self.end_session_of(error.jwt_data)
             raise
         return admission
 
@@ -55,7 +55,9 @@ class Rotating(Pairing, Checking, Confirming):
 
         :raises TokenReusedError: if the token had been used; the session has been ended.
         :raises SessionEndedError: if the session is not live.
+        :raises RevokedTokenError: if this process knows that the token was revoked.
         :raises UserLookupError: if ``user_state_loader`` refuses; the session has been ended.
+        :raises JWTDecodeError: if the token of an empty identity asks for a session.
         :raises ConfigurationError: if there is no store, or ``JWT_REFRESH_ROTATION`` is off.
         :raises StoreUnavailableError: if the store does not answer.
         """
@@ -64,6 +66,8 @@ class Rotating(Pairing, Checking, Confirming):
         state = self._ask_for_state(admission)
         claims = admission.claims
         wire_identity = claims[self.settings.identity_claim_key]
+        if wire_identity is None:  # an old token of nobody's: the loader may name one
+            wire_identity = self.wire_identity(admission.identity)
         seen = self.seen_by_loaders(admission.identity, wire_identity, admission.user, state)
         holder = Holder(seen, wire_identity)
         if not is_of_session(claims):
@@ -104,6 +108,8 @@ class Rotating(Pairing, Checking, Confirming):
     ) -> tuple[Rotation, TokenPair]:
         """The store's verdict on a token without a session, and the pair of what it opened."""
         claims = admission.claims
+        if not holder.subject:  # by an application that had no store: no session is kept for it
+            raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
         lifetime = self.idle_seconds(self.clock())
         begun = self.begun(holder, lifetime=lifetime, device=wish.device)
         session = begun.adopting(own_id(claims))

@@ -34,8 +34,8 @@ class Rule:
     :param revocation: a revoked token is refused.
     :param asks_store: the store is asked whether the token is revoked. A rotation does not: its
         one write decides.
-    :param ends_reused: a refresh token that was used before ends its session. Introspection does
-        not: the service that asks is not the client that holds the token.
+    :param current: a refresh token is the one that its session takes next, and one that was used
+        before ends the session. Introspection asks that last, and ends nothing.
     """
 
     optional: bool = False
@@ -45,7 +45,7 @@ class Rule:
     locations: str | tuple[str, ...] | None = None
     revocation: bool = True
     asks_store: bool = True
-    ends_reused: bool = True
+    current: bool = True
     within: timedelta | None = None
 
     @classmethod
@@ -62,14 +62,11 @@ class Rule:
     ) -> Rule:
         """The rule of a guard's arguments, in Flask-JWT-Extended's names and order.
 
-        :raises TypeError: if ``optional`` is not True or False: ``jwt_required("cookies")`` would
-            let every request in. Or if ``within`` is no ``timedelta``.
+        :param optional: whether a request without a token passes; see :func:`flag` for guards that
+            are made once.
+        :raises TypeError: if ``within`` is no ``timedelta``.
         :raises ValueError: if ``within`` is not above zero.
         """
-        if not isinstance(optional, bool):
-            raise TypeError(
-                "optional takes True or False; locations are given by name: locations=..."
-            )
         if within is not None:
             if not isinstance(within, timedelta):
                 raise TypeError("within takes a timedelta, e.g. timedelta(minutes=5)")
@@ -78,7 +75,7 @@ class Rule:
         if locations is not None and not isinstance(locations, str):
             locations = tuple(locations)  # a generator would be empty at the second request
         return cls(
-            optional=optional,
+            optional=bool(optional),
             kind="refresh" if refresh else "access",
             either=not verify_type,
             fresh=fresh,
@@ -86,6 +83,21 @@ class Rule:
             revocation=not skip_revocation_check,
             within=within,
         )
+
+    def as_arguments(self) -> tuple[Any, ...]:
+        """The rule in Flask-JWT-Extended's arguments of a guard, in their order."""
+        return (
+            self.optional,
+            self.fresh,
+            self.kind == "refresh",
+            self.locations,
+            not self.either,
+            not self.revocation,
+        )
+
+    def as_keywords(self) -> dict[str, Any]:
+        """What the rule asks beyond Flask-JWT-Extended's arguments, by keyword."""
+        return {} if self.within is None else {"within": self.within}
 
     def check(self, admission: Admission, settings: Settings, clock: Callable[[], float]) -> None:
         """Refuse a verified token that does not follow the rule. This computes; it never waits.
@@ -113,6 +125,17 @@ class Rule:
             check_fresh(header, claims, clock())
         if self.within is not None:
             check_recent(header, claims, self.within, clock())
+
+
+def flag(optional: object) -> bool:
+    """The first argument of a guard.
+
+    :raises TypeError: if it is not True or False: ``jwt_required("cookies")`` would let every
+        request in.
+    """
+    if isinstance(optional, bool):
+        return optional
+    raise TypeError("optional takes True or False; locations are given by name: locations=...")
 
 
 def check_kind(claims: Mapping[str, Any], kind: Kind, *, strictly: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from ..keys.loaded import LoadedKeys
-from ..options.reader import OptionReader
+from ..options.reader import OptionReader, check_names, set_defaults
 from .admission import Admission, Credentials
 from .open import Opening
 from .own_keys import key_rules, own_keys
@@ -41,11 +41,16 @@ class Signet(Opening, Rotating):
     def of(cls, options: Mapping[str, Any], *, prefix: str = "JWT_", **parts: Any) -> Self:
         """A Signet by options, as in an application's configuration.
 
+        :param options: those that differ from the defaults; the dictionary stays as it is.
         :param parts: other fields of :class:`.setup.Setup`, such as ``callbacks`` or ``clock``.
-        :raises ConfigurationError: if an option is wrong.
+        :raises ConfigurationError: if an option's name or value is wrong.
         """
+        config = dict(options)
+        unset = set_defaults(config, prefix)
+        strict = config[f"{prefix}PROFILE"] == "strict"
+        check_names(config, prefix, strict=strict, unset=unset)
         reader = OptionReader(prefix)
-        settings = reader.check(reader.freeze(reader.snapshot(dict(options))))
+        settings = reader.check(reader.freeze(reader.snapshot(config)))
         storage = None
         if settings.session_store is not None:
             storage = Storage(

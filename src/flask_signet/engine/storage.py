@@ -114,9 +114,14 @@ class Storage:
         :raises ConfigurationError: if the option is wrong, or the store is damaged or of a newer
             version than this one.
         """
+        try:
+            store = self.store  # the transactions of an engine are followed from now on
+        except ConfigurationError:
+            raise
+        except RuntimeError:
+            return  # Flask-SQLAlchemy's `db` has no engine outside the application's context
         if not isinstance(self.wanted, str):
             return
-        store = self.store
         try:
             findings = store.check()
         except StoreUnavailableError as error:

@@ -39,7 +39,8 @@ class Verifying(Setup):
 
         It does not ask what kind of token it is, whether it was revoked, or for its user.
 
-        :param csrf: the value that must be the token's ``csrf`` claim.
+        :param csrf: the value that must be the token's ``csrf`` claim; None asks for none. An empty
+            text is a wrong value.
         :param allow_expired: take a token whose only fault is that it has expired.
         :param foreign: take the tokens of the other issuers too.
         :raises SignetError: one of its classes, by what is wrong.
@@ -63,10 +64,10 @@ class Verifying(Setup):
                     allow_expired=allow_expired,
                 )
         except ExpiredSignatureError as error:
-            if csrf:  # a wrong value counts before the expiry
+            if csrf is not None:  # a wrong value counts before the expiry
                 check_csrf(error.jwt_data, csrf)
             raise
-        if csrf:
+        if csrf is not None:
             check_csrf(token.claims, csrf)
         return token
 

@@ -31,7 +31,7 @@ from ..exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from .installation import installations
+from .installation import installation, installations
 
 HANDLED: Final = (
     AmbiguousTokenError,
@@ -57,13 +57,13 @@ application's handler for a parent of one of these must not swallow them, as it 
 Flask-JWT-Extended. PyJWT's classes have none, see :func:`.exceptions.adopt_pyjwt`."""
 
 
-class Answering(Protocol):
+class Named(Protocol):
     """A manager: it answers for the errors that leave its methods."""
 
-    def answering(self, error: SignetError) -> SignetError: ...
+    name: str
 
 
-M = TypeVar("M", bound=Answering)
+M = TypeVar("M", bound=Named)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -76,10 +76,19 @@ def answered(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, 
         try:
             return method(manager, *args, **kwargs)
         except SignetError as error:
-            manager.answering(error)
+            _bind(error, manager.name)
             raise
 
     return run
+
+
+def _bind(error: SignetError, name: str) -> None:
+    """Have a manager answer for an error. Outside an application nothing answers."""
+    try:
+        here = installation(name)
+    except RuntimeError:
+        return
+    here.answers.bind(error)
 
 
 def handle(error: SignetError) -> Any:

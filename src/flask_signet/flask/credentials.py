@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from flask import Request, after_this_request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import EnvironHeaders, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -101,10 +101,13 @@ class Search:
     def in_headers(self) -> Credentials:
         """The token of the header."""
         name, scheme = self.settings.header_name, self.settings.header_type
-        if name == "Authorization":  # as WSGI has it: `headers` translates each name
-            raw: str = self.carrier.environ.get("HTTP_AUTHORIZATION", "")
+        headers = self.carrier.headers
+        if type(headers) is EnvironHeaders and name == "Authorization":
+            # As WSGI has it: `headers` would translate the name each time. An application may
+            # have put headers of its own there.
+            raw: str = headers.environ.get("HTTP_AUTHORIZATION", "")
         else:
-            raw = self.carrier.headers.get(name, "")
+            raw = headers.get(name, "")
         value = raw.strip().strip(",")
         if not value:
             raise NoAuthorizationError(f"Missing {name} Header")

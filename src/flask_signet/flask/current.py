@@ -18,12 +18,10 @@ _NO_LOOKUP: Final = "You must provide a `@jwt.user_lookup_loader` callback to us
 
 _IN_REQUEST: Final = "_flask_signet"
 
-Visit = tuple[Signet, Admission | None]
-"""One request, as one manager sees it: by what it works, and what a guard found.
+_MADE: Final = "_flask_signet_made"
 
-The Signet is that of a guard, a log-in, a refresh or a log-out: what follows in the same request
-(its cookies, say) goes by the same options. The second is None where no guard has run.
-"""
+Visit = tuple[Signet, Admission]
+"""What a guard let in, and the Signet by which it did."""
 
 
 class Current:
@@ -47,14 +45,19 @@ class Current:
         """
         # By the manager in its application: another application's context may be pushed meanwhile.
         carrier.__dict__.setdefault(_IN_REQUEST, {})[self] = visit
-        if mirrored and self._is_unnamed and visit[1] is not None:
+        if mirrored and self._is_unnamed:
             mirror.reflect(visit[1])
 
-    def work_by(self, signet: Signet) -> None:
-        """Have this request go on with a Signet; what a guard found stays."""
+    def made(self, signet: Signet, *texts: str) -> None:
+        """Note by which Signet tokens were made: their cookies go by the same options."""
         if has_request_context():
-            visits: dict[Current, Visit] = request.__dict__.setdefault(_IN_REQUEST, {})
-            visits[self] = signet, self.admission()
+            makers: dict[str, Signet] = request.__dict__.setdefault(_MADE, {})
+            makers.update(dict.fromkeys(texts, signet))
+
+    def maker_of(self, text: str) -> Signet:
+        """The Signet that made a token in this request, else the one of now."""
+        makers: dict[str, Signet] = request.__dict__.get(_MADE, {}) if has_request_context() else {}
+        return makers.get(text) or self._look()
 
     def _visit(self) -> Visit | None:
         if not has_request_context():
@@ -63,7 +66,7 @@ class Current:
         return visits.get(self)
 
     def signet(self) -> Signet:
-        """The Signet that this request works by already, else the one of now."""
+        """The Signet by which a guard let this request in, else the one of now."""
         visit = self._visit()
         return self._look() if visit is None else visit[0]
 

@@ -11,6 +11,7 @@ from flask import Request, current_app, request
 
 from ..engine.admission import Admission
 from ..engine.rule import Rule
+from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
@@ -47,16 +48,17 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
     return decorate
 
 
-def admit_request(here: Installation, rule: Rule) -> Admission | None:
+def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) -> Admission | None:
     """Admit this request, or refuse it.
 
+    :param signet: works by this one; None: by the options of now.
     :return: what was found; None for an OPTIONS request that needs no token, and where there is no
         token and the rule is ``optional``.
     :raises SignetError: one of its classes, by what is wrong.
     """
     # The object itself: each attribute of the proxy costs a look-up of its own.
     carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
-    signet = here.signet()
+    signet = signet or here.signet()
     if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
         here.current.keep(carrier, (signet, Admission.without_token()), mirrored=False)
         return None

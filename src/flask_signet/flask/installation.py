@@ -169,18 +169,24 @@ class Installation:
         storage = self.signet().storage
         return None if storage is None else storage.store
 
-    def check(self) -> None:
-        """Look at the keys and the store now: what is wrong should not wait for the first token.
+    def check_keys(self) -> None:
+        """Read the keys now, if any are given: a wrong key should not wait for the first token.
 
-        :raises ConfigurationError: if a key can't be used, or the store is damaged or of a newer
-            version than this one.
+        :raises ConfigurationError: if one can't be used.
         """
         signet = self.signet()
         # What is in the store may not be there yet: `flask jwt keys generate` makes it.
         if signet.keys.are_given and signet.settings.keys != "store:":
             signet.keys.ring()
-        if signet.storage is not None:
-            signet.storage.check()
+
+    def check_store(self) -> None:
+        """Look at the store now: what is wrong with it should not wait for the first log-in.
+
+        :raises ConfigurationError: if the store is damaged or of a newer version than this one.
+        """
+        storage = self.signet().storage
+        if storage is not None:
+            storage.check()
 
     def close(self) -> None:
         """Give back the connections to the store. They are opened again if they are needed."""

@@ -82,9 +82,11 @@ class Installing(Loaders):
             strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
             check_names(app.config, self.config_prefix, strict=strict, unset=added)
             here = Installation(app, self)
+            if not _is_our_command():
+                here.check_keys()
             self._check_issuers(here.settings)
             if not _is_our_command():
-                here.check()
+                here.check_store()
         except ConfigurationError:
             for name in added:  # nothing half-written remains: the mended start begins afresh
                 del app.config[name]

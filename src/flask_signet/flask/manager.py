@@ -15,9 +15,8 @@ from ..engine.admission import Admission
 from ..engine.mint import ExpiresDelta, Fresh, Wanted
 from ..engine.pair import Wish
 from ..engine.rotate import TO_ROTATE
-from ..engine.rule import Locations, Rule
-from ..engine.signet import Signet
-from ..exceptions import NoAuthorizationError, SignetError
+from ..engine.rule import Locations, Rule, flag
+from ..exceptions import NoAuthorizationError
 from ..jwt.token import TokenPair
 from ..sessions.session import Device
 from .boundaries import answered
@@ -49,24 +48,6 @@ class Manager(Installing):
     :param config_prefix: of its options; needed with a name, and ending in an underscore.
     :raises ConfigurationError: if an option is wrong, see :meth:`init_app`.
     """
-
-    def signet(self) -> Signet:
-        """The engine of this manager in the current application, by the options of now.
-
-        :raises ConfigurationError: if an option is wrong.
-        """
-        return self._here().signet()
-
-    def answering(self, error: SignetError) -> SignetError:
-        """The error, for which this manager answers from now on.
-
-        Outside an application nothing answers, and the error stays as it is.
-        """
-        try:
-            here = self._here()
-        except RuntimeError:
-            return error
-        return here.answers.bind(error)
 
     # ── guards ───────────────────────────────────────────────────────────────────────────
 
@@ -105,26 +86,18 @@ class Manager(Installing):
         """
         if callable(optional):
             return self.jwt_required()(optional)
-        rule = Rule.of(
-            optional,
-            fresh,
-            refresh,
-            locations,
-            verify_type,
-            skip_revocation_check,
-            within=within,
-        )
-        return guarding(rule, lambda: self.guard(rule))
+        flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
+        rule = Rule.of(*flags, within=within)
 
-    @answered
-    def guard(self, rule: Rule) -> Admission | None:
-        """Admit this request by a rule, or refuse it.
+        def check() -> None:
+            # A subclass, or a test, may have a method of its own in this one's place.
+            verify = self.verify_jwt_in_request
+            if getattr(verify, "__func__", None) is Manager.verify_jwt_in_request:
+                admit(self, rule)
+            else:
+                verify(*rule.as_arguments(), **rule.as_keywords())
 
-        :return: what was found; None for an OPTIONS request that needs no token, and where there
-            is no token and the rule is ``optional``.
-        :raises SignetError: one of its classes, by what is wrong.
-        """
-        return admit_request(installation(self.name), rule)
+        return guarding(rule, check)
 
     def verify_jwt_in_request(
         self,
@@ -161,7 +134,7 @@ class Manager(Installing):
             skip_revocation_check,
             within=within,
         )
-        found = self.guard(rule)
+        found = admit(self, rule)
         return None if found is None else (found.header, found.claims)
 
     # ── make and check tokens ────────────────────────────────────────────────────────────
@@ -228,7 +201,7 @@ class Manager(Installing):
             claims=additional_claims,
             headers=additional_headers,
         )
-        return self.signet().issue(identity, wanted)
+        return self._here().signet().issue(identity, wanted)
 
     @answered
     def decode_token(
@@ -243,8 +216,8 @@ class Manager(Installing):
         :raises SignetError: one of its classes, by what is wrong.
         :raises ConfigurationError: if there is no key to verify with, or an option is wrong.
         """
-        signet = self.signet()
-        token = signet.verify(encoded_token, csrf=csrf_value, allow_expired=allow_expired)
+        csrf = csrf_value or None  # an empty value asks nothing, as in Flask-JWT-Extended
+        token = self._here().signet().verify(encoded_token, csrf=csrf, allow_expired=allow_expired)
         return token.claims.copy()
 
     def get_jti(self, encoded_token: str) -> str | None:
@@ -330,7 +303,7 @@ class Manager(Installing):
         :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
         :raises StoreUnavailableError: if a session is to end, and the store does not answer.
         """
-        signet = self._here().current.signet()
+        signet = self._here().current.maker_of(encoded_access_token)
         TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
         end_replaced(signet, "access", encoded_access_token)
 
@@ -346,7 +319,7 @@ class Manager(Installing):
 
         The parameters and errors are those of :meth:`set_access_cookies`.
         """
-        signet = self._here().current.signet()
+        signet = self._here().current.maker_of(encoded_refresh_token)
         TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
         end_replaced(signet, "refresh", encoded_refresh_token)
 
@@ -413,7 +386,7 @@ class Manager(Installing):
             fresh=fresh,
             refresh_expires_delta=refresh_expires_delta,
         )
-        here.current.work_by(signet)
+        here.current.made(signet, pair.access_token, pair.refresh_token)
         return pair
 
     @answered
@@ -456,7 +429,9 @@ class Manager(Installing):
             admission = signet.admit_to_rotate(credentials)
             current.keep(carrier, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
-        return signet.rotate(admission, wish)
+        pair = signet.rotate(admission, wish)
+        current.made(signet, pair.access_token, pair.refresh_token)
+        return pair
 
     @answered
     def end_session(self, sid: str | None = None, subject: Any = None) -> bool:
@@ -538,9 +513,19 @@ class Manager(Installing):
         signet = current.signet()
         tokens = presented(signet)
         signet.end_presented(token.claims for token in tokens)
-        current.work_by(signet)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
+
+
+@answered
+def admit(manager: Manager, rule: Rule) -> Admission | None:
+    """Admit this request by a manager's rule, or refuse it.
+
+    :return: what was found; None for an OPTIONS request that needs no token, and where there is no
+        token and the rule is ``optional``.
+    :raises SignetError: one of its classes, by what is wrong.
+    """
+    return admit_request(installation(manager.name), rule)
 
 
 def _carrier() -> Request:

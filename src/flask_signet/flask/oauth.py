@@ -25,7 +25,10 @@ from ..exceptions import (
     SignetError,
     StoreUnavailableError,
 )
+from .boundaries import answered
 from .installation import installation
+from .manager import Manager
+from .unnamed import UNNAMED
 
 AuthenticateClient = Callable[[str, str], Any]
 """From a client's id and secret to whether they are right."""
@@ -73,12 +76,12 @@ def oauth_blueprint(
 
     @blueprint.post("/revoke")
     def revoke() -> Response:
-        return _refusal(authenticate_client) or _revoked(_signet(), request.form["token"])
+        return _refusal(authenticate_client) or _revoked(UNNAMED, request.form["token"])
 
     @blueprint.post("/introspect")
     def introspect() -> Response:
         return _refusal(authenticate_client) or jsonify(
-            _introspected(_signet(), request.form["token"])
+            _introspected(UNNAMED, request.form["token"])
         )
 
     return blueprint
@@ -185,8 +188,10 @@ def _error(code: str, why: str) -> Response:
 # ── revocation ───────────────────────────────────────────────────────────────────────────
 
 
-def _revoked(signet: Signet, text: str) -> Response:
+@answered
+def _revoked(manager: Manager, text: str) -> Response:
     """The answer to a revocation. ``token_type_hint`` is of no use: the token says what it is."""
+    signet = installation(manager.name).signet()
     if signet.storage is None:
         return _error("unsupported_token_type", "There is no store: tokens can't be revoked")
     try:
@@ -208,25 +213,27 @@ _UNAVAILABLE: Final = (StoreUnavailableError, KeysUnavailableError)
 
 # ── introspection ────────────────────────────────────────────────────────────────────────
 
-INTROSPECTED: Final = Rule(either=True, ends_reused=False)
+INTROSPECTED: Final = Rule(either=True, current=False)
 """What is asked of a token that another service shows.
 
 A guard ends the session of a refresh token that was used before. The service is not the client that
 used the token, so nothing is ended."""
 
 
-def _introspected(signet: Signet, text: str) -> dict[str, Any]:
+@answered
+def _introspected(manager: Manager, text: str) -> dict[str, Any]:
     """The members of RFC 7662 section 2.2."""
+    signet = installation(manager.name).signet()
     try:
         token = signet.verify(text)
         admission = signet.examine(token, INTROSPECTED)
         signet.confirm(admission, INTROSPECTED)
         signet.look_up(admission)
+        if not _may_refresh(signet, admission):
+            return {"active": False}
     except _UNAVAILABLE:
         raise
     except SignetError:
-        return {"active": False}
-    if not _may_refresh(signet, admission):
         return {"active": False}
     # The CSRF value is between this application and a browser.
     claims = {
@@ -239,8 +246,10 @@ def _introspected(signet: Signet, text: str) -> dict[str, Any]:
 
 
 def _may_refresh(signet: Signet, admission: Admission) -> bool:
-    """Whether the application lets the owner of a refresh token go on; of an access token: yes."""
-    callback = signet.callbacks.user_state
-    if callback is None or admission.claims["type"] != "refresh":
+    """Whether a refresh token would be taken; of an access token nothing more is asked."""
+    if admission.claims["type"] != "refresh":
         return True
-    return bool(signet.ask(callback, admission.identity))
+    callback = signet.callbacks.user_state
+    if callback is not None and not signet.ask(callback, admission.identity):
+        return False
+    return signet.is_current(admission.claims)

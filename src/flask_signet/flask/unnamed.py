@@ -6,7 +6,9 @@ application, speaks for the unnamed manager of each.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from flask import current_app, has_app_context
 
@@ -15,6 +17,9 @@ from ..jose.jws import parse
 from .boundaries import answered
 from .installation import installations
 from .manager import Manager
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Unnamed(Manager):
@@ -35,3 +40,18 @@ class Unnamed(Manager):
 
 
 UNNAMED: Final = Unnamed()
+
+
+def function_of(method: Callable[P, R], module: str) -> Callable[P, R]:
+    """A method of the unnamed manager as a plain function, with its signature and docstring.
+
+    :param module: the module that has it under the method's name: pickles find it there.
+    """
+
+    @wraps(method)
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        return method(*args, **kwargs)
+
+    function.__module__ = module
+    function.__qualname__ = method.__name__
+    return function

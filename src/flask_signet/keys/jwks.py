@@ -137,8 +137,8 @@ class KeySet:
             key.algorithm: key for key in self._by_name.values() if counts[key.algorithm] == 1
         }
         self.kids: frozenset[str | None] = frozenset(kid for kid, _ in self._by_name)
-        self.loaded_at = loaded_at
-        self.max_age = max_age
+        self.loaded_at: float = loaded_at
+        self.max_age: float = max_age
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
         """The key of that name; without a name, the only key of the algorithm."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ...exceptions import ConfigurationError, StoreUnavailableError
 from .engine import EngineKind, Trouble, deadline
+from .joining import of_session, transactions_on
 from .mysql import MySQL
 from .postgresql import PostgreSQL
 from .sqlite import SQLite
@@ -32,6 +33,11 @@ KINDS: Final[dict[str, type[EngineKind]]] = {
     "mariadb": MySQL,
 }
 """By the name of SQLAlchemy's dialect."""
+
+COMMIT_FIRST: Final = (
+    "This request has written to the same SQLite file and not committed: commit before it "
+    "refreshes, logs out or revokes"
+)
 
 NOT_SET_UP: Final = "The session store is not set up: run `flask jwt store upgrade`"
 
@@ -70,6 +76,8 @@ class Database:
         self._own: Engine | None = None
         self._kind: EngineKind | None = None
         self._shared: Engine | None = None
+        if isinstance(bind, Engine) and bind.dialect.name == "sqlite":
+            transactions_on(bind)  # from now on: a request may have begun when we are first asked
         if isinstance(bind, str | URL):
             url = make_url(bind)
             name = url.drivername.partition("+")[0]
@@ -123,6 +131,34 @@ class Database:
         self._own.dispose(close=False)
         self._pid = os.getpid()
 
+    def join(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run the work in the application's transaction where it must, else as :meth:`run` does.
+
+        What is written then stays if the application commits, and goes if it rolls back.
+        """
+        theirs = self._open_transaction()
+        if theirs is None:
+            return self.run(work)
+        with theirs.begin_nested():
+            return work(theirs)
+
+    def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """As :meth:`run`, for work that writes and that no roll-back may undo.
+
+        :raises StoreUnavailableError: at once, if the application holds the lock of SQLite.
+        """
+        if self._open_transaction() is not None:
+            raise StoreUnavailableError(COMMIT_FIRST)
+        return self.run(work)
+
+    def _open_transaction(self) -> Connection | None:
+        """The application's transaction in this thread that holds the lock of SQLite, if any."""
+        if self._own is not None or self.engine.dialect.name != "sqlite":
+            return None
+        if isinstance(self.bind, Engine):
+            return transactions_on(self.bind).writing(self.engine)
+        return of_session(self.bind, self.bind.engine)  # type: ignore[union-attr]  # not a text
+
     def run(self, work: Callable[[Connection], Answer]) -> Answer:
         """Run the work on a connection, and again if it lost a race or its connection.
 
@@ -161,6 +197,10 @@ class Database:
     @contextlib.contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:
         """All statements in it commit together, or none does."""
+        if connection.engine is not self.engine:  # the application's, see `join`
+            with connection.begin_nested():
+                yield
+            return
         connection.exec_driver_sql(self.kind.begin)
         try:
             yield

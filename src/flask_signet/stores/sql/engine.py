@@ -86,7 +86,7 @@ class EngineKind(ABC):
                 pool_size=15,
                 max_overflow=0,
                 pool_use_lifo=True,
-                pool_timeout=self.timeout / 4,
+                pool_timeout=self.timeout,  # the whole deadline: what waits is a burst, no fault
                 connect_args=self.connect_args(url),
             )
         except ModuleNotFoundError as error:

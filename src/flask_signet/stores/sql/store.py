@@ -77,7 +77,7 @@ class SqlStore:
                 ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
             return Opened(opened, tuple(ended))
 
-        return self._database.run(work)
+        return self._database.join(work)
 
     def _end_surplus(
         self, connection: Connection, opened: Session, max_sessions: int, refuse_until: float
@@ -132,7 +132,7 @@ class SqlStore:
                 return Rotation("rotated")
             return self._refuse(connection, session, jti, now, grace, refuse_until)
 
-        return self._database.run(work)
+        return self._database.write(work)
 
     def _refuse(
         self,
@@ -189,7 +189,7 @@ class SqlStore:
 
         if microseconds(token_expires_at) <= microseconds(now):
             return Rotation("gone")
-        return self._database.run(work)
+        return self._database.write(work)
 
     def end_session(
         self, sid: str, *, now: float, refuse_until: float, subject: str = ""
@@ -207,7 +207,7 @@ class SqlStore:
                     write_entries(self._database.kind, connection, entry)
             return session if ended else None
 
-        return self._database.run(work)
+        return self._database.write(work)
 
     def end_sessions(
         self, subject: str, *, now: float, expires_at: float, except_sid: str = ""
@@ -230,7 +230,7 @@ class SqlStore:
                 )
                 write_entry(kind, connection, entry, number)
 
-        self._database.run(work)
+        self._database.write(work)
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
@@ -251,7 +251,7 @@ class SqlStore:
             "now": microseconds(now),
             "seen_before": microseconds(now - SEEN_EVERY),
         }
-        self._database.run(
+        self._database.write(
             lambda connection: connection.execute(statements.TOUCH, parameters).rowcount
         )
 
@@ -270,7 +270,7 @@ class SqlStore:
 
         if microseconds(expires_at) <= microseconds(now):
             return False
-        return self._database.run(work)
+        return self._database.write(work)
 
     def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
@@ -294,7 +294,7 @@ class SqlStore:
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
         """See :meth:`.SessionStore.prune`."""
-        return self._database.run(lambda connection: prune(connection, now=now, batch=batch))
+        return self._database.write(lambda connection: prune(connection, now=now, batch=batch))
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
@@ -321,7 +321,7 @@ class SqlStore:
             row = connection.execute(statements.KEYS).first()
             return row is not None and (row.version, row.document) == (after + 1, text)
 
-        return self._database.run(work)
+        return self._database.write(work)
 
     def close(self) -> None:
         """See :meth:`.SessionStore.close`."""

@@ -1,0 +1,374 @@
+"""What ends, who may end it, what is refused from then on and until when, and who hears of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flask_signet.engine.end import is_of_session, named_by
+from flask_signet.engine.rule import Rule
+from flask_signet.engine.signet import Signet
+from flask_signet.exceptions import (
+    ConfigurationError,
+    InvalidSignatureError,
+    MissingRequiredClaimError,
+    RevokedTokenError,
+    StoreUnavailableError,
+)
+from flask_signet.sessions.session import Revocation
+from tests.applications import OTHER_SECRET, mint
+from tests.conftest import Clock
+from tests.engine.signets import (
+    Event,
+    Make,
+    Watched,
+    claims,
+    confirm,
+    loose,
+    other_issuers,
+    refresh,
+    their_token,
+)
+from tests.issuers import ISSUER
+
+DAY = 86_400
+
+
+def is_good(signet: Signet, text: str, rule: Rule = Rule(either=True)) -> bool:  # noqa: B008
+    """Whether a guard takes a token."""
+    try:
+        confirm(signet, text, rule)
+    except RevokedTokenError:
+        return False
+    return True
+
+
+def revoked(kind: str, value: str) -> Event:
+    return "token-revoked", {"kind": kind, "value": value}
+
+
+def entries(signet: Signet) -> dict[str, Revocation]:
+    """What the store refuses, by its value."""
+    return {each.value: each for each in signet.store.follow().sync().entries}
+
+
+# ── one session ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_session_is_ended(sessions: Signet, told: list[Event]) -> None:
+    """Neither of its tokens is good any more; another session of the subject goes on."""
+    pair, other = sessions.open("ada"), sessions.open("ada")
+    assert is_good(sessions, pair.access_token)
+    told.clear()
+    assert sessions.end(pair.sid) is True
+    assert told == [revoked("sid", pair.sid)]
+    assert not is_good(sessions, pair.access_token)
+    assert not is_good(sessions, pair.refresh_token)
+    assert is_good(sessions, other.access_token)
+    assert [each.sid for each in sessions.sessions_of("ada")] == [other.sid]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_session_that_is_not_live(sessions: Signet, told: list[Event], known: bool) -> None:
+    """It is refused all the same, and listeners hear of it, but it was not live."""
+    sid = sessions.open("ada").sid if known else "no-such-session"
+    sessions.end(sid)
+    told.clear()
+    assert sessions.end(sid) is False
+    assert told == [revoked("sid", sid)]
+    assert sid in entries(sessions)
+
+
+def test_the_owner_ends_it(sessions: Signet, told: list[Event]) -> None:
+    """The subject whose session it is ends it; the second time it was not live, and is not told."""
+    pair = sessions.open("ada")
+    told.clear()
+    assert sessions.end(pair.sid, subject="ada") is True
+    assert told == [revoked("sid", pair.sid)]
+    assert not is_good(sessions, pair.access_token)
+    assert sessions.end(pair.sid, subject="ada") is False
+    assert told == [revoked("sid", pair.sid)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_another_does_not_end_it(sessions: Signet, told: list[Event], known: bool) -> None:
+    """A sid is no permission: nothing is written, nobody is told, and the session goes on."""
+    pair = sessions.open("ada")
+    told.clear()
+    assert sessions.end(pair.sid if known else "no-such-session", subject="eve") is False
+    assert told == []
+    assert entries(sessions) == {}
+    assert is_good(sessions, pair.access_token)
+
+
+def test_how_long_a_session_is_refused(make: Make, clock: Clock) -> None:
+    """Until its last access token has expired by itself, the leeway included."""
+    signet = make(SESSION_STORE="memory://", DECODE_LEEWAY=30)
+    pair = signet.open("ada")
+    clock.tick(60)
+    signet.end(pair.sid)
+    assert entries(signet)[pair.sid].expires_at == clock() + 900 + 30 + 1
+
+
+# ── all sessions ─────────────────────────────────────────────────────────────────────────
+
+
+def test_log_out_everywhere(sessions: Signet, clock: Clock, told: list[Event]) -> None:
+    """All of a subject's sessions end by one entry, and the tokens without a session too."""
+    pairs, stranger = [sessions.open("ada") for _ in range(3)], sessions.open("eve")
+    token = loose(sessions)
+    told.clear()
+    sessions.end_all("ada")
+    assert told == [revoked("subject", "ada")]
+    assert list(entries(sessions)) == ["ada"]
+    assert entries(sessions)["ada"].expires_at == clock() + 30 * DAY + 1
+    assert not any(is_good(sessions, pair.access_token) for pair in pairs)
+    assert not any(is_good(sessions, pair.refresh_token) for pair in pairs)
+    assert not is_good(sessions, token)
+    assert is_good(sessions, stranger.access_token)
+    assert sessions.sessions_of("ada") == []
+    clock.tick(1)
+    assert is_good(sessions, loose(sessions))
+
+
+def test_a_login_at_the_same_instant(sessions: Signet, told: list[Event]) -> None:
+    """A log-in after "log out everywhere" is good, though the clock has not moved."""
+    before = sessions.open("ada")
+    sessions.end_all("ada")
+    after = sessions.open("ada")
+    assert [is_good(sessions, each.access_token) for each in (before, after)] == [False, True]
+    assert [is_good(sessions, each.refresh_token) for each in (before, after)] == [False, True]
+    again = refresh(sessions, after.refresh_token)
+    assert is_good(sessions, again.access_token)
+    assert [each.sid for each in sessions.sessions_of("ada")] == [after.sid]
+    assert [name for name, _ in told].count("token-issued") == 2
+
+
+def test_log_out_everywhere_else(sessions: Signet) -> None:
+    """The one session that is named goes on, if it is the subject's own."""
+    here, there, stranger = sessions.open("ada"), sessions.open("ada"), sessions.open("eve")
+    sessions.end_all("ada", except_sid=here.sid)
+    assert [is_good(sessions, each.access_token) for each in (here, there)] == [True, False]
+    assert refresh(sessions, here.refresh_token).sid == here.sid
+    sessions.end_all("ada", except_sid=stranger.sid)
+    assert not is_good(sessions, here.access_token)
+
+
+def test_the_sessions_of_a_subject(sessions: Signet, clock: Clock) -> None:
+    """The live ones, the one opened last first, and no other subject's."""
+    sids = []
+    for name in ("ada", "ada", "eve", "ada"):
+        sids.append(sessions.open(name).sid)
+        clock.tick(1)
+    sessions.end(sids[1])
+    assert [each.sid for each in sessions.sessions_of("ada")] == [sids[3], sids[0]]
+    assert sessions.sessions_of("nobody") == []
+    clock.tick(30 * DAY)
+    assert sessions.sessions_of("ada") == []
+
+
+# ── one token ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+def test_a_sessions_token_is_revoked(sessions: Signet, told: list[Event], which: str) -> None:
+    """Either token ends the whole session; listeners hear of the session alone."""
+    pair = sessions.open("ada")
+    told.clear()
+    sessions.revoke(getattr(pair, which))
+    assert told == [revoked("sid", pair.sid)]
+    assert not is_good(sessions, pair.access_token)
+    assert not is_good(sessions, pair.refresh_token)
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_a_loose_token_is_revoked(
+    sessions: Signet, clock: Clock, told: list[Event], kind: str
+) -> None:
+    """It alone is refused, until it has expired by itself."""
+    text, other = loose(sessions, kind=kind), loose(sessions, kind=kind)
+    jti = claims(sessions, text)["jti"]
+    sessions.revoke(text)
+    assert told == [revoked("jti", jti)]
+    assert [is_good(sessions, text), is_good(sessions, other)] == [False, True]
+    assert entries(sessions)[jti].expires_at == claims(sessions, text)["exp"] + 1
+
+
+def test_a_loose_pairs_token_is_revoked(make: Make, told: list[Event]) -> None:
+    """It names a session that no store knows: the session is refused, and the token too."""
+    pair = make().open("ada")
+    signet = make(SESSION_STORE="memory://")
+    signet.revoke(pair.refresh_token)
+    jti = claims(signet, pair.refresh_token)["jti"]
+    assert told == [revoked("sid", pair.sid), revoked("jti", jti)]
+    assert not is_good(signet, pair.refresh_token)
+    assert not is_good(signet, pair.access_token)
+
+
+def test_a_bare_jti_is_revoked(sessions: Signet, clock: Clock, told: list[Event]) -> None:
+    """Nothing else is known of it, so it is refused for as long as any token lives."""
+    text = loose(sessions)
+    jti = claims(sessions, text)["jti"]
+    sessions.revoke(jti)
+    assert told == [revoked("jti", jti)]
+    assert not is_good(sessions, text)
+    assert entries(sessions)[jti].expires_at == clock() + 30 * DAY + 1
+
+
+def test_an_expired_token_is_revoked(sessions: Signet, clock: Clock) -> None:
+    """A log-out with an access token that has expired ends its session."""
+    pair = sessions.open("ada")
+    clock.tick(3600)
+    sessions.revoke(pair.access_token)
+    assert sessions.sessions_of("ada") == []
+
+
+def test_what_is_not_ours_is_not_revoked(
+    watched: Signet, store: Watched, told: list[Event]
+) -> None:
+    """A token that no guard would take names nothing: the store is not asked."""
+    with pytest.raises(InvalidSignatureError):
+        watched.revoke(mint(secret=OTHER_SECRET))
+    assert (store.asked, told) == ([], [])
+
+
+def test_the_next_check_asks_the_store(watched: Signet, store: Watched) -> None:
+    """After this process has revoked something it does not go by what it knew before."""
+    pair = watched.open("ada")
+    for revoke in (
+        lambda: watched.end("s"),
+        lambda: watched.end_all("eve"),
+        lambda: watched.revoke("j"),
+    ):
+        confirm(watched, pair.access_token)
+        revoke()
+        store.asked.clear()
+        confirm(watched, pair.access_token)
+        assert store.asked == ["sync"]
+
+
+# ── another issuer's ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def guest(make: Make, clock: Clock) -> Signet:
+    """A Signet that takes the tokens of another issuer."""
+    return make(SESSION_STORE="memory://", issuers=other_issuers(clock, leeway=5))
+
+
+def test_another_issuers_token_is_revoked(guest: Signet, clock: Clock, told: list[Event]) -> None:
+    """It is refused under a name that has the issuer in it, by that issuer's leeway."""
+    text, other = their_token(clock, jti="one"), their_token(clock, jti="two")
+    guest.revoke(text)
+    assert told == [revoked("jti", f"{ISSUER} one")]
+    assert [is_good(guest, text), is_good(guest, other)] == [False, True]
+    assert entries(guest)[f"{ISSUER} one"].expires_at == clock() + 600 + 5 + 1
+
+
+def test_another_issuers_jti_is_revoked(guest: Signet, clock: Clock) -> None:
+    """A jti of theirs does not refuse our token of the same jti, nor ours theirs."""
+    ours, theirs = loose(guest, claims={"jti": "j"}), their_token(clock, jti="j")
+    guest.revoke("j", ISSUER)
+    assert [is_good(guest, ours), is_good(guest, theirs)] == [True, False]
+
+
+def test_another_issuers_user_is_logged_out(guest: Signet, clock: Clock, told: list[Event]) -> None:
+    """The user's tokens from before are refused, ours of the same name are not."""
+    ours, theirs = guest.open("ada").access_token, their_token(clock, sub="ada")
+    told.clear()
+    guest.end_all("ada", issuer=ISSUER)
+    assert told == [revoked("subject", f"{ISSUER} ada")]
+    assert [is_good(guest, ours), is_good(guest, theirs)] == [True, False]
+    clock.tick(1)
+    assert is_good(guest, their_token(clock, sub="ada"))
+
+
+def test_another_issuers_token_without_a_jti(guest: Signet, clock: Clock) -> None:
+    """Nothing names it, so it can't be revoked."""
+    with pytest.raises(MissingRequiredClaimError) as caught:
+        guest.revoke(their_token(clock, jti=...))
+    assert caught.value.claim == "jti"
+
+
+# ── a client's tokens ────────────────────────────────────────────────────────────────────
+
+
+def test_a_client_logs_out(watched: Signet, store: Watched, told: list[Event]) -> None:
+    """Both tokens of one session end it once; a token without a session is refused by itself."""
+    pair, text = watched.open("ada"), loose(watched)
+    presented = [claims(watched, each) for each in (pair.access_token, pair.refresh_token, text)]
+    told.clear()
+    store.asked.clear()
+    watched.end_presented(presented)
+    assert told == [revoked("sid", pair.sid), revoked("jti", presented[2]["jti"])]
+    assert store.asked == ["end_session", "revoke_token"]
+
+
+def test_the_session_of_a_token(watched: Signet, store: Watched) -> None:
+    """A token that names no session ends none."""
+    watched.end_session_of({"sub": "ada"})
+    watched.end_session_of({"sid": 5})
+    assert store.asked == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_one"),
+    [
+        ({"sid": "s", "auth_time": 5}, True),
+        ({"sid": "s"}, False),
+        ({"auth_time": 5}, False),
+        ({"sid": None, "auth_time": 5}, False),
+        ({}, False),
+    ],
+)
+def test_a_token_of_a_session(payload: dict[str, Any], is_one: bool) -> None:
+    """The store keeps the session of a token that says when it was opened."""
+    assert is_of_session(payload) is is_one
+
+
+def test_the_names_of_others() -> None:
+    """Another issuer's id has the issuer before it; ours, and an empty one, are as they are."""
+    assert named_by(ISSUER, "j") == f"{ISSUER} j"
+    assert named_by(None, "j") == "j"
+    assert named_by(ISSUER, "") == ""
+
+
+# ── no store ─────────────────────────────────────────────────────────────────────────────
+
+VERBS: dict[str, Callable[[Signet], Any]] = {
+    "end": lambda signet: signet.end("s"),
+    "end by its owner": lambda signet: signet.end("s", subject="ada"),
+    "end_all": lambda signet: signet.end_all("ada"),
+    "sessions_of": lambda signet: signet.sessions_of("ada"),
+    "revoke a jti": lambda signet: signet.revoke("j"),
+    "revoke a token": lambda signet: signet.revoke(loose(signet)),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_without_a_store(make: Make, told: list[Event], verb: str) -> None:
+    """Nothing can be ended, and the option that is missing is named."""
+    with pytest.raises(ConfigurationError, match="JWT_SESSION_STORE is not set"):
+        VERBS[verb](make())
+    assert told == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_store_that_is_down(
+    watched: Signet, store: Watched, told: list[Event], verb: str
+) -> None:
+    """Nobody is told of what may not have happened."""
+    store.is_down = True
+    with pytest.raises(StoreUnavailableError):
+        VERBS[verb](watched)
+    assert told == []
+
+
+def test_a_short_idle_time_is_not_what_counts(make: Make, clock: Clock) -> None:
+    """An access token may outlive its session, so the session is refused until the token ends."""
+    signet = make(SESSION_STORE="memory://", REFRESH_IDLE_EXPIRES=timedelta(minutes=1))
+    pair = signet.open("ada")
+    clock.tick(120)
+    assert signet.end(pair.sid) is False
+    assert not is_good(signet, pair.access_token, Rule())
