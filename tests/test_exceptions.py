@@ -47,6 +47,10 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
         *(TOKEN, 401, "fresh_token_required", "token"),
         "insufficient_user_authentication",
     ),
+    "RecentLoginRequired": (
+        *((HEADER, CLAIMS, 300), 401, "recent_login_required", "token"),
+        "insufficient_user_authentication",
+    ),
     "UserLookupError": (TOKEN, 401, "user_not_found", "token", "invalid_token"),
     "UserClaimsVerificationError": (TOKEN, 400, "claims_rejected", "token", "invalid_token"),
     "StoreUnavailableError": (("why",), 503, "store_unavailable", "nothing", ""),
@@ -72,8 +76,10 @@ MESSAGES = {
     "RevokedTokenError": "Token has been revoked",
     "TokenReusedError": "Token has been revoked",
     "SessionEndedError": "Token has been revoked",
+    "RecentLoginRequired": "A more recent log-in is required",
     "MissingRequiredClaimError": 'Token is missing the "exp" claim',
 }
+MEMBERS = {"RecentLoginRequired": ', max_age="300"'}  # of the challenge, RFC 9470 section 3
 REFUSALS = pytest.mark.parametrize("name", TABLE)
 
 
@@ -113,7 +119,8 @@ def test_what_an_error_is(name: str) -> None:
     _, status, error_code, proved, challenge = TABLE[name]
     error = make(name)
     assert (error.code, error.error_code, error.proved) == (status, error_code, proved)
-    assert error.www_authenticate == (f'Bearer error="{challenge}"' if challenge else "Bearer")
+    expected = f'Bearer error="{challenge}"' if challenge else "Bearer"
+    assert error.www_authenticate == expected + MEMBERS.get(name, "")
     assert isinstance(error, HTTPException)
 
 

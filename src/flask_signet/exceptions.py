@@ -57,6 +57,7 @@ __all__ = [
     "KeysUnavailableError",
     "MissingRequiredClaimError",
     "NoAuthorizationError",
+    "RecentLoginRequired",
     "RevokedTokenError",
     "SessionEndedError",
     "SignetError",
@@ -334,6 +335,26 @@ class FreshTokenRequired(_WithToken):
     status: ClassVar[int] = 401
     error_code: ClassVar[str] = "fresh_token_required"
     challenge: ClassVar[str] = "insufficient_user_authentication"  # RFC 9470 section 3
+
+
+class RecentLoginRequired(FreshTokenRequired):
+    """The token is good, but its owner logged in too long ago for this view.
+
+    :param max_age: whole seconds that may have passed since the log-in.
+    """
+
+    error_code: ClassVar[str] = "recent_login_required"
+
+    def __init__(
+        self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any], max_age: int
+    ) -> None:
+        super().__init__("A more recent log-in is required", jwt_header, jwt_data)
+        self.max_age = max_age
+
+    @property
+    def www_authenticate(self) -> str:
+        """The challenge, with the ``max_age`` of RFC 9470 section 3."""
+        return f'{super().www_authenticate}, max_age="{self.max_age}"'
 
 
 class UserLookupError(_WithToken):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any, Final, TypeVar, overload
 
 from flask import request
 
 from .config import config as config
 from .engine.admission import Admission
-from .engine.rule import Kind, Locations, Rule, check_fresh, flag
+from .engine.rule import Kind, Locations, Rule, check_fresh, check_recent, flag
 from .engine.signet import Signet
 from .exceptions import CSRFError as CSRFError
 from .exceptions import FreshTokenRequired as FreshTokenRequired
@@ -45,6 +46,8 @@ def verify_jwt_in_request(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Found | None:
     """Verify the token of this request, or refuse the request.
 
@@ -54,12 +57,22 @@ def verify_jwt_in_request(
     :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
     :param verify_type: False takes access and refresh tokens alike.
     :param skip_revocation_check: take a revoked token too.
+    :param within: how long ago the log-in may be at most (RFC 9470): it was when the session
+        was opened, or when a fresh token was made. None asks nothing.
     :return: the header and the payload; None for an OPTIONS request, or if there is no token
         and ``optional`` is set.
     :raises SignetError: one of its classes, by what is wrong.
     :raises RuntimeError: if a location's name is wrong.
     """
-    rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+    rule = Rule.of(
+        optional,
+        fresh,
+        refresh,
+        locations,
+        verify_type,
+        skip_revocation_check,
+        within=within,
+    )
     found = _admit(rule)
     return None if found is None else (found.header, found.claims)
 
@@ -74,6 +87,8 @@ def jwt_required(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Guard: ...
 def jwt_required(
     optional: Any = False,
@@ -82,6 +97,8 @@ def jwt_required(
     locations: Locations = None,
     verify_type: bool = True,
     skip_revocation_check: bool = False,
+    *,
+    within: timedelta | None = None,
 ) -> Any:
     """Guard a view: it runs only for a request with an acceptable token.
 
@@ -89,18 +106,18 @@ def jwt_required(
     manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
     view may be ``async``. Its attribute ``rule`` says what the guard asks.
 
-    :raises TypeError: if ``optional`` is not True or False.
+    :raises TypeError: if ``optional`` is not True or False, or ``within`` no ``timedelta``.
     """
     if callable(optional):
         return jwt_required()(optional)
     flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
-    rule = Rule.of(*flags)
+    rule = Rule.of(*flags, within=within)
 
     def check() -> None:
         if verify_jwt_in_request is _VERIFY_JWT_IN_REQUEST:
             _admit(rule)
         else:
-            verify_jwt_in_request(*rule.as_arguments())
+            verify_jwt_in_request(*rule.as_arguments(), **rule.as_keywords())
 
     return guarding(rule, check)
 
@@ -217,6 +234,8 @@ def _admit_decoded(manager: Manager, rule: Rule) -> Admission | None:
             verify_type=verify_type,
             skip_revocation_check=skip_revocation_check,
         )
+        if rule.within is not None:
+            check_recent(header, claims, rule.within, signet.clock())
         admission = Admission(header, claims, location)
         signet.look_up(admission)
     except NoAuthorizationError:

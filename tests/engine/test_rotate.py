@@ -95,12 +95,13 @@ def test_what_an_application_wants(sessions: Signet, clock: Clock) -> None:
 
 
 def test_the_identity_is_that_of_the_token(make: Make) -> None:
-    """The loader of claims gets the identity in its type; the loader of identities is not asked."""
+    """Where no loader finds the user, that of claims gets the token's identity in its type."""
     seen = []
     signet = make(
         SESSION_STORE="memory://",
         IDENTITY_TYPE=int,
         user_identity=lambda user: user["id"],
+        user_state=lambda identity: True,
         additional_claims=lambda identity: seen.append(identity) or {"loaded": True},
     )
     first = signet.open({"id": 7})

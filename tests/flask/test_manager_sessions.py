@@ -11,16 +11,20 @@ from flask import Flask
 from flask_signet import (
     JWTManager,
     TokenPair,
+    create_access_token,
+    create_refresh_token,
     create_token_pair,
     decode_token,
     end_sessions,
+    get_jwt_identity,
     list_sessions,
     rotate_refresh_token,
     verify_jwt_in_request,
 )
 from flask_signet.exceptions import RevokedTokenError, TokenReusedError
+from flask_signet.sessions.session import Device
 from flask_signet.stores.memory import MemoryStore
-from tests.applications import application, bare_application, set_clock
+from tests.applications import application, bare_application, manager, mint, set_clock
 from tests.conftest import Clock
 from tests.jose import keys
 
@@ -229,3 +233,157 @@ def test_an_entry_for_everybody_lives_as_long_as_any_token_of_a_session(clock: C
         end_sessions("alice")
     [entry] = store.follow().sync().entries
     assert entry.expires_at > entry.not_before + timedelta(days=60).total_seconds()
+
+
+def stepping_up(app: Flask, token: str, **options: Any) -> dict[str, Any]:
+    """The claims of what `create_access_token` makes while this access token is in use."""
+    with app.test_request_context(headers={"Authorization": f"Bearer {token}"}):
+        verify_jwt_in_request()
+        return decode_token(create_access_token(get_jwt_identity(), fresh=True, **options))
+
+
+@pytest.mark.parametrize("identity", ["alice", 7])
+def test_what_is_made_in_a_session_belongs_to_it(identity: Any, ticking: Clock) -> None:
+    """It has the sid, auth_time and CSRF value of the token in use, unless session=False."""
+    app = application(SESSION_STORE=MemoryStore())
+    with app.app_context():
+        pair = create_token_pair(identity)
+        used = claims(pair)[0]
+    ticking.tick(60)
+    made = stepping_up(app, pair.access_token)
+    for name in ("sid", "auth_time", "csrf", "sub"):
+        assert made[name] == used[name]
+    assert made["jti"] != used["jti"]
+    apart = stepping_up(app, pair.access_token, session=False)
+    assert {"sid", "auth_time"}.isdisjoint(apart)
+    assert apart["csrf"] != used["csrf"]
+
+
+@pytest.mark.parametrize("odd", [{"sid": "mine"}, {"sid": 5, "auth_time": 1}, {"auth_time": 1}])
+def test_a_token_of_no_session_gives_none_on(odd: dict[str, Any], ticking: Clock) -> None:
+    """Claims of an application's own by these names are no session: FJE hands none of them on."""
+    app = application(SESSION_STORE=MemoryStore())
+    made = stepping_up(app, mint(**odd))
+    assert {"sid", "auth_time"}.isdisjoint(made)
+
+
+def test_without_csrf_claims_none_is_handed_on(ticking: Clock) -> None:
+    """Where tokens have no CSRF value any more, that of the token in use goes no further."""
+    app = application(SESSION_STORE=MemoryStore())
+    with app.app_context():
+        pair = create_token_pair("alice")
+    app.config["JWT_CSRF_CLAIM"] = "cookies"
+    made = stepping_up(app, pair.access_token)
+    assert made["sid"] == pair.sid
+    assert "csrf" not in made
+
+
+@pytest.mark.parametrize("lifetime", [timedelta(days=365), timedelta(seconds=901), False])
+def test_a_token_that_would_outlive_what_refuses_it(lifetime: Any, ticking: Clock) -> None:
+    """Ended sessions are remembered for JWT_ACCESS_TOKEN_EXPIRES: longer is an error."""
+    app = application(SESSION_STORE=MemoryStore())
+    with app.app_context():
+        pair = create_token_pair("alice")
+    with pytest.raises(ValueError, match="give session=False"):
+        stepping_up(app, pair.access_token, expires_delta=lifetime)
+    assert stepping_up(app, pair.access_token, expires_delta=timedelta(seconds=900))["sid"]
+    assert "sid" not in stepping_up(
+        app, pair.access_token, expires_delta=timedelta(days=1), session=False
+    )
+
+
+def test_each_manager_knows_its_own_sessions_alone() -> None:
+    """A named manager's token hands its session on to its own tokens, not to another manager's."""
+    partner = JWTManager(name="partner", config_prefix="PARTNER_JWT_")
+    app = bare_application()
+    app.config.update(
+        JWT_SESSION_STORE=MemoryStore(),
+        PARTNER_JWT_SESSION_STORE=MemoryStore(),
+        PARTNER_JWT_SECRET_KEY=keys.private("HS256", 1),
+    )
+    JWTManager(app)
+    partner.init_app(app)
+    with app.app_context():
+        pair = partner.create_token_pair("alice")
+    with app.test_request_context(headers={"Authorization": f"Bearer {pair.access_token}"}):
+        partner.verify_jwt_in_request()
+        assert partner.decode_token(partner.create_access_token("alice"))["sid"] == pair.sid
+        assert "sid" not in decode_token(create_access_token("alice"))
+
+
+# ── what is kept of a device ─────────────────────────────────────────────────────────────
+
+SENT: dict[str, Any] = {
+    "headers": {"User-Agent": "Firefox"},
+    "environ_base": {"REMOTE_ADDR": "192.0.2.17"},
+}
+
+
+def nothing(device: Device) -> None:
+    """Where the law asks for it."""
+
+
+def network(device: Device) -> Device:
+    return device._replace(address=device.address.rpartition(".")[0])
+
+
+async def no_browser(device: Device) -> Device:
+    return device._replace(user_agent="")
+
+
+def all_of_it(device: Device) -> Device:
+    return device
+
+
+def own_label(device: Device) -> Device:
+    return Device(label=f"{device.label} of {device.user_agent}")
+
+
+DEVICES = [
+    (nothing, ("", "", "laptop")),
+    (network, ("Firefox", "192.0.2", "laptop")),
+    (no_browser, ("", "192.0.2.17", "laptop")),
+    (all_of_it, ("Firefox", "192.0.2.17", "laptop")),
+    (own_label, ("", "", "laptop of Firefox")),
+]
+
+
+@pytest.mark.parametrize(("loader", "kept"), DEVICES)
+def test_a_device_loader_decides_what_is_kept(loader: Any, kept: tuple[str, ...]) -> None:
+    """The store gets what the loader returned and nothing else; of None the label alone."""
+    store = MemoryStore()
+    app = application(SESSION_STORE=store)
+    assert manager(app).device_loader(loader) is loader
+    with app.test_request_context(**SENT):
+        pair = create_token_pair("alice", label="laptop")
+        [session] = list_sessions("alice")
+    assert (session.user_agent, session.address, session.label) == kept
+    row = store.find_session(pair.sid, now=0)
+    assert row is not None
+    assert row.device == kept
+
+
+@pytest.mark.parametrize("loader", [nothing, network])
+def test_a_session_that_a_token_opens_asks_it_too(loader: Any) -> None:
+    """An adoption opens a session as a log-in does; a refresh after it adds nothing."""
+    app = application(SESSION_STORE=MemoryStore())
+    manager(app).device_loader(loader)
+    with app.app_context():
+        token = create_refresh_token("alice")
+    for _ in range(2):
+        headers = {"Authorization": f"Bearer {token}", **SENT["headers"]}
+        with app.test_request_context(headers=headers, environ_base=SENT["environ_base"]):
+            token = rotate_refresh_token().refresh_token
+            [session] = list_sessions("alice")
+        assert session.address in ("", "192.0.2")
+
+
+@pytest.mark.parametrize("returned", ["192.0.2.0", ("a", "b", "c"), True, {}])
+def test_what_is_no_device_is_refused(returned: Any) -> None:
+    """A loader that returns something else keeps nothing by mistake: the log-in fails."""
+    app = application(SESSION_STORE=MemoryStore())
+    manager(app).device_loader(lambda device: returned)
+    with app.test_request_context(**SENT), pytest.raises(TypeError, match="device_loader"):
+        create_token_pair("alice")
+    with app.app_context():
+        assert list_sessions("alice") == []

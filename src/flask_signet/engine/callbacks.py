@@ -28,6 +28,7 @@ class Callbacks:
     additional_claims: Callable[[Any], Any] | None = None
     additional_headers: Callable[[Any], Any] | None = None
     decode_key: Callable[[dict[str, Any], dict[str, Any]], Any] | None = None
+    device: Callable[[Any], Any] | None = None
     encode_key: Callable[[Any], Any] | None = None
     expired_token: Answer | None = None
     invalid_token: Answer | None = None

@@ -22,7 +22,7 @@ from ..sessions.revocations import RevocationView
 from ..sessions.session import Presented, Rotation, Successor, stored_id
 from . import events
 from .admission import Admission
-from .end import Ending, is_of_session, named_by
+from .end import Ending, is_of_session, named_by, own_id
 from .identity import Identifying
 from .rule import Rule
 
@@ -137,7 +137,7 @@ class Confirming(Identifying, Ending):
         if admission.issuer is None:
             subject = claims.get(self.settings.identity_claim_key)
             return Presented(
-                jti=_text(claims.get("jti")),
+                jti=own_id(claims),
                 sid=_text(claims.get("sid")),
                 subject="" if subject is None else str(subject),
                 issued_at=_seconds(claims.get("auth_time", claims.get("iat"))),

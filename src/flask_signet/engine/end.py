@@ -5,11 +5,13 @@ What is refused from then on, and until when, is decided here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from ..exceptions import MissingRequiredClaimError
-from ..sessions.session import NEVER, Session
+from ..sessions.session import MAX_SUBJECT, NEVER, Session, adopted_sid, stored_id
 from . import events
 from .lifetimes import Lifetimes
 from .verify import Verifying
@@ -20,6 +22,19 @@ Claims = Mapping[str, Any]
 def is_of_session(claims: Claims) -> bool:
     """Whether a token belongs to a session that the store keeps, or kept."""
     return isinstance(claims.get("sid"), str) and "auth_time" in claims
+
+
+def own_id(claims: Claims) -> str:
+    """The id by which the store knows a token of ours: its ``jti``, if it has one.
+
+    Of a token without a ``jti`` it is a digest of its claims: two tokens of the very same claims
+    are one token.
+    """
+    jti = claims.get("jti")
+    if isinstance(jti, str) and jti:
+        return jti
+    text = json.dumps({**claims, "jti": jti}, sort_keys=True, default=str)
+    return f"claims {sha256(text.encode()).hexdigest()[:43]}"
 
 
 def named_by(issuer: str | None, name: str) -> str:
@@ -102,14 +117,37 @@ class Ending(Verifying, Lifetimes):
         self._refuse(named_by(token.issuer, jti), float(token.claims["exp"]) + leeway + 1)
 
     def end_of(self, claims: Claims) -> None:
-        """End the session of a token of ours; refuse the token itself if it has no session."""
+        """End the session of a token of ours; refuse the token itself if it has no session.
+
+        A refresh token without a session may have opened one since: the session that adopted it
+        ends as well.
+        """
         self.end_session_of(claims)
-        jti = claims.get("jti")
         # A pair from before there was a store names a session that no store knows.
-        if not is_of_session(claims) and isinstance(jti, str) and jti:
-            expires_at = float(claims.get("exp", NEVER)) + self.settings.leeway + 1
-            subject = claims.get(self.settings.identity_claim_key, "")
-            self._refuse(jti, expires_at, str(subject))
+        if is_of_session(claims):
+            return
+        subject = self._owner_of(claims)
+        expires_at = float(claims.get("exp", NEVER)) + self.settings.leeway + 1
+        self._refuse(own_id(claims), expires_at, subject)
+        # Last: a token that is refused opens no session any more.
+        adopted = self.session_named_by(claims)
+        if subject and adopted is not None and adopted != claims.get("sid"):
+            self.end(adopted, subject)
+
+    def _owner_of(self, claims: Claims) -> str:
+        return str(claims.get(self.settings.identity_claim_key, ""))
+
+    def session_named_by(self, claims: Claims) -> str | None:
+        """The ``sid`` of a token's session; for a refresh token without one, of what adopts it.
+
+        None for an access token without a session.
+        """
+        if is_of_session(claims):
+            return str(claims["sid"])
+        if claims.get("type") != "refresh":
+            return None
+        subject = stored_id(self._owner_of(claims), MAX_SUBJECT)
+        return adopted_sid(subject, own_id(claims))
 
     def end_presented(self, presented: Iterable[Claims]) -> None:
         """End what the tokens of one client belong to: each session once, and loose tokens."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..exceptions import InvalidSubjectError, JWTDecodeError
+from ..exceptions import ConfigurationError, InvalidSubjectError, JWTDecodeError
 from ..jwt.claims import check_subject
 from .setup import Setup
 
@@ -44,6 +44,51 @@ class Identifying(Setup):
         except Exception:  # noqa: BLE001 - an application's type may raise anything
             raise TypeError(_OTHER_IDENTITY.format(kind, self.prefix)) from None
         return text
+
+    def seen_by_loaders(self, identity: Any, wire_identity: Any, *found: Any) -> Any:
+        """The identity that the loaders get at a refresh: as far as possible, that of the log-in.
+
+        A token has the identity as it stands in it. Where the ``user_identity_loader`` makes that
+        of an object, the loaders get such an object again: one that the application found.
+
+        :param found: what the ``user_lookup_loader`` and the ``user_state_loader`` returned.
+        :return: the first of these of which the ``user_identity_loader`` makes the very identity
+            in the token; else the identity of the token.
+        """
+        if self.callbacks.user_identity is not None and self._has_loaders_for_an_identity():
+            for each in found:
+                if each is not None and self._is_made_of(each, wire_identity):
+                    return each
+        return identity
+
+    def _is_made_of(self, found: Any, wire_identity: Any) -> bool:
+        try:
+            return str(self.wire_identity(found)) == str(wire_identity)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return False  # the loader takes ids, not what was found
+
+    def _has_loaders_for_an_identity(self) -> bool:
+        callbacks = self.callbacks
+        asked = (callbacks.additional_claims, callbacks.additional_headers, callbacks.encode_key)
+        return any(asked)
+
+    def refuse_to_forget(self, identity: Any) -> None:
+        """Refuse to open a session for an object that no refresh could give to the loaders.
+
+        :raises ConfigurationError: if there is neither a ``user_lookup_loader`` nor a
+            ``user_state_loader`` to find it.
+        """
+        callbacks = self.callbacks
+        if callbacks.user_identity is None or not self._has_loaders_for_an_identity():
+            return
+        if callbacks.user_lookup is not None or callbacks.user_state is not None:
+            return
+        if identity is not None and not isinstance(self._plain(identity), str | int):
+            raise ConfigurationError(
+                f"the loaders get a {type(identity).__name__} at the log-in, but a refresh has its "
+                "id alone: register a user_lookup_loader, or a user_state_loader that returns the "
+                "user"
+            )
 
     def _plain(self, identity: Any) -> Any:
         """An identity that JSON has as a text or an int, as just that: a UUID, an enum's member."""

@@ -11,6 +11,7 @@ from ..exceptions import ConfigurationError
 from ..jose.jwk import Key
 from ..jwt.encode import encode, expiry, new_id
 from ..options.lifetime import lifetime_seconds
+from .end import is_of_session
 from .identity import Identifying
 from .rule import EXPLICIT_TYP, Kind
 
@@ -30,6 +31,8 @@ class Wanted:
     :param claims: for the payload; they win over those of the loaders.
     :param headers: for the header; ``alg`` is the key's.
     :param session: the claims of the session that it belongs to; nothing changes them.
+    :param made_by: the claims of the token in use while it is made. If that token is of a session
+        and for the same identity, the new token belongs to the session. None: to no session.
     :param wire_identity: the identity as it stands in the token, where that is known already; else
         the ``user_identity_loader`` is asked.
     """
@@ -40,6 +43,7 @@ class Wanted:
     claims: Claims | None = None
     headers: Claims | None = None
     session: Claims = field(default_factory=dict)
+    made_by: Claims | None = None
     wire_identity: Any = None
 
 
@@ -54,7 +58,8 @@ class Minting(Identifying):
         The loaders are asked in the order in which Flask-JWT-Extended asks them.
 
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if the lifetime is zero, or the token too long.
+        :raises ValueError: if the lifetime is zero, or the token too long; or if the token would
+            outlive what refuses it once its session has ended.
         :raises ConfigurationError: if there is no key to sign with.
         """
         header = self._header(identity, wanted)
@@ -65,7 +70,8 @@ class Minting(Identifying):
         key = self._signing_key(identity)
         if key.kid is not None and header.get("kid") is None:
             header["kid"] = key.kid
-        claims = {**self._claims(subject, wanted), **added, **wanted.session}
+        session = wanted.session or self._inherited(subject, wanted)
+        claims = {**self._claims(subject, wanted), **added, **session}
         self.refuse_bad_ids(claims)
         text = encode(header, claims, key, default=self.to_json)
         if len(text) > self.settings.max_token_length:
@@ -74,6 +80,34 @@ class Minting(Identifying):
                 f"{self.settings.max_token_length}: put less into its claims"
             )
         return text
+
+    def _inherited(self, subject: Any, wanted: Wanted) -> dict[str, Any]:
+        """The claims of the session whose token is in use, if it is the same identity's.
+
+        :raises ValueError: if the token would live longer than ended sessions are remembered.
+        """
+        made_by, owner = wanted.made_by, self.settings.identity_claim_key
+        if made_by is None or not is_of_session(made_by):
+            return {}
+        if str(made_by.get(owner)) != str(subject):
+            return {}
+        self._refuse_to_outlive(wanted.expires_delta)
+        names = ["sid", "auth_time"]
+        if self.settings.puts_csrf and isinstance(made_by.get("csrf"), str):
+            names.append("csrf")  # a page that has the session's value goes on with it
+        return {name: made_by[name] for name in names}
+
+    def _refuse_to_outlive(self, delta: Any) -> None:
+        if self.storage is None or delta is None:
+            return
+        moment = self.clock()
+        most = lifetime_seconds(self.settings.access_expires, moment)
+        seconds = lifetime_seconds(delta, moment)
+        if most is not None and (seconds is None or seconds > most):
+            raise ValueError(
+                f"expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES, and the token "
+                "belongs to a session: give session=False for a token that outlives the session"
+            )
 
     def _header(self, identity: Any, wanted: Wanted) -> dict[str, Any]:
         typ = EXPLICIT_TYP[wanted.kind] if self.settings.explicit_typ else "JWT"

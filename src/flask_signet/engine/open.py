@@ -31,6 +31,7 @@ class Opening(Pairing):
         :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
         :raises TypeError: if the identity, or a claim, can't be in a token.
         :raises ValueError: if a lifetime is zero, or the access token's is longer than the option.
+        :raises ConfigurationError: if a refresh could not give the identity to the loaders.
         :raises StoreUnavailableError: if the store does not answer.
         """
         holder = Holder(identity, self.wire_identity(identity))
@@ -43,6 +44,8 @@ class Opening(Pairing):
                 fresh=fresh,
                 refresh_expires_delta=refresh_expires_delta,
             )
+        if self.settings.rotates:
+            self.refuse_to_forget(identity)
         lifetime = self._refresh_lifetime(refresh_expires_delta)
         session = self.begun(holder, lifetime=lifetime, device=wish.device)
         # Signed first: what can't be signed opens nothing.

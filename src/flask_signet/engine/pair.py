@@ -61,8 +61,25 @@ class Pairing(Minting, Lifetimes):
             expires_at=now + lifetime,
             absolute_expires_at=self.absolute_end(now),
             memo=new_id(as_uuid=False),
-            device=device,
+            device=self.kept_of(device),
         )
+
+    def kept_of(self, device: Device) -> Device:
+        """What the ``device_loader`` has the store keep of a client's facts.
+
+        :raises TypeError: if it returns neither a device nor None.
+        """
+        callback = self.callbacks.device
+        if callback is None:
+            return device
+        kept = self.ask(callback, device)
+        if kept is None:  # the label is the application's own word
+            return Device(label=device.label)
+        if not isinstance(kept, Device):
+            raise TypeError(
+                f"the device_loader returns a Device or None, not {type(kept).__name__}"
+            )
+        return kept
 
     def pair(
         self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False

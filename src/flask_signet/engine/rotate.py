@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ..exceptions import ConfigurationError, JWTDecodeError, RevokedTokenError, UserLookupError
 from ..jwt.encode import new_id
@@ -18,7 +18,7 @@ from . import events
 from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
-from .end import is_of_session
+from .end import is_of_session, own_id
 from .pair import Holder, Pairing, Wish
 from .rule import Rule
 
@@ -63,12 +63,13 @@ class Rotating(Pairing, Checking, Confirming):
         """
         self.check_rotates()
         self.check_access_lifetime(wish.access_expires_delta)
-        self._ask_for_state(admission)
+        state = self._ask_for_state(admission)
         claims = admission.claims
         wire_identity = claims[self.settings.identity_claim_key]
         if wire_identity is None:  # an old token of nobody's: the loader may name one
             wire_identity = self.wire_identity(admission.identity)
-        holder = Holder(admission.identity, wire_identity)
+        seen = self.seen_by_loaders(admission.identity, wire_identity, admission.user, state)
+        holder = Holder(seen, wire_identity)
         if not is_of_session(claims):
             outcome, pair = self._adopted(admission, holder, wish)
         elif self.is_known_to_be_revoked(admission):
@@ -92,12 +93,15 @@ class Rotating(Pairing, Checking, Confirming):
         if not self.settings.rotates:
             raise ConfigurationError(f"{self.prefix}REFRESH_ROTATION is False: nothing rotates")
 
-    def _ask_for_state(self, admission: Admission) -> None:
+    def _ask_for_state(self, admission: Admission) -> Any:
+        """What the ``user_state_loader`` returns: the user, perhaps, or True."""
         callback = self.callbacks.user_state
-        if callback is not None and not self.ask(callback, admission.identity):
+        state = True if callback is None else self.ask(callback, admission.identity)
+        if not state:
             self.end_session_of(admission.claims)
             message = f"user_state refused {admission.identity}"
             raise UserLookupError(message, admission.header, admission.claims)
+        return None if state is True else state
 
     def _adopted(
         self, admission: Admission, holder: Holder, wish: Wish
@@ -108,7 +112,7 @@ class Rotating(Pairing, Checking, Confirming):
             raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
         lifetime = self.idle_seconds(self.clock())
         begun = self.begun(holder, lifetime=lifetime, device=wish.device)
-        session = begun.adopting(str(claims["jti"] or claims.get("iat", "")))
+        session = begun.adopting(own_id(claims))
         pair = self.pair(holder, session, wish)
         outcome = self.store.adopt(
             session,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Literal
 
-from ..exceptions import FreshTokenRequired, WrongTokenError
+from ..exceptions import FreshTokenRequired, RecentLoginRequired, WrongTokenError
 from ..options.table import Settings
+from ..sessions.session import was_adopted
 from .admission import Admission
 
 Kind = Literal["access", "refresh"]
@@ -27,6 +29,7 @@ class Rule:
         CSRF header of its own.
     :param either: a token of the other kind is taken as well.
     :param fresh: the token was made by a log-in, not by a refresh.
+    :param within: the owner logged in so recently, see :func:`logged_in_at`; None asks nothing.
     :param locations: where to look, in this order; None: where ``JWT_TOKEN_LOCATION`` says.
     :param revocation: a revoked token is refused.
     :param asks_store: the store is asked whether the token is revoked. A rotation does not: its
@@ -43,6 +46,7 @@ class Rule:
     revocation: bool = True
     asks_store: bool = True
     current: bool = True
+    within: timedelta | None = None
 
     @classmethod
     def of(
@@ -53,12 +57,21 @@ class Rule:
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> Rule:
         """The rule of a guard's arguments, in Flask-JWT-Extended's names and order.
 
         :param optional: whether a request without a token passes; see :func:`flag` for guards that
             are made once.
+        :raises TypeError: if ``within`` is no ``timedelta``.
+        :raises ValueError: if ``within`` is not above zero.
         """
+        if within is not None:
+            if not isinstance(within, timedelta):
+                raise TypeError("within takes a timedelta, e.g. timedelta(minutes=5)")
+            if within <= timedelta(0):
+                raise ValueError("within is not above zero: no log-in is that recent")
         if locations is not None and not isinstance(locations, str):
             locations = tuple(locations)  # a generator would be empty at the second request
         return cls(
@@ -68,6 +81,7 @@ class Rule:
             fresh=fresh,
             locations=locations,
             revocation=not skip_revocation_check,
+            within=within,
         )
 
     def as_arguments(self) -> tuple[Any, ...]:
@@ -81,6 +95,10 @@ class Rule:
             not self.revocation,
         )
 
+    def as_keywords(self) -> dict[str, Any]:
+        """What the rule asks beyond Flask-JWT-Extended's arguments, by keyword."""
+        return {} if self.within is None else {"within": self.within}
+
     def check(self, admission: Admission, settings: Settings, clock: Callable[[], float]) -> None:
         """Refuse a verified token that does not follow the rule. This computes; it never waits.
 
@@ -88,6 +106,7 @@ class Rule:
         :raises WrongTokenError: if the token is of another kind, or is a refresh token where none
             may be.
         :raises FreshTokenRequired: if it is not fresh.
+        :raises RecentLoginRequired: if its owner logged in too long ago.
         """
         header, claims = admission.header, admission.claims
         if admission.issuer is not None:
@@ -104,6 +123,8 @@ class Rule:
             refuse_refresh(claims)
         if self.fresh:
             check_fresh(header, claims, clock())
+        if self.within is not None:
+            check_recent(header, claims, self.within, clock())
 
 
 def flag(optional: object) -> bool:
@@ -160,6 +181,40 @@ def check_fresh(header: Mapping[str, Any], claims: Mapping[str, Any], now: float
     :param now: seconds since 1970.
     :raises FreshTokenRequired: if the token is not fresh, or is so no more.
     """
-    fresh = claims["fresh"] or False  # None, of another issuer, is no
-    if fresh is False or (fresh is not True and fresh < now):
+    if not is_fresh(claims, now):
         raise FreshTokenRequired("Fresh token required", header, claims)
+
+
+def is_fresh(claims: Mapping[str, Any], now: float) -> bool:
+    """Whether a token was made by a log-in, and is fresh still."""
+    fresh = claims.get("fresh") or False  # None, of another issuer, is no
+    return fresh is True or (fresh is not False and fresh >= now)
+
+
+def check_recent(
+    header: Mapping[str, Any], claims: Mapping[str, Any], within: timedelta, now: float
+) -> None:
+    """Refuse a token whose owner logged in too long ago (RFC 9470).
+
+    :param now: seconds since 1970.
+    :raises RecentLoginRequired: if the log-in was longer ago, or nothing tells when it was.
+    """
+    most, moment = within.total_seconds(), logged_in_at(claims, now)
+    # In both directions: a moment far ahead, by another clock, would be recent for ever.
+    if moment is None or abs(now - moment) > most:
+        raise RecentLoginRequired(header, claims, int(most))
+
+
+def logged_in_at(claims: Mapping[str, Any], now: float) -> float | None:
+    """When the owner of a token last logged in, in seconds since 1970; None: nothing tells it.
+
+    A fresh token was made at that moment: by a log-in, or when the password was asked for once
+    more. For any other token it is ``auth_time``, when the session was opened. A session that was
+    opened by a token from before there was a store was opened by no log-in.
+    """
+    moment: Any = None
+    if is_fresh(claims, now):
+        moment = claims.get("iat")
+    elif not was_adopted(str(claims.get("sid"))):
+        moment = claims.get("auth_time")
+    return float(moment) if type(moment) in (int, float) else None

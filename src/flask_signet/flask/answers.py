@@ -16,6 +16,7 @@ from ..exceptions import (
     FreshTokenRequired,
     KeysUnavailableError,
     NoAuthorizationError,
+    RecentLoginRequired,
     RevokedTokenError,
     SignetError,
     StoreUnavailableError,
@@ -54,6 +55,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
     ExpiredSignatureError: Row("expired_token", "token", _UNAUTHORIZED, "Token has expired"),
     RevokedTokenError: Row("revoked_token", "token", _UNAUTHORIZED, "Token has been revoked"),
     FreshTokenRequired: Row("needs_fresh_token", "token", _UNAUTHORIZED, "Fresh token required"),
+    RecentLoginRequired: Row("needs_fresh_token", "token", _UNAUTHORIZED),
     UserLookupError: Row("user_lookup_error", "token", _UNAUTHORIZED),
     UserClaimsVerificationError: Row(
         callback="token_verification_failed",

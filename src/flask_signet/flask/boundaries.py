@@ -21,6 +21,7 @@ from ..exceptions import (
     JWTDecodeError,
     KeysUnavailableError,
     NoAuthorizationError,
+    RecentLoginRequired,
     RevokedTokenError,
     SessionEndedError,
     SignetError,
@@ -48,6 +49,7 @@ HANDLED: Final = (
     KeysUnavailableError,
     SessionEndedError,
     TokenReusedError,
+    RecentLoginRequired,
     SignetError,
 )
 """The classes that a handler is registered for. Flask takes the nearest class with a handler: an

@@ -19,6 +19,7 @@ from ..engine.admission import Credentials
 from ..engine.rule import Kind, Rule
 from ..exceptions import (
     AmbiguousTokenError,
+    CSRFError,
     DecodeError,
     InvalidHeaderError,
     InvalidQueryParamError,
@@ -29,13 +30,16 @@ from ..options.table import Settings
 from .csrf import is_unsafe, refuse_cross_site, submitted_value
 
 
-def find(carrier: Request, settings: Settings, rule: Rule) -> Credentials:
+def find(
+    carrier: Request, settings: Settings, rule: Rule, *, csrf_later: bool = False
+) -> Credentials:
     """The token of a request that a rule asks for.
 
+    :param csrf_later: a cookie without a CSRF value is found too; the caller decides on it.
     :raises NoAuthorizationError: if there is none; the message says what was missing.
     :raises RuntimeError: if a location's name is wrong.
     """
-    search = Search(carrier, settings, rule.kind)
+    search = Search(carrier, settings, rule.kind, csrf_later=csrf_later)
     names = _named(rule.locations) if rule.locations else settings.token_location
     if settings.refuse_several_tokens:
         return search.only_one(names)
@@ -68,12 +72,15 @@ def _nowhere(names: Sequence[str], errors: list[NoAuthorizationError]) -> NoAuth
 class Search:
     """Looks for one kind of token in a request, where the options say."""
 
-    __slots__ = ("carrier", "kind", "settings")
+    __slots__ = ("carrier", "csrf_later", "kind", "settings")
 
-    def __init__(self, carrier: Request, settings: Settings, kind: Kind) -> None:
+    def __init__(
+        self, carrier: Request, settings: Settings, kind: Kind, *, csrf_later: bool = False
+    ) -> None:
         self.carrier: Request = carrier
         self.settings: Settings = settings
         self.kind: Kind = kind
+        self.csrf_later: bool = csrf_later
 
     def only_one(self, names: Sequence[str]) -> Credentials:
         """The token, where two tokens in one request are refused (RFC 6750 section 2)."""
@@ -154,13 +161,18 @@ class Search:
                 csrf = self._csrf_value(refresh=refresh)
         return Credentials(text, "cookies", csrf)
 
-    def _csrf_value(self, *, refresh: bool) -> str:
+    def _csrf_value(self, *, refresh: bool) -> str | None:
         settings = self.settings
         if refresh:
             header, field = settings.refresh_csrf_header_name, settings.refresh_csrf_field_name
         else:
             header, field = settings.access_csrf_header_name, settings.access_csrf_field_name
-        return submitted_value(header, field if settings.csrf_check_form else None)
+        try:
+            return submitted_value(header, field if settings.csrf_check_form else None)
+        except CSRFError:
+            if self.csrf_later:
+                return None
+            raise
 
     # ── the query string, which ends up in logs and histories (RFC 9700 section 4.3.2) ───
 

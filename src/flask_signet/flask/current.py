@@ -75,12 +75,17 @@ class Current:
         visit = self._visit()
         return None if visit is None else visit[1]
 
-    def sid(self) -> str | None:
-        """The session of this request's token, if it is one of ours."""
+    def own_claims(self) -> dict[str, Any] | None:
+        """The claims of this request's token, if it is one of ours."""
         admission = self.admission()
         if admission is None or admission.issuer is not None:
             return None  # another issuer's sid names a session of its own
-        sid = admission.claims.get("sid")
+        return admission.claims
+
+    def sid(self) -> str | None:
+        """The session of this request's token, if it is one of ours."""
+        claims = self.own_claims()
+        sid = None if claims is None else claims.get("sid")
         return sid if isinstance(sid, str) else None
 
     # ── the getters ──────────────────────────────────────────────────────────────────────

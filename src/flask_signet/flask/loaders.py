@@ -16,7 +16,13 @@ class Loaders:
     callbacks: Callbacks
 
     def additional_claims_loader(self, callback: Loader) -> Loader:
-        """``(identity) -> dict``: claims for every new token."""
+        """``(identity) -> dict``: claims for every new token.
+
+        At a refresh it gets the user that the ``user_lookup_loader`` or the ``user_state_loader``
+        returned, if the ``user_identity_loader`` makes the token's identity of it; else what
+        ``get_jwt_identity()`` gives. The ``additional_headers_loader`` and the
+        ``encode_key_loader`` get the same.
+        """
         return self._register("additional_claims", callback)
 
     def additional_headers_loader(self, callback: Loader) -> Loader:
@@ -30,6 +36,15 @@ class Loaders:
         or None if there is no key for this token.
         """
         return self._register("decode_key", callback)
+
+    def device_loader(self, callback: Loader) -> Loader:
+        """``(device) -> device or None``: what is kept of a client whose session opens.
+
+        The :class:`~flask_signet.sessions.session.Device` has ``user_agent``, ``address`` and
+        ``label``; ``device._replace(address="")`` is one without an address. None keeps neither
+        the user agent nor the address.
+        """
+        return self._register("device", callback)
 
     def encode_key_loader(self, callback: Loader) -> Loader:
         """``(identity) -> key``: the key that signs this identity's tokens."""
@@ -76,9 +91,10 @@ class Loaders:
         return self._register("user_lookup", callback)
 
     def user_state_loader(self, callback: Loader) -> Loader:
-        """``(identity) -> bool``: asked at each refresh; False ends the session.
+        """``(identity) -> bool or user``: asked at each refresh; False or None ends the session.
 
-        For users who were disabled or deleted since they logged in.
+        For users who were disabled or deleted since they logged in. The user that it returns is
+        given to the loaders that make the new tokens, see :meth:`additional_claims_loader`.
         """
         return self._register("user_state", callback)
 

@@ -5,7 +5,8 @@ The functions of the package are the methods of the unnamed manager (:mod:`.unna
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar, overload
 
 from flask import Request, Response, after_this_request, has_request_context, request
@@ -15,23 +16,21 @@ from ..engine.mint import ExpiresDelta, Fresh, Wanted
 from ..engine.pair import Wish
 from ..engine.rotate import TO_ROTATE
 from ..engine.rule import Locations, Rule, flag
-from ..engine.signet import Signet
-from ..exceptions import NoAuthorizationError, SignetError
-from ..jwt.token import Token, TokenPair
+from ..exceptions import NoAuthorizationError
+from ..jwt.token import TokenPair
 from ..sessions.session import Device
 from .boundaries import answered
-from .cookies import KINDS, TokenCookies, forget_cookies
+from .cookies import TokenCookies, forget_cookies
 from .credentials import find
 from .guards import Guard, admit_request, guarding, is_exempt
 from .installation import current as current_of
 from .installation import installation
 from .installing import Installing
+from .presented import end_replaced, presented
 from .session_info import SessionInfo
 
 Claims = Mapping[str, Any]
 V = TypeVar("V", bound=Callable[..., Any])
-
-_CLIENTS_MISTAKES = ("csrf_failed", "invalid_request")
 
 
 class Manager(Installing):
@@ -63,6 +62,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> Guard: ...
     def jwt_required(
         self,
@@ -72,6 +73,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> Any:
         """Guard a view: it runs only for a request with an acceptable token.
 
@@ -79,12 +82,12 @@ class Manager(Installing):
         manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
         view may be ``async``. Its attribute ``rule`` says what the guard asks.
 
-        :raises TypeError: if ``optional`` is not True or False.
+        :raises TypeError: if ``optional`` is not True or False, or ``within`` no ``timedelta``.
         """
         if callable(optional):
             return self.jwt_required()(optional)
         flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
-        rule = Rule.of(*flags)
+        rule = Rule.of(*flags, within=within)
 
         def check() -> None:
             # A subclass, or a test, may have a method of its own in this one's place.
@@ -92,7 +95,7 @@ class Manager(Installing):
             if getattr(verify, "__func__", None) is Manager.verify_jwt_in_request:
                 admit(self, rule)
             else:
-                verify(*rule.as_arguments())
+                verify(*rule.as_arguments(), **rule.as_keywords())
 
         return guarding(rule, check)
 
@@ -104,6 +107,8 @@ class Manager(Installing):
         locations: Locations = None,
         verify_type: bool = True,
         skip_revocation_check: bool = False,
+        *,
+        within: timedelta | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Verify the token of this request, or refuse the request.
 
@@ -113,12 +118,22 @@ class Manager(Installing):
         :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
         :param verify_type: False takes access and refresh tokens alike.
         :param skip_revocation_check: take a revoked token too.
+        :param within: how long ago the log-in may be at most (RFC 9470): it was when the session
+            was opened, or when a fresh token was made. None asks nothing.
         :return: the header and the payload; None for an OPTIONS request, or if there is no token
             and ``optional`` is set.
         :raises SignetError: one of its classes, by what is wrong.
         :raises RuntimeError: if a location's name is wrong.
         """
-        rule = Rule.of(optional, fresh, refresh, locations, verify_type, skip_revocation_check)
+        rule = Rule.of(
+            optional,
+            fresh,
+            refresh,
+            locations,
+            verify_type,
+            skip_revocation_check,
+            within=within,
+        )
         found = admit(self, rule)
         return None if found is None else (found.header, found.claims)
 
@@ -132,8 +147,14 @@ class Manager(Installing):
         expires_delta: ExpiresDelta | None = None,
         additional_claims: Claims | None = None,
         additional_headers: Claims | None = None,
+        *,
+        session: bool = True,
     ) -> str:
         """An access token for an identity.
+
+        If this request's token is of a session and for the same identity, the new token belongs to
+        the session: it has its ``sid`` and ``auth_time``, and is refused once the session has
+        ended. Another identity's token belongs to no session.
 
         :param identity: whom it is for: a string or an int, or what ``user_identity_loader`` makes
             one of.
@@ -143,18 +164,22 @@ class Manager(Installing):
             as ``JWT_ACCESS_TOKEN_EXPIRES`` says.
         :param additional_claims: for the payload; they win over every other.
         :param additional_headers: for the header; ``alg`` is the key's.
+        :param session: False makes a token that belongs to no session and outlives this one.
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if the lifetime is zero, or the token too long.
+        :raises ValueError: if the lifetime is zero, or the token too long; or if it belongs to a
+            session and ``expires_delta`` is longer than ``JWT_ACCESS_TOKEN_EXPIRES``.
         :raises ConfigurationError: if there is no key to sign with, or an option is wrong.
         """
+        here = self._here()
         wanted = Wanted(
             kind="access",
             fresh=fresh,
             expires_delta=expires_delta,
             claims=additional_claims,
             headers=additional_headers,
+            made_by=here.current.own_claims() if session else None,
         )
-        return self._here().signet().issue(identity, wanted)
+        return here.signet().issue(identity, wanted)
 
     @answered
     def create_refresh_token(
@@ -166,7 +191,9 @@ class Manager(Installing):
     ) -> str:
         """A refresh token for an identity: it is good for new access tokens, never for access.
 
-        The parameters and errors are those of :meth:`create_access_token`.
+        It belongs to no session, also while a session's token is in use: the refresh token of a
+        session is the one that ``create_token_pair`` or ``rotate_refresh_token`` made last. The
+        parameters and errors are those of :meth:`create_access_token`.
         """
         wanted = Wanted(
             kind="refresh",
@@ -265,15 +292,20 @@ class Manager(Installing):
     ) -> None:
         """Put an access token into its cookie, and its CSRF value into another.
 
+        If the request came with the cookie of another session, that session ends: it was replaced
+        by a second log-in.
+
         :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
         :param domain: instead of ``JWT_COOKIE_DOMAIN``.
         :raises ValueError: if browsers would drop the cookie: it is over 4,096 bytes, or has a
             domain and a name with ``__Host-``. Or if ``JWT_CSRF_CLAIM`` left the CSRF value out.
         :raises KeyError: if the token of another issuer has none.
         :raises SignetError: if the token is not acceptable, where its CSRF value is to be read.
+        :raises StoreUnavailableError: if a session is to end, and the store does not answer.
         """
         signet = self._here().current.maker_of(encoded_access_token)
         TokenCookies(signet, "access", domain).set(response, encoded_access_token, max_age)
+        end_replaced(signet, "access", encoded_access_token)
 
     @answered
     def set_refresh_cookies(
@@ -289,6 +321,7 @@ class Manager(Installing):
         """
         signet = self._here().current.maker_of(encoded_refresh_token)
         TokenCookies(signet, "refresh", domain).set(response, encoded_refresh_token, max_age)
+        end_replaced(signet, "refresh", encoded_refresh_token)
 
     def unset_access_cookies(self, response: Response, domain: str | None = None) -> None:
         """Have the browser forget the access token and its CSRF value.
@@ -340,6 +373,8 @@ class Manager(Installing):
         :return: ``access_token``, ``refresh_token`` and ``sid``.
         :raises TypeError: if the identity, or a claim, can't be in a token.
         :raises ValueError: if a lifetime is zero.
+        :raises ConfigurationError: if the identity is an object that the loaders get, and no
+            ``user_lookup_loader`` or ``user_state_loader`` finds it again for a refresh.
         :raises StoreUnavailableError: if the store does not answer.
         """
         here = self._here()
@@ -451,6 +486,8 @@ class Manager(Installing):
     def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
         """Refuse one token from now on, and if it belongs to a session, the whole session.
 
+        A refresh token that a session has adopted ends that session.
+
         :param token_or_jti: a token, which may have expired; or the ``jti`` of an access token (of
             a refresh token give the token: its ``jti`` alone does not tell its session).
         :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
@@ -465,15 +502,16 @@ class Manager(Installing):
     def logout(self) -> bool:
         """Log out the client of this request: the sessions of its tokens end, its cookies go.
 
-        It works on expired tokens too. A token in a cookie needs its CSRF value.
+        It works on expired tokens too. Tokens in cookies need a CSRF value that is right for one
+        of them. A refresh token that a session has adopted ends that session.
 
         :return: whether there was a token of ours.
-        :raises CSRFError: if a cookie came without its CSRF value.
+        :raises CSRFError: if there are cookies, and no right CSRF value.
         :raises StoreUnavailableError: if the store does not answer; the client is not logged out.
         """
         current = self._here().current
         signet = current.signet()
-        tokens = list(_presented(signet))
+        tokens = presented(signet)
         signet.end_presented(token.claims for token in tokens)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
@@ -501,24 +539,3 @@ def _device(label: str) -> Device:
     if not has_request_context():
         return Device(label=label)
     return Device(request.headers.get("User-Agent", ""), request.remote_addr or "", label)
-
-
-def _presented(signet: Signet) -> Iterator[Token]:
-    """The tokens of ours that this request brings, each once; they may have expired.
-
-    :raises SignetError: if one of them lacks its CSRF value, or is ours and not acceptable.
-    """
-    texts = set()
-    for kind in KINDS:  # each has a cookie of its own; a header holds either
-        try:
-            text, _, csrf = find(_carrier(), signet.settings, Rule(kind=kind))
-            if text not in texts:
-                token = signet.verify(text, csrf=csrf, allow_expired=True)
-                texts.add(text)
-                yield token
-        except NoAuthorizationError:
-            continue
-        except SignetError as error:
-            if error.proved == "nothing" and error.error_code not in _CLIENTS_MISTAKES:
-                continue  # not one of ours: there is nothing to end
-            raise error from None

@@ -37,6 +37,7 @@ MAX_MEMO: Final = 2000
 
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
+_ADOPTED_MARK: Final = "."  # in no sid of `new_sid`
 _ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
 
 
@@ -92,6 +93,19 @@ def _digest(text: str) -> str:
 def new_sid(subject: str) -> str:
     """A new session id: 128 random bits after the subject's :func:`partition`; 23 characters."""
     return partition(stored_id(subject, MAX_SUBJECT)) + secrets.token_urlsafe(16)
+
+
+def adopted_sid(subject: str, jti: str) -> str:
+    """The id of the session that a token without a session opens, see :meth:`Session.adopting`.
+
+    :param subject: in the form that is stored.
+    """
+    return partition(subject) + _ADOPTED_MARK + _digest(f"adopted\0{jti}")[:22]
+
+
+def was_adopted(sid: str) -> bool:
+    """Whether a session was opened by a token from before, not by a log-in."""
+    return sid[1:2] == _ADOPTED_MARK
 
 
 def bounded(text: str | None, limit: int) -> str:
@@ -200,8 +214,7 @@ class Session:
 
         :param jti: of the token that is handed in.
         """
-        sid = partition(self.subject) + _digest(f"adopted\0{jti}")[:22]
-        return replace(self, sid=sid, previous_jti=stored_id(jti))
+        return replace(self, sid=adopted_sid(self.subject, jti), previous_jti=stored_id(jti))
 
     def refused_until(self, refuse_until: float, now: float) -> float:
         """When the last access token of the session has expired, if the session ends ``now``.
