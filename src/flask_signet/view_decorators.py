@@ -119,7 +119,7 @@ def _arguments(rule: Rule) -> tuple[Any, ...]:
 
 
 def _search(kind: Kind) -> Search:
-    return Search(request, installation().settings, kind)
+    return Search(request, installation().signet(), kind)
 
 
 def _decode_jwt_from_headers() -> tuple[str, None]:
@@ -172,7 +172,7 @@ class _Replaceable(Unnamed):
     def decode_request(self, rule: Rule) -> Admission:
         """The token of this request, without its user."""
         signet = self.signet()
-        admission = signet.check(find(request, signet.settings, rule), rule)
+        admission = signet.check(find(request, signet, rule), rule)
         signet.confirm(admission, rule)
         return admission
 

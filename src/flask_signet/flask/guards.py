@@ -62,7 +62,7 @@ def admit_request(here: Installation, rule: Rule) -> Admission | None:
         return None
     try:
         # This alone, not what follows: a loader that raises the same error refuses a token.
-        credentials = find(carrier, signet.settings, rule)
+        credentials = find(carrier, signet, rule)
     except NoAuthorizationError:
         if not rule.optional:
             raise

@@ -21,7 +21,7 @@ from ..jwt.token import Token, TokenPair
 from ..sessions.session import Device
 from .boundaries import answered
 from .cookies import KINDS, TokenCookies, forget_cookies
-from .credentials import find
+from .credentials import find, find_each
 from .guards import Guard, admit_request, guarding, is_exempt
 from .installation import current as current_of
 from .installation import installation
@@ -408,7 +408,7 @@ class Manager(Installing):
             carrier = _carrier()
             if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
                 raise NoAuthorizationError("Missing refresh token")
-            credentials = find(carrier, signet.settings, TO_ROTATE)
+            credentials = find(carrier, signet, TO_ROTATE)
             admission = signet.admit_to_rotate(credentials)
             current.keep(carrier, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
@@ -517,14 +517,24 @@ def _presented(signet: Signet) -> Iterator[Token]:
     texts = set()
     for kind in KINDS:  # each has a cookie of its own; a header holds either
         try:
-            text, _, csrf = find(_carrier(), signet.settings, Rule(kind=kind))
-            if text not in texts:
-                token = signet.verify(text, csrf=csrf, allow_expired=True)
-                texts.add(text)
-                yield token
-        except NoAuthorizationError:
-            continue
+            found = find_each(_carrier(), signet, kind)
         except SignetError as error:
-            if error.proved == "nothing" and error.error_code not in _CLIENTS_MISTAKES:
-                continue  # not one of ours: there is nothing to end
-            raise error from None
+            if _is_refused(error):
+                raise
+            continue
+        for text, _, csrf in found:
+            if text in texts:
+                continue
+            try:
+                token = signet.verify(text, csrf=csrf, allow_expired=True)
+            except SignetError as error:
+                if _is_refused(error):
+                    raise error from None
+                continue
+            texts.add(text)
+            yield token
+
+
+def _is_refused(error: SignetError) -> bool:
+    """Whether a log-out is refused by an error. A token that is not ours has nothing to end."""
+    return error.proved != "nothing" or error.error_code in _CLIENTS_MISTAKES
