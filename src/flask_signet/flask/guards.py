@@ -11,10 +11,11 @@ from flask import Request, current_app, request
 
 from ..engine.admission import Admission
 from ..engine.rule import Rule
-from ..exceptions import NoAuthorizationError
+from ..exceptions import ExpiredSignatureError, NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
 from .installation import Installation
+from .renewal import Renewal, Rotates
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -47,9 +48,10 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
     return decorate
 
 
-def admit_request(here: Installation, rule: Rule) -> Admission | None:
-    """Admit this request, or refuse it.
+def admit_request(manager: Rotates, here: Installation, rule: Rule) -> Admission | None:
+    """Admit this request, or refuse it. With ``JWT_RENEW_COOKIES`` it may be renewed first.
 
+    :param here: the manager's installation.
     :return: what was found; None for an OPTIONS request that needs no token, and where there is no
         token and the rule is ``optional``.
     :raises SignetError: one of its classes, by what is wrong.
@@ -64,11 +66,20 @@ def admit_request(here: Installation, rule: Rule) -> Admission | None:
         # This alone, not what follows: a loader that raises the same error refuses a token.
         credentials = find(carrier, signet, rule)
     except NoAuthorizationError:
-        if not rule.optional:
+        renewed = Renewal(manager, here, carrier, signet).of_missing(rule)
+        if renewed is None:
+            if not rule.optional:
+                raise
+            here.current.keep(carrier, (signet, Admission.without_token()))
+            return None
+        credentials = renewed
+    try:
+        admission = signet.admit(credentials, rule)
+    except ExpiredSignatureError:
+        renewed = Renewal(manager, here, carrier, signet).of_expired(rule, credentials)
+        if renewed is None:
             raise
-        here.current.keep(carrier, (signet, Admission.without_token()))
-        return None
-    admission = signet.admit(credentials, rule)
+        admission = signet.admit(renewed, rule)
     here.current.keep(carrier, (signet, admission))
     return admission
 

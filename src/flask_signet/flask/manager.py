@@ -112,7 +112,7 @@ class Manager(Installing):
             is no token and the rule is ``optional``.
         :raises SignetError: one of its classes, by what is wrong.
         """
-        return admit_request(installation(self.name), rule)
+        return admit_request(self, installation(self.name), rule)
 
     def verify_jwt_in_request(
         self,
