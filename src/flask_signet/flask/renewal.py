@@ -19,6 +19,7 @@ from ..engine.signet import Signet
 from ..exceptions import (
     ExpiredSignatureError,
     KeysUnavailableError,
+    RevokedTokenError,
     SignetError,
     StoreUnavailableError,
     UserLookupError,
@@ -29,6 +30,8 @@ from .credentials import Search, note_renewed
 from .installation import Installation
 
 _UNAVAILABLE: Final = (StoreUnavailableError, KeysUnavailableError)
+_FINAL: Final = (RevokedTokenError, UserLookupError)
+"""The refresh token will never be good again: the browser is to forget it."""
 _CLIENTS_MISTAKES: Final = ("csrf_failed", "invalid_request")
 _TRIED: Final = "_flask_signet_tried_to_renew"
 
@@ -108,7 +111,7 @@ class Renewal:
             self.here.current.keep(self.carrier, (signet, None), mirrored=False)
             if isinstance(error, _UNAVAILABLE) or error.error_code in _CLIENTS_MISTAKES:
                 raise
-            if isinstance(error, UserLookupError):  # the session has been ended
+            if isinstance(error, _FINAL) and not error.drops_cookies:
                 after_this_request(lambda response: forget_cookies(signet, response))
             return None  # the guard's own error tells the client what to do: log in again
         if pair is None:
