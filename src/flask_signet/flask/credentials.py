@@ -280,10 +280,13 @@ class Search:
         return Credentials(newest, "cookies", csrf)
 
     def _only_of(self, values: list[str]) -> str:
-        """The token where several are refused: beside it may be expired ones of its subject.
+        """The token, where several are refused. Expired ones of its subject may stand beside it.
 
-        A sub-domain, or another path, may have set any of several cookies. There is no telling
-        which, but for those that are good for nothing.
+        A sub-domain may have set one of several cookies, and the request does not tell which
+        (RFC 6265 section 8.6). An expired token of the same subject does no harm.
+
+        :raises NoAuthorizationError: if there is none.
+        :raises AmbiguousTokenError: if there are several.
         """
         if len(values) > 1:
             owners = {self._subject(text) for text in values}
