@@ -369,6 +369,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "flask/test_credentials.py::test_token_elsewhere_is_not_read",
             "flask/test_credentials.py::test_strict_refuses_tokens_at_two_locations",
+            "flask/test_credentials.py::test_strict_header_beside_a_cookie",
+            "flask/test_credentials.py::test_strict_header_beside_a_cookie_needs_no_csrf_value",
             "flask/test_credentials.py::test_strict_refuses_a_parameter_twice",
         ],
     ),
@@ -397,6 +399,9 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "flask/test_csrf.py::test_cookie_of_the_value_is_not_the_proof",
             "flask/test_csrf.py::test_strict_asks_on_every_unsafe_method",
             "flask/test_csrf.py::test_origin",
+            "flask/test_csrf.py::test_trusted_origins",
+            "flask/test_renewal.py::test_a_forged_form_renews_nothing",
+            "flask/test_renewal.py::test_a_form_from_another_site_renews_nothing",
             "flask/test_csrf.py::test_ports_belong_to_the_origin",
         ],
     ),
@@ -404,6 +409,9 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         "a cookie planted by a sub-domain",
         [
             "flask/test_credentials.py::test_tossed_cookie",
+            "flask/test_credentials.py::test_strict_passes_over_expired_cookies_of_the_same_subject",
+            "flask/test_renewal.py::test_cookies_of_two_persons_are_not_mixed",
+            "flask/test_endpoints.py::test_a_log_in_replaces_planted_cookies",
             "flask/test_cookies.py::test_strict_attributes",
             "flask/test_cookies.py::test_domain_argument_breaks_the_promise_of_host",
             "options/test_together.py::test_e8_a_host_cookie_is_for_one_host_and_all_of_it",

@@ -69,7 +69,10 @@ class TokenPairSchema(Schema):
     """The answer to a login and to a refresh."""
 
     access_token = fields.String(required=True)
+    token_type = fields.String(required=True, metadata={"example": "Bearer"})
+    expires_in = fields.Integer(required=True, metadata={"description": "seconds"})
     refresh_token = fields.String(required=True)
+    refresh_expires_in = fields.Integer(required=True, metadata={"description": "seconds"})
 
 
 class SessionSchema(Schema):

@@ -126,7 +126,7 @@ def jwt_required(
 
 
 def _search(kind: Kind) -> Search:
-    return Search(request, installation().settings, kind)
+    return Search(request, installation().signet(), kind)
 
 
 def _decode_jwt_from_headers() -> tuple[str, None]:
@@ -172,7 +172,7 @@ def _load_user(jwt_header: dict[str, Any], jwt_data: dict[str, Any]) -> dict[str
 def _decoded(manager: Manager, rule: Rule) -> Admission:
     """The token of this request, without its user."""
     signet = installation(manager.name).signet()
-    admission = signet.check(find(request, signet.settings, rule), rule)
+    admission = signet.check(find(request, signet, rule), rule)
     signet.confirm(admission, rule)
     return admission
 
@@ -215,7 +215,7 @@ class _OtherUsers(Signet):
 
 @answered
 def _admit_loaded(manager: Manager, rule: Rule) -> Admission | None:
-    return admit_request(installation(manager.name), rule, _OtherUsers.of_now())
+    return admit_request(manager, installation(manager.name), rule, _OtherUsers.of_now())
 
 
 @answered

@@ -12,9 +12,12 @@ from flask_signet.exceptions import ConfigurationError
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
+    NOW,
     answer,
     application,
     bearer,
+    claims,
+    expired,
     mint,
     set_clock,
 )
@@ -218,6 +221,79 @@ def test_tossed_cookie(cookie: str) -> None:
     value = cookie.format(name=STRICT_COOKIE, good=mint(), bad=mint(sub="mallory"))
     response = with_cookies(app, value)
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
+
+
+def test_way_out_of_several_cookies() -> None:
+    """The refusal of several cookies tells its reader what helps."""
+    app = application("strict", JWT_TOKEN_LOCATION="cookies")
+    response = with_cookies(app, f"{STRICT_COOKIE}={mint()}; {STRICT_COOKIE}={mint(jti='two')}")
+    status, message = answer(response)
+    assert status == 400
+    assert message == (
+        f'The request has more than one cookie "{STRICT_COOKIE}": log out, which clears them, and '
+        "log in again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cookies", "expected"),
+    [
+        ([expired(), mint()], (200, "alice")),
+        ([mint(), expired()], (200, "alice")),
+        (["x", mint()], (200, "alice")),
+        (["", mint()], (200, "alice")),
+        ([mint(sub="before", iat=NOW - 60), mint()], (200, "alice")),
+        ([mint(), mint(sub="before", iat=NOW - 60)], (200, "alice")),
+        ([mint(), mint(sub="second")], (200, "alice")),
+        (["x", expired()], (401, "Token has expired")),
+        (["x", "x.y.z"], (422, NOT_A_TOKEN)),
+        (["", ""], (401, 'Missing cookie "access_token_cookie"')),
+    ],
+)
+def test_the_good_one_of_several_cookies_counts(
+    cookies: list[str], expected: tuple[int, str]
+) -> None:
+    """By default: the good token that was made last; the first of equals, as Werkzeug has it."""
+    app = application(JWT_TOKEN_LOCATION="cookies")
+    value = "; ".join(f"access_token_cookie={each}" for each in cookies)
+    assert answer(with_cookies(app, value)) == expected
+
+
+def test_the_cookie_that_belongs_to_the_csrf_value_counts() -> None:
+    """Of two good tokens a write is by the one that the page proves itself for."""
+    app = application(JWT_TOKEN_LOCATION="cookies")
+    old, new = mint(iat=NOW - 60, jti="old"), mint(csrf="another", jti="new")
+    environ = {"HTTP_COOKIE": f"access_token_cookie={old}; access_token_cookie={new}"}
+    client = app.test_client(use_cookies=False)
+    for value, jti in ((CSRF, "old"), ("another", "new")):
+        response = client.post(
+            "/required", headers={"X-CSRF-TOKEN": value}, environ_overrides=environ
+        )
+        assert response.get_json()["claims"]["jti"] == jti
+    response = client.post("/required", headers={"X-CSRF-TOKEN": "x"}, environ_overrides=environ)
+    assert answer(response) == (401, "CSRF double submit tokens do not match")
+
+
+@pytest.mark.parametrize(
+    ("cookies", "status"),
+    [
+        ([expired(), mint()], 200),
+        ([mint(), expired()], 200),
+        ([expired(jti="one"), expired(jti="two"), mint()], 200),
+        ([expired(), expired(jti="two")], 401),
+        ([expired(sub="mallory"), mint()], 400),
+        ([mint(sub="mallory"), expired()], 400),
+        (["x", mint()], 400),
+        ([mint(secret="x" * 64), mint()], 400),
+    ],
+)
+def test_strict_passes_over_expired_cookies_of_the_same_subject(
+    cookies: list[str], status: int
+) -> None:
+    """After a change of the domain the old cookie expires; planted by another, none is passed."""
+    app = application("strict", JWT_TOKEN_LOCATION="cookies")
+    response = with_cookies(app, "; ".join(f"{STRICT_COOKIE}={each}" for each in cookies))
+    assert response.status_code == status
 
 
 # ── query string ─────────────────────────────────────────────────────────────────────────
@@ -437,6 +513,41 @@ def test_strict_refuses_tokens_at_two_locations(second: str, token: str) -> None
     response = send(app, headers=mint(), **{second: other})
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
     assert response.get_json()["msg"] == SEVERAL
+
+
+@pytest.mark.parametrize("order", [["headers", "cookies"], ["cookies", "headers"]])
+@pytest.mark.parametrize(
+    ("header", "cookie", "expected"),
+    [
+        (mint(), mint(jti="cookie"), (200, "alice")),
+        (mint(), expired(), (200, "alice")),
+        (expired(), mint(), (401, "Token has expired")),
+        (mint(), mint(sub="mallory"), (400, SEVERAL)),
+        (mint(), expired(sub="mallory"), (400, SEVERAL)),
+        ("rubbish", mint(), (400, SEVERAL)),
+        (mint(), mint(secret="x" * 64), (400, SEVERAL)),
+    ],
+)
+def test_strict_header_beside_a_cookie(
+    header: str, cookie: str, expected: tuple[int, str], order: list[str]
+) -> None:
+    """A browser adds its cookies by itself: the header counts, if both are of one subject."""
+    app = application("strict", JWT_TOKEN_LOCATION=order)
+    response = send(app, headers=header, cookies=cookie)
+    assert answer(response) == expected
+    if response.status_code == 200:
+        found = response.get_json()
+        assert (found["location"], found["claims"]["jti"]) == ("headers", claims()["jti"])
+
+
+def test_strict_header_beside_a_cookie_needs_no_csrf_value() -> None:
+    """What counts is the header, which no other site can send; the cookie opens nothing."""
+    app = application("strict", JWT_TOKEN_LOCATION=["headers", "cookies"])
+    headers = {**bearer(mint()), "Cookie": f"{STRICT_COOKIE}={mint()}"}
+    client = app.test_client(use_cookies=False)
+    assert answer(client.post("/required", headers=headers)) == (200, "alice")
+    del headers["Authorization"]
+    assert answer(client.post("/required", headers=headers)) == (401, "Missing CSRF token")
 
 
 def test_token_elsewhere_is_not_read() -> None:

@@ -6,10 +6,13 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from flask_signet import JWTManager
+from flask_signet.csrf import refuse_cross_site
 from tests.applications import (
     CSRF,
     METHODS,
     PROFILES,
+    SECRET,
     answer,
     application,
     bearer,
@@ -370,6 +373,88 @@ def test_ports_belong_to_the_origin(base_url: str, origin: str, taken: bool) -> 
     app = cookie_app(JWT_CSRF_CHECK_ORIGIN=True)
     response = send(app, headers={"Origin": origin}, base_url=base_url)
     assert answer(response) == ((200, "alice") if taken else (401, CROSS_SITE))
+
+
+TRUSTED = "https://www.example.com"
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ({"Origin": TRUSTED}, True),
+        ({"Origin": TRUSTED, "Sec-Fetch-Site": "same-site"}, True),
+        ({"Origin": TRUSTED, "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": TRUSTED.upper(), "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": "capacitor://localhost", "Sec-Fetch-Site": "cross-site"}, True),
+        (SAME, True),
+        ({}, True),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "https://blog.example.com", "Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "https://example.com"}, False),
+        ({"Origin": "http://www.example.com"}, False),
+        ({"Origin": f"{TRUSTED}:8443"}, False),
+        ({"Origin": f"{TRUSTED}.evil.example"}, False),
+        ({"Origin": f"{TRUSTED}/"}, False),
+        ({"Origin": f"{TRUSTED}, {TRUSTED}"}, False),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, False),
+        ({"Origin": "", "Sec-Fetch-Site": "cross-site"}, False),
+    ],
+)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_trusted_origins(profile: str, headers: dict[str, str], taken: bool) -> None:
+    """The origins of JWT_TRUSTED_ORIGINS are let in, to the letter; their neighbours are not."""
+    options = {"TRUSTED_ORIGINS": [TRUSTED, "capacitor://localhost"], "CSRF_CHECK_ORIGIN": True}
+    app = cookie_app(profile, **options)
+    expected = (200, "alice") if taken else (401, CROSS_SITE)
+    assert answer(send(app, headers=headers)) == expected
+
+
+def test_trusted_origin_needs_the_value_too() -> None:
+    """A trusted page proves itself like any other."""
+    app = cookie_app("strict", TRUSTED_ORIGINS=TRUSTED)
+    assert answer(send(app, headers={"Origin": TRUSTED}, csrf=None)) == (401, MISSING)
+
+
+def test_each_manager_trusts_its_own_origins() -> None:
+    """A named manager lets in what its own option names."""
+    app = cookie_app("strict", PARTNER_JWT_TRUSTED_ORIGINS=TRUSTED, PARTNER_JWT_PROFILE="strict")
+    app.config.update(PARTNER_JWT_TOKEN_LOCATION=["cookies"], PARTNER_JWT_SECRET_KEY=SECRET)
+    partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
+    app.add_url_rule("/partner", view_func=partner.jwt_required()(lambda: ""), methods=["POST"])
+    assert send(app, "/partner", headers={"Origin": TRUSTED}).status_code == 200
+    assert answer(send(app, headers={"Origin": TRUSTED})) == (401, CROSS_SITE)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("https://evil.example", "'https://evil.example'"),
+        (None, "None"),
+        ("https://\xe4.example\x1b[0m", r"'https://\xe4.example\x1b[0m'"),
+        ("x" * 5000, f"'{'x' * 200}'"),
+    ],
+)
+def test_a_cross_site_refusal_is_logged(
+    origin: str | None, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has both origins, on one line of ASCII, and both ways to mend a wrong refusal."""
+    headers = {"Sec-Fetch-Site": "cross-site"} | ({} if origin is None else {"Origin": origin})
+    send(cookie_app("strict"), headers=headers)
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("flask_signet", "WARNING")
+    said = record.getMessage()
+    assert said.isascii()
+    assert f"of the origin {shown}, and this application's origin is 'https://app.example'." in said
+    assert "JWT_TRUSTED_ORIGINS" in said
+    assert "ProxyFix" in said
+
+
+def test_a_view_of_ones_own_asks_for_the_origin() -> None:
+    """`refuse_cross_site()` goes by the options of the application that runs."""
+    app = cookie_app(TRUSTED_ORIGINS=[TRUSTED])
+    app.add_url_rule("/login", view_func=lambda: refuse_cross_site() or "in", methods=["POST"])
+    for origin, status in ((TRUSTED, 200), ("https://evil.example", 401)):
+        assert app.test_client().post("/login", headers={"Origin": origin}).status_code == status
 
 
 def test_origin_is_asked_of_unsafe_requests_with_cookies_only() -> None:

@@ -5,16 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Flask, jsonify
+from flask import Flask, Response, jsonify
 from flask.testing import FlaskClient
 
-from flask_signet import JWTManager, get_jwt_identity, jwt_required, token_blueprint
+from flask_signet import (
+    JWTManager,
+    create_token_pair,
+    get_csrf_token,
+    get_jwt_identity,
+    jwt_required,
+    list_sessions,
+    set_refresh_cookies,
+    token_blueprint,
+)
+from tests.applications import bearer
+from tests.conftest import Clock
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
 
 def application(
-    authenticate: Any = lambda form: form.get("user"), label: Any = None, **options: Any
+    authenticate: Any = lambda form: form.get("user"),
+    label: Any = None,
+    *,
+    cookies: bool = True,
+    **options: Any,
 ) -> Flask:
     app = Flask("endpoints")
     app.config.update(
@@ -22,11 +37,16 @@ def application(
     )
     app.config.update(options)
     JWTManager(app)
-    app.register_blueprint(token_blueprint(authenticate, cookies=True, label=label))
+    app.register_blueprint(token_blueprint(authenticate, cookies=cookies, label=label))
 
     @app.get("/me")
     @jwt_required()
     def me() -> Any:
+        return jsonify(get_jwt_identity())
+
+    @app.post("/write")
+    @jwt_required()
+    def write() -> Any:
         return jsonify(get_jwt_identity())
 
     return app
@@ -44,7 +64,7 @@ def test_a_browser_logs_in_refreshes_and_logs_out() -> None:
     client = application().test_client()
     login = client.post("/auth/tokens", data={"user": "ada"})
     assert login.status_code == 201
-    assert set(login.json or {}) == {"sid"}
+    assert not any(text.count(".") == 2 for text in map(str, (login.json or {}).values()))
     assert client.get("/me").json == "ada"
 
     before = client.get_cookie("refresh_token_cookie")
@@ -145,3 +165,256 @@ def test_without_a_store_the_option_is_named() -> None:
     client.post("/auth/tokens", data={"user": "ada"})
     with pytest.raises(RuntimeError, match="JWT_SESSION_STORE is not set"):
         client.patch("/auth/tokens", headers=csrf(client, "refresh"))
+
+
+# ── what the answers say ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_the_answers_say_when_tokens_expire(profile: str, ticking: Clock) -> None:
+    """Log-in and refresh answer by RFC 6749 section 5.1, and for the refresh token likewise."""
+    app = application(JWT_PROFILE=profile, JWT_TOKEN_LOCATION=["headers"], cookies=False)
+    client = app.test_client()
+    login = client.post("/auth/tokens", json={"user": "ada"})
+    ticking.tick(60)
+    refreshed = client.patch("/auth/tokens", headers=bearer(login.get_json()["refresh_token"]))
+    for answer in (login, refreshed):
+        body = answer.get_json()
+        assert body.keys() == {
+            *("access_token", "token_type", "expires_in"),
+            *("refresh_token", "refresh_expires_in"),
+        }
+        assert body["token_type"] == "Bearer"
+        assert (body["expires_in"], body["refresh_expires_in"]) == (15 * 60, 30 * 86_400)
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_refresh_token_ends_with_its_session(ticking: Clock) -> None:
+    """Near the absolute end of a session the answer tells how little is left."""
+    app = application(JWT_REFRESH_ABSOLUTE_EXPIRES=3600)
+    client = app.test_client()
+    client.post("/auth/tokens", json={"user": "ada"})
+    ticking.tick(3000)
+    refreshed = client.patch("/auth/tokens", headers=csrf(client, "refresh")).get_json()
+    assert refreshed["refresh_expires_in"] == 600
+
+
+@pytest.mark.usefixtures("ticking")
+def test_what_never_expires_has_no_time() -> None:
+    """A member that would say nothing is left out."""
+    app = application(JWT_ACCESS_TOKEN_EXPIRES=False, cookies=False)
+    body = app.test_client().post("/auth/tokens", json={"user": "ada"}).get_json()
+    assert "expires_in" not in body
+    assert body["refresh_expires_in"] == 30 * 86_400
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_page_that_cannot_read_cookies_is_told_the_csrf_value(profile: str) -> None:
+    """The body of log-in and refresh has it: a page of another host sees no cookie of this one."""
+    app = application(JWT_PROFILE=profile)
+    client = app.test_client()
+    base = {"base_url": "https://api.example.com"}
+    login = client.post("/auth/tokens", json={"user": "ada"}, **base).get_json()
+    assert login.keys() == {"sid", "expires_in", "refresh_expires_in", "csrf_token"}
+    header = {"X-CSRF-TOKEN": login["csrf_token"]}
+    refreshed = client.patch("/auth/tokens", headers=header, **base)
+    assert refreshed.status_code == 201
+    header = {"X-CSRF-TOKEN": refreshed.get_json()["csrf_token"]}
+    assert client.delete("/auth/sessions", headers=header, **base).status_code == 204
+
+
+def test_without_csrf_protection_there_is_no_value() -> None:
+    """Where no value is asked for none is told."""
+    app = application(JWT_COOKIE_CSRF_PROTECT=False)
+    body = app.test_client().post("/auth/tokens", json={"user": "ada"}).get_json()
+    assert body.keys() == {"sid", "expires_in", "refresh_expires_in"}
+
+
+# ── a page that is closed, a page elsewhere, a script that wants the tokens ──────────────
+
+
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_page_that_is_closed_logs_out(profile: str, form: bool) -> None:
+    """POST /auth/logout takes the CSRF value from a form, whatever JWT_CSRF_CHECK_FORM says."""
+    app = application(JWT_PROFILE=profile, JWT_CSRF_CHECK_FORM=form)
+    client = app.test_client()
+    base = {"base_url": "https://example.com"}
+    login = client.post("/auth/tokens", json={"user": "ada"}, **base).get_json()
+    assert client.post("/auth/logout", **base).status_code == 401
+    wrong = client.post("/auth/logout", data={"csrf_token": "x"}, **base)
+    assert (wrong.status_code, client.get("/me", **base).status_code) == (401, 200)
+    beacon = {"csrf_token": login["csrf_token"]}
+    assert client.post("/auth/logout", data=beacon, **base).status_code == 204
+    assert client.get("/me", **base).status_code == 401
+    assert client.post("/auth/logout", data=beacon, **base).status_code == 401
+
+
+def test_the_form_is_read_for_the_beacon_alone() -> None:
+    """What the beacon's endpoint does for its own request is no option of the others'."""
+    app = application()
+    client = app.test_client()
+    value = client.post("/auth/tokens", json={"user": "ada"}).get_json()["csrf_token"]
+    client.post("/auth/logout", data={"csrf_token": "x"})
+    assert client.delete("/auth/tokens", data={"csrf_token": value}).status_code == 401
+
+
+def test_without_cookies_there_is_no_endpoint_for_the_beacon() -> None:
+    """A beacon can bring nothing but cookies."""
+    assert application(cookies=False).test_client().post("/auth/logout").status_code == 404
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_trusted_page_elsewhere_logs_in(profile: str, caplog: pytest.LogCaptureFixture) -> None:
+    """front-01: a trusted origin logs in, writes and logs out; any other is refused and logged."""
+    front = "https://www.example.net"
+    app = application(JWT_PROFILE=profile, JWT_TRUSTED_ORIGINS=[front])
+    client = app.test_client()
+    base = {"base_url": "https://api.example.com"}
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    sent = {"json": {"user": "ada"}, **base}
+    assert client.post("/auth/tokens", headers=elsewhere, **sent).status_code == 401
+    record = caplog.records[-1]
+    assert "'https://evil.example'" in record.getMessage()
+    assert "'https://api.example.com'" in record.getMessage()
+
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": front}
+    login = client.post("/auth/tokens", headers=headers, **sent)
+    assert login.status_code == 201
+    headers["X-CSRF-TOKEN"] = login.get_json()["csrf_token"]
+    assert client.post("/write", headers=headers, **base).status_code == 200
+    forged = {**headers, "Origin": "https://evil.example"}
+    expected = 401 if profile == "strict" else 200  # by default the value alone is asked for
+    assert client.post("/write", headers=forged, **base).status_code == expected
+    assert client.delete("/auth/tokens", headers=headers, **base).status_code == 204
+
+
+@pytest.mark.parametrize("locations", [["cookies"], ["cookies", "headers"], ["headers", "cookies"]])
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_script_gets_no_token_of_a_cookie(profile: str, locations: list[str]) -> None:
+    """With tokens in the body a cookie refreshes nothing: its successor would be for scripts."""
+    app = application(JWT_PROFILE=profile, JWT_TOKEN_LOCATION=locations, cookies=False)
+    client = app.test_client()
+    base = {"base_url": "https://example.com"}
+    with app.test_request_context():
+        pair = create_token_pair("ada")
+        response = Response()
+        set_refresh_cookies(response, pair.refresh_token)
+        value = get_csrf_token(pair.refresh_token)
+    for line in response.headers.getlist("Set-Cookie"):
+        name, _, rest = line.partition("=")
+        client.set_cookie(name, rest.partition(";")[0], domain="example.com")
+    refused = client.patch("/auth/tokens", headers={"X-CSRF-TOKEN": value}, **base)
+    assert refused.status_code == 401
+    assert "token" not in {*refused.get_json()}
+    if "headers" in locations:
+        answer = client.patch("/auth/tokens", headers=bearer(pair.refresh_token), **base)
+        assert answer.status_code == 201
+
+
+# ── cookies of before ────────────────────────────────────────────────────────────────────
+
+PLAIN_NAMES = {
+    "JWT_ACCESS_COOKIE_NAME": "access",
+    "JWT_REFRESH_COOKIE_NAME": "refresh",
+    "JWT_ACCESS_CSRF_COOKIE_NAME": "csrf_access",
+    "JWT_REFRESH_CSRF_COOKIE_NAME": "csrf_refresh",
+}
+
+
+def set_cookies(response: Any) -> list[dict[str, Any]]:
+    """Name, value and domain of each cookie that a response sets or clears, in its order."""
+    found = []
+    for line in response.headers.getlist("Set-Cookie"):
+        (name, value), *attributes = (
+            (part.strip().partition("=")[::2]) for part in line.split(";")
+        )
+        domains = [value for key, value in attributes if key.lower() == "domain"]
+        found.append({"name": name, "value": value, "domain": domains[0] if domains else None})
+    return found
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_log_out_by_several_cookies_clears_all_of_them(profile: str) -> None:
+    """front-02: after a change of domain each session of the browser ends, and each cookie goes."""
+    app = application(
+        JWT_PROFILE=profile,
+        JWT_COOKIE_DOMAIN="new.example.com",
+        JWT_COOKIE_DOMAINS_BEFORE=["example.com"],
+        **PLAIN_NAMES,
+    )
+    with app.test_request_context():
+        pairs = [create_token_pair("ada") for _ in range(2)]
+        values = [get_csrf_token(pair.access_token) for pair in pairs]
+    cookie = "; ".join(
+        f"access={pair.access_token}; refresh={pair.refresh_token}" for pair in pairs
+    )
+    client = app.test_client(use_cookies=False)
+    base = {"base_url": "https://new.example.com"}
+    wrong = client.delete("/auth/tokens", headers={"Cookie": cookie, "X-CSRF-TOKEN": "x"}, **base)
+    assert wrong.status_code == 401
+    headers = {"Cookie": cookie, "X-CSRF-TOKEN": values[1]}
+    answer = client.delete("/auth/tokens", headers=headers, **base)
+    assert answer.status_code == 204
+    cleared = {
+        (cookie["name"], cookie["domain"]) for cookie in set_cookies(answer) if not cookie["value"]
+    }
+    names = ("access", "refresh", "csrf_access", "csrf_refresh")
+    domains = (None, "example.com", "new.example.com")
+    assert cleared == {(name, domain) for name in names for domain in domains}
+    with app.test_request_context():
+        assert list_sessions("ada") == []
+
+
+def test_one_rotten_cookie_does_not_stop_a_log_out() -> None:
+    """Of two cookies of one name that which is no token of ours has nothing to end."""
+    app = application(JWT_PROFILE="strict", JWT_COOKIE_DOMAIN="example.com", **PLAIN_NAMES)
+    with app.test_request_context():
+        pair = create_token_pair("ada")
+        value = get_csrf_token(pair.access_token)
+    headers = {"Cookie": f"access=x; access={pair.access_token}", "X-CSRF-TOKEN": value}
+    client = app.test_client(use_cookies=False)
+    answer = client.delete("/auth/tokens", headers=headers, base_url="https://api.example.com")
+    assert answer.status_code == 204
+    with app.test_request_context():
+        assert list_sessions("ada") == []
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("before", [None, ["old.example.com"]])
+def test_who_logs_in_after_a_change_of_domain_is_in(profile: str, before: Any) -> None:
+    """front-02: a log-in clears the cookies of before, so that the new ones count alone."""
+    app = application(JWT_PROFILE=profile, JWT_CSRF_CHECK_ORIGIN=False, **PLAIN_NAMES)
+    client = app.test_client()
+    base = {"base_url": "https://api.old.example.com"}
+    client.post("/auth/tokens", json={"user": "ada"}, **base)  # cookies of this host alone
+    app.config["JWT_COOKIE_DOMAIN"] = "example.com"
+    app.config["JWT_COOKIE_DOMAINS_BEFORE"] = before
+    for _ in range(2):  # without the option the second log-in sees that there are two
+        client.post("/auth/tokens", json={"user": "bob"}, **base)
+    answer = client.get("/me", **base)
+    assert (answer.status_code, answer.json) == (200, "bob")
+
+
+def test_a_log_in_replaces_planted_cookies() -> None:
+    """web-fixation: what an attacker put into a browser is gone after its owner has logged in."""
+    app = application()
+    attacker, victim = app.test_client(), app.test_client()
+    attacker.post("/auth/tokens", json={"user": "mallory"})
+    names = (
+        *("access_token_cookie", "refresh_token_cookie"),
+        *("csrf_access_token", "csrf_refresh_token"),
+    )
+    planted = {}
+    for name in names:
+        cookie = attacker.get_cookie(name)
+        assert cookie is not None
+        planted[name] = cookie.value
+        victim.set_cookie(name, cookie.value)
+    assert victim.get("/me").json == "mallory"
+    victim.post("/auth/tokens", json={"user": "ada"})
+    for name in names:
+        cookie = victim.get_cookie(name)
+        assert cookie is not None
+        assert cookie.value != planted[name]
+    assert victim.get("/me").json == "ada"

@@ -238,6 +238,18 @@ TABLE: dict[str, dict[str, Any]] = {
     ),
     "SESSION_COOKIE": flag(True, True),
     "COOKIE_EXPIRES_WITH_TOKEN": flag(False, True),
+    "COOKIE_DOMAINS_BEFORE": option(
+        *((), ()),
+        (
+            *((None, ()), ([], ()), ("example.com", ("example.com",))),
+            *((["a.test", "b.test"], ("a.test", "b.test")), (("a.test",), ("a.test",))),
+        ),
+        (5, True, [None], [""], [["a.test"]], b"a.test"),
+        "a domain such as 'example.com', or a list of domains",
+    ),
+    "RENEW_COOKIES": option(
+        False, False, FLAG, NO_FLAG, "True or False", SESSION_STORE="memory://"
+    ),
     "COOKIE_CSRF_PROTECT": flag(True, True),
     "CSRF_IN_COOKIES": flag(True, True),
     "CSRF_METHODS": option(
@@ -265,6 +277,34 @@ TABLE: dict[str, dict[str, Any]] = {
     "REFRESH_CSRF_FIELD_NAME": text("csrf_token"),
     "ACCESS_CSRF_HEADER_NAME": text("X-CSRF-TOKEN"),
     "REFRESH_CSRF_HEADER_NAME": text("X-CSRF-TOKEN"),
+    "TRUSTED_ORIGINS": option(
+        *(frozenset(), frozenset()),
+        (
+            *((None, frozenset()), ([], frozenset())),
+            ("https://a.test", frozenset({"https://a.test"})),
+            (["https://A.test", "https://a.test:443"], frozenset({"https://a.test"})),
+            (
+                ("http://a.test:80", "http://a.test:81"),
+                frozenset({"http://a.test", "http://a.test:81"}),
+            ),
+            ({"http://[::1]:5000"}, frozenset({"http://[::1]:5000"})),
+            (["capacitor://localhost"], frozenset({"capacitor://localhost"})),
+        ),
+        (
+            *("*", "null", "", "a.test", "https://a.test/", "https://*.a.test", "https://a.test/x"),
+            *(
+                "https://u@a.test",
+                "//a.test",
+                "https://a.test:x",
+                5,
+                True,
+                [None],
+                [["https://a.test"]],
+            ),
+            *("https://\xe4.test", "https://a.test https://b.test", b"https://a.test"),
+        ),
+        "origins such as 'https://app.example.com'",
+    ),
     "SESSION_STORE": option(
         *(None, None),
         ((None, None), ("memory://", "memory://"), ("sqlite:///s.db", "sqlite:///s.db")),

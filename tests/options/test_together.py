@@ -49,6 +49,14 @@ def test_f7_rotation_needs_a_store(profile: str) -> None:
     assert message.startswith("JWT_REFRESH_ROTATION = True needs a store: set JWT_SESSION_STORE")
 
 
+@pytest.mark.parametrize("options", [{}, {"SESSION_STORE": "memory://", "REFRESH_ROTATION": False}])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_renewed_cookies_need_a_rotation(profile: str, options: dict[str, Any]) -> None:
+    """Cookies that can't be renewed are refused at the start, not found expired by users."""
+    message = refusal(PROFILE=profile, RENEW_COOKIES=True, **options)
+    assert message.startswith("JWT_RENEW_COOKIES = True needs a store and rotation: set JWT_SESS")
+
+
 @pytest.mark.parametrize(
     ("algorithm", "others", "mixed"),
     [

@@ -68,9 +68,7 @@ class Scenario:
 
     def login(self, user: str | None = None) -> dict[str, str]:
         """Both tokens of a new session."""
-        answer = self.login_answer(user or self.user)
-        assert answer.status_code == 201, answer.json
-        return answer.json or {}
+        return self._both(self.login_answer(user or self.user))
 
     def refresh(self, tokens: dict[str, str] | str) -> TestResponse:
         """What a refresh with these tokens is answered."""
@@ -79,9 +77,12 @@ class Scenario:
 
     def next(self, tokens: dict[str, str]) -> dict[str, str]:
         """Both tokens of a refresh that succeeds."""
-        answer = self.refresh(tokens)
+        return self._both(self.refresh(tokens))
+
+    @staticmethod
+    def _both(answer: TestResponse) -> dict[str, str]:
         assert answer.status_code == 201, answer.json
-        return answer.json or {}
+        return {name: answer.get_json()[name] for name in ("access_token", "refresh_token")}
 
     def get(self, tokens: dict[str, str]) -> int:
         """The status of a request with the access token."""

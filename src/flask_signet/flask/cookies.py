@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import Response
+from flask import Response, has_request_context, request
 
 from ..engine.rule import Kind
 from ..engine.signet import Signet
@@ -15,6 +15,11 @@ MAX_COOKIE_BYTES: Final = 4096
 """Of name and value: what a browser keeps; more it drops silently (RFC 6265bis section 5.7)."""
 
 KINDS: Final[tuple[Kind, ...]] = ("access", "refresh")
+
+
+def _is_of_one_host(name: str) -> bool:
+    """Whether browsers take a cookie of this name without a domain alone (RFC 6265bis 4.1.3.2)."""
+    return name.lower().startswith("__host-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class TokenCookie:
         :raises ValueError: browsers would drop the cookie without a word.
         """
         for name in (self.name, self.csrf_name):
-            if domain and name.lower().startswith("__host-"):
+            if domain and _is_of_one_host(name):
                 raise ValueError(f"the cookie {name!r} can have no domain: browsers drop it")
 
     @classmethod
@@ -72,7 +77,7 @@ class TokenCookies:
         self._domain = domain or signet.settings.cookie_domain
 
     def set(self, response: Response, encoded_token: str, max_age: int | None = None) -> None:
-        """Set the cookie of a token, and that of its CSRF value.
+        """Set the cookie of a token, and that of its CSRF value, and drop those of former domains.
 
         :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
         :raises ValueError: if browsers would drop a cookie of this size, or the token has no CSRF
@@ -86,11 +91,42 @@ class TokenCookies:
             claims = self._signet.verify(encoded_token).claims
         if max_age is None and not settings.session_cookie:
             max_age = self._lifetime(claims)
-        self._put(response, encoded_token, self._csrf_value(claims), max_age=max_age)
+        csrf = self._csrf_value(claims)
+        self._drop_former(response)  # first: a browser may take the two for one
+        self._put(response, encoded_token, csrf, self._domain, max_age=max_age)
 
-    def unset(self, response: Response) -> None:
-        """Have the browser forget both cookies."""
-        self._put(response, "", "" if self._has_csrf else None, expires=0)
+    def unset(self, response: Response, *, everywhere: bool = False) -> None:
+        """Have the browser forget both cookies, and those of former domains.
+
+        :param everywhere: those without a domain too, whatever the options say.
+        """
+        self._drop_former(response, everywhere=everywhere)
+        self._drop(response, self._domain)
+
+    def _drop_former(self, response: Response, *, everywhere: bool = False) -> None:
+        """Have the browser forget what it was given for other domains, or for none.
+
+        It sends a cookie of a former domain beside the new one (RFC 6265 section 5.4).
+        """
+        domains: list[str | None] = [*self._settings.cookie_domains_before]
+        if domains or everywhere or self._comes_twice:
+            domains.append(None)
+        for domain in domains:
+            if domain != self._domain:
+                self._drop(response, domain)
+
+    @property
+    def _comes_twice(self) -> bool:
+        """Whether this request has several cookies of this name."""
+        return has_request_context() and len(request.cookies.getlist(self._cookie.name)) > 1
+
+    def _drop(self, response: Response, domain: str | None) -> None:
+        self._put(response, "", "" if self._has_csrf else None, domain, expires=0)
+
+    @property
+    def name(self) -> str:
+        """The name of the token's cookie."""
+        return self._cookie.name
 
     @property
     def _has_csrf(self) -> bool:
@@ -114,12 +150,14 @@ class TokenCookies:
             return max(0, int(claims["exp"] - self._signet.clock()))
         return ONE_YEAR
 
-    def _put(self, response: Response, value: str, csrf: str | None, **life: Any) -> None:
+    def _put(
+        self, response: Response, value: str, csrf: str | None, domain: str | None, **life: Any
+    ) -> None:
         """Both cookies; ``csrf`` None: the first alone."""
         cookie = self._cookie
         options = {
             "secure": self._settings.cookie_secure,
-            "domain": self._domain,
+            "domain": domain,
             "samesite": cookie.samesite,
             **life,
         }
@@ -129,6 +167,8 @@ class TokenCookies:
 
 
 def _set(response: Response, name: str, value: str, **options: Any) -> None:
+    if options["domain"] and _is_of_one_host(name):
+        return  # of a former domain: no browser has such a cookie
     if len(name) + len(value) > MAX_COOKIE_BYTES:
         raise ValueError(
             f"the cookie {name!r} would have {len(name) + len(value)} bytes; browsers drop what "
@@ -138,8 +178,11 @@ def _set(response: Response, name: str, value: str, **options: Any) -> None:
 
 
 def forget_cookies(signet: Signet, response: Response) -> Response:
-    """The response, which drops the tokens' cookies where tokens are in cookies."""
+    """The response, which drops the tokens' cookies where tokens are in cookies.
+
+    Of several cookies of one name all have to go: the one that is left would count.
+    """
     if "cookies" in signet.settings.token_location:
         for kind in KINDS:
-            TokenCookies(signet, kind).unset(response)
+            TokenCookies(signet, kind).unset(response, everywhere=True)
     return response

@@ -7,14 +7,20 @@ another session, or one that a sub-domain planted in a cookie, does not match
 
 from __future__ import annotations
 
+import logging
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import current_app, request
 from werkzeug.exceptions import BadRequest
 
+from ..engine.signet import Signet
 from ..exceptions import CSRFError
+from .installation import installations
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+log: Final = logging.getLogger("flask_signet")
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_unsafe(methods: frozenset[str] | None) -> bool:
@@ -47,22 +53,33 @@ def _form_value(field: str) -> str | None:
         return None
 
 
-def refuse_cross_site() -> None:
+def refuse_cross_site(signet: Signet | None = None) -> None:
     """Refuse a request that its own headers show to come from another site.
 
     ``Sec-Fetch-Site`` is the browser's word, and no page can set it; ``Origin`` is asked where it
-    is missing. A request with neither comes from no browser of the last years.
+    is missing. A request with neither comes from no browser of the last years. The origins of
+    ``JWT_TRUSTED_ORIGINS`` are let in.
 
-    :raises CSRFError: if the request comes from another site.
+    :param signet: by whose options; None: by those of the unnamed manager.
+    :raises CSRFError: if the request comes from another site. A warning is logged.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        if site not in ("same-origin", "none"):
-            raise CSRFError("Cross-site request refused")
+    if _is_from_here():
         return
     origin = request.headers.get("Origin")
-    if origin is not None and not _same_origin(origin):
-        raise CSRFError("Cross-site request refused")
+    signet = signet or _signet_of_now()
+    trusted = frozenset[str]() if signet is None else signet.settings.trusted_origins
+    if origin is not None and origin.lower() in trusted:
+        return
+    _log_refusal(origin, "JWT_" if signet is None else signet.prefix)
+    raise CSRFError("Cross-site request refused")
+
+
+def _is_from_here() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or _same_origin(origin)
 
 
 def _same_origin(origin: str) -> bool:
@@ -71,3 +88,21 @@ def _same_origin(origin: str) -> bool:
     except ValueError:
         return False
     return (parts.scheme, parts.netloc.lower()) == (request.scheme, request.host.lower())
+
+
+def _signet_of_now() -> Signet | None:
+    here = installations(current_app).get("")
+    return None if here is None else here.current.signet()
+
+
+def _log_refusal(origin: str | None, prefix: str) -> None:
+    # %a: what a client sent is in the log as ASCII, on one line.
+    log.warning(
+        "A cross-site request was refused: it comes from a page of the origin %a, and this "
+        "application's origin is %a. If pages of the first may send requests with cookies, put it "
+        "into %sTRUSTED_ORIGINS. If browsers know this application by another origin than the "
+        "second, it is behind a proxy: werkzeug.middleware.proxy_fix.ProxyFix tells it.",
+        None if origin is None else origin[:200],
+        f"{request.scheme}://{request.host}"[:200],
+        prefix,
+    )

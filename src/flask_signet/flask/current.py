@@ -20,8 +20,8 @@ _IN_REQUEST: Final = "_flask_signet"
 
 _MADE: Final = "_flask_signet_made"
 
-Visit = tuple[Signet, Admission]
-"""What a guard let in, and the Signet by which it did."""
+Visit = tuple[Signet, Admission | None]
+"""The Signet that a request works by, and what a guard let in; None where none has."""
 
 
 class Current:
@@ -45,7 +45,7 @@ class Current:
         """
         # By the manager in its application: another application's context may be pushed meanwhile.
         carrier.__dict__.setdefault(_IN_REQUEST, {})[self] = visit
-        if mirrored and self._is_unnamed:
+        if mirrored and self._is_unnamed and visit[1] is not None:
             mirror.reflect(visit[1])
 
     def made(self, signet: Signet, *texts: str) -> None:
@@ -58,6 +58,12 @@ class Current:
         """The Signet that made a token in this request, else the one of now."""
         makers: dict[str, Signet] = request.__dict__.get(_MADE, {}) if has_request_context() else {}
         return makers.get(text) or self._look()
+
+    def work_by(self, signet: Signet) -> None:
+        """Have this request go on with a Signet; what a guard found stays."""
+        if has_request_context():
+            visits: dict[Current, Visit] = request.__dict__.setdefault(_IN_REQUEST, {})
+            visits[self] = signet, self.admission()
 
     def _visit(self) -> Visit | None:
         if not has_request_context():

@@ -7,13 +7,19 @@ what the package gives to every application: the functions of the package and th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request
 
 from ..engine.callbacks import settled
+from ..engine.rotate import TO_ROTATE
+from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError, WrongTokenError
+from ..jose.jws import parse_payload
 from ..jwt.token import TokenPair
+from .boundaries import answered
+from .credentials import Search, find
 from .csrf import refuse_cross_site
 from .installation import installation
 from .unnamed import UNNAMED
@@ -41,10 +47,17 @@ def token_blueprint(
     ``PATCH /auth/tokens``        refresh, with the refresh token: 201 with both new tokens
     ``DELETE /auth/tokens``       log out, with either token, also an expired one: 204;
                                   401 where there is no token of ours
+    ``POST /auth/logout``         with cookies, the same for ``navigator.sendBeacon``, which
+                                  sends no header: the CSRF value may be a field of a form
     ``GET /auth/sessions``        one's sessions; ``current`` marks the one that asks
     ``DELETE /auth/sessions``     log out everywhere, ``?others=true``: everywhere else: 204
     ``DELETE /auth/sessions/ID``  end one of one's own sessions: 204, or 404
     ============================  =======================================================
+
+    The answers of log-in and refresh are those of RFC 6749 section 5.1: ``access_token``,
+    ``token_type``, ``expires_in`` and ``refresh_token``, and beside them ``refresh_expires_in``.
+    With cookies they have ``csrf_token`` and ``sid`` in place of the tokens and their type. Both
+    times are seconds from now. One that never comes is left out.
 
     :param authenticate: gets the members of the JSON object, or the fields of the form; returns
         an identity for ``create_token_pair``, or None. It may be ``async``, and may raise an
@@ -52,7 +65,9 @@ def token_blueprint(
         costs.
     :param cookies: set the tokens as cookies, not in the body; ``JWT_TOKEN_LOCATION`` must have
         ``cookies`` in it, and each request but GET needs the CSRF value. A log-in from another
-        site is refused by its ``Sec-Fetch-Site`` or ``Origin``.
+        site is refused by its ``Sec-Fetch-Site`` or ``Origin``, but for those of
+        ``JWT_TRUSTED_ORIGINS``. Without it, a refresh token in a cookie is not taken: its
+        successor would be in the body, where scripts can read it.
     :param label: names the device of a log-in, for the list of sessions; it gets what
         ``authenticate`` got, once that has let the user in. It may be ``async``.
     """
@@ -63,6 +78,8 @@ def token_blueprint(
     blueprint.post("/tokens")(views.log_in)
     blueprint.patch("/tokens")(views.refresh)
     blueprint.delete("/tokens")(views.log_out)
+    if cookies:
+        blueprint.post("/logout")(views.log_out_by_form)
     blueprint.get("/sessions")(guarded(views.sessions))
     blueprint.delete("/sessions")(guarded(views.end_all))
     blueprint.delete("/sessions/<sid>")(guarded(views.end_one))
@@ -70,13 +87,19 @@ def token_blueprint(
 
 
 class _TokenViews:
-    """The views of one blueprint; each is named like its endpoint."""
+    """The views of one blueprint; each is named like its endpoint.
+
+    The unnamed manager answers for the errors that leave them, also in an application's own handler.
+    """
+
+    name = ""
 
     def __init__(self, authenticate: Authenticate, label: Label | None, *, cookies: bool) -> None:
         self._authenticate = authenticate
         self._label = label
         self._cookies = cookies
 
+    @answered
     def log_in(self) -> Response:
         if self._cookies:
             refuse_cross_site()  # a page elsewhere that logs its visitor in: login CSRF
@@ -89,19 +112,32 @@ class _TokenViews:
         label = "" if self._label is None else _result(self._label, sent)
         return self._answer(UNNAMED.create_token_pair(identity, label=label))
 
+    @answered
     def refresh(self) -> Response:
+        if not self._cookies:
+            _take_no_cookie()
         return self._answer(UNNAMED.rotate_refresh_token())
 
+    @answered
     def log_out(self) -> Response:
         if not UNNAMED.logout():
             # Nothing was ended: a client that believes it would leave its session open.
             raise NoAuthorizationError("There is no token to log out")
         return make_response("", 204)
 
+    @answered
+    def log_out_by_form(self) -> Response:
+        current = installation().current
+        signet = current.signet()
+        current.work_by(replace(signet, settings=replace(signet.settings, csrf_check_form=True)))
+        return self.log_out()
+
+    @answered
     def sessions(self) -> Response:
         found = UNNAMED.list_sessions(_owner())
         return jsonify([session._asdict() for session in found])
 
+    @answered
     def end_all(self) -> Response:
         owner, here = _owner(), None
         if request.args.get("others") == "true":
@@ -109,19 +145,58 @@ class _TokenViews:
         UNNAMED.end_sessions(owner, except_sid=here)
         return make_response("", 204)
 
+    @answered
     def end_one(self, sid: str) -> Response:
         if not UNNAMED.end_session(sid, subject=_owner()):
             return make_response(_message("No such session"), 404)
         return make_response("", 204)
 
     def _answer(self, pair: TokenPair) -> Response:
+        signet = installation().current.maker_of(pair.access_token)
+        access, refresh = (
+            _claims(signet, text) for text in (pair.access_token, pair.refresh_token)
+        )
+        times = {"expires_in": _left(signet, access), "refresh_expires_in": _left(signet, refresh)}
+        body: dict[str, Any] = {name: left for name, left in times.items() if left is not None}
         if not self._cookies:
-            body = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+            body |= {"token_type": "Bearer", **pair._asdict()}
+            del body["sid"]
             return make_response(jsonify(body), 201)
-        response = make_response(jsonify(sid=pair.sid), 201)
+        body["sid"] = pair.sid
+        if "csrf" in access:
+            body["csrf_token"] = access["csrf"]
+        response = make_response(jsonify(body), 201)
         UNNAMED.set_access_cookies(response, pair.access_token)
         UNNAMED.set_refresh_cookies(response, pair.refresh_token)
         return response
+
+
+def _take_no_cookie() -> None:
+    """Find the refresh token of this request, where it may be in a cookie, elsewhere.
+
+    :raises NoAuthorizationError: if it is in a cookie.
+    """
+    current = installation().current
+    signet = current.signet()
+    current.work_by(signet)
+    search = Search(request, signet, "refresh")
+    if "cookies" not in signet.settings.token_location or not search.cookie_texts():
+        return
+    elsewhere = tuple(name for name in signet.settings.token_location if name != "cookies")
+    if not elsewhere:
+        raise NoAuthorizationError("A refresh token in a cookie is not taken here")
+    credentials = find(request, signet, replace(TO_ROTATE, locations=elsewhere))
+    current.keep(request, (signet, signet.admit_to_rotate(credentials)))
+
+
+def _claims(signet: Signet, text: str) -> dict[str, Any]:
+    """The payload of a token that was made in this very request."""
+    return parse_payload(signet.parse(text).payload)
+
+
+def _left(signet: Signet, claims: Mapping[str, Any]) -> int | None:
+    """Seconds until a token expires; None: it never does."""
+    return max(0, int(claims["exp"] - signet.clock())) if "exp" in claims else None
 
 
 def _keep_out_of_caches(response: Response) -> Response:

@@ -12,10 +12,11 @@ from flask import Request, current_app, request
 from ..engine.admission import Admission
 from ..engine.rule import Rule
 from ..engine.signet import Signet
-from ..exceptions import NoAuthorizationError
+from ..exceptions import ExpiredSignatureError, NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
 from .installation import Installation
+from .renewal import Renewal, Rotates
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -48,9 +49,12 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
     return decorate
 
 
-def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) -> Admission | None:
-    """Admit this request, or refuse it.
+def admit_request(
+    manager: Rotates, here: Installation, rule: Rule, signet: Signet | None = None
+) -> Admission | None:
+    """Admit this request, or refuse it. With ``JWT_RENEW_COOKIES`` it may be renewed first.
 
+    :param here: the manager's installation.
     :param signet: works by this one; None: by the options of now.
     :return: what was found; None for an OPTIONS request that needs no token, and where there is no
         token and the rule is ``optional``.
@@ -64,13 +68,22 @@ def admit_request(here: Installation, rule: Rule, signet: Signet | None = None) 
         return None
     try:
         # This alone, not what follows: a loader that raises the same error refuses a token.
-        credentials = find(carrier, signet.settings, rule)
+        credentials = find(carrier, signet, rule)
     except NoAuthorizationError:
-        if not rule.optional:
+        renewed = Renewal(manager, here, carrier, signet).of_missing(rule)
+        if renewed is None:
+            if not rule.optional:
+                raise
+            here.current.keep(carrier, (signet, Admission.without_token()))
+            return None
+        credentials = renewed
+    try:
+        admission = signet.admit(credentials, rule)
+    except ExpiredSignatureError:
+        renewed = Renewal(manager, here, carrier, signet).of_expired(rule, credentials)
+        if renewed is None:
             raise
-        here.current.keep(carrier, (signet, Admission.without_token()))
-        return None
-    admission = signet.admit(credentials, rule)
+        admission = signet.admit(renewed, rule)
     here.current.keep(carrier, (signet, admission))
     return admission
 

@@ -425,7 +425,7 @@ class Manager(Installing):
             carrier = _carrier()
             if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
                 raise NoAuthorizationError("Missing refresh token")
-            credentials = find(carrier, signet.settings, TO_ROTATE)
+            credentials = find(carrier, signet, TO_ROTATE)
             admission = signet.admit_to_rotate(credentials)
             current.keep(carrier, (signet, admission))
         wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(""))
@@ -525,7 +525,7 @@ def admit(manager: Manager, rule: Rule) -> Admission | None:
         token and the rule is ``optional``.
     :raises SignetError: one of its classes, by what is wrong.
     """
-    return admit_request(installation(manager.name), rule)
+    return admit_request(manager, installation(manager.name), rule)
 
 
 def _carrier() -> Request:

@@ -9,15 +9,14 @@ from flask import Request, has_request_context, request
 
 from ..engine.admission import Credentials
 from ..engine.end import is_of_session
-from ..engine.rule import Kind, Rule
+from ..engine.rule import Kind
 from ..engine.signet import Signet
-from ..exceptions import CSRFError, NoAuthorizationError, SignetError
+from ..exceptions import CSRFError, SignetError
 from ..jose.jws import parse_payload
 from ..jwt.claims import check_csrf
 from ..jwt.token import Token
 from .cookies import KINDS, TokenCookie
-from .credentials import find
-from .csrf import is_unsafe
+from .credentials import find_each
 
 _CLIENTS_MISTAKES: Final = ("csrf_failed", "invalid_request")
 
@@ -40,9 +39,7 @@ def presented(signet: Signet) -> list[Token]:
     :raises SignetError: if a token is ours and not acceptable.
     """
     shown = list(_shown(signet))
-    settings = signet.settings
-    if settings.cookie_csrf_protect and is_unsafe(settings.csrf_request_methods):
-        _refuse_unproved([each for each in shown if each.credentials.location == "cookies"])
+    _refuse_unproved([each for each in shown if each.credentials.location == "cookies"])
     return [each.token for each in shown]
 
 
@@ -50,25 +47,37 @@ def _shown(signet: Signet) -> Iterator[_Shown]:
     texts = set()
     for kind in KINDS:  # each has a cookie of its own; a header holds either
         try:
-            found = find(_carrier(), signet.settings, Rule(kind=kind), csrf_later=True)
-            if found.text not in texts:
-                token = signet.verify(found.text, allow_expired=True)
-                texts.add(found.text)
-                yield _Shown(found, token)
-        except NoAuthorizationError:
-            continue
+            found = find_each(_carrier(), signet, kind, csrf_later=True)
         except SignetError as error:
-            if error.proved == "nothing" and error.error_code not in _CLIENTS_MISTAKES:
-                continue  # not one of ours: there is nothing to end
-            raise error from None
+            if _is_refused(error):
+                raise
+            continue
+        for each in found:
+            if each.text in texts:
+                continue
+            try:
+                token = signet.verify(each.text, allow_expired=True)
+            except SignetError as error:
+                if _is_refused(error):
+                    raise error from None
+                continue
+            texts.add(each.text)
+            yield _Shown(each, token)
+
+
+def _is_refused(error: SignetError) -> bool:
+    """Whether a log-out is refused by an error. A token that is not ours has nothing to end."""
+    return error.proved != "nothing" or error.error_code in _CLIENTS_MISTAKES
 
 
 def _refuse_unproved(cookies: list[_Shown]) -> None:
     errors: list[SignetError] = []
     for each in cookies:
         value = each.credentials.csrf
+        if value is None:
+            return  # this request needs none
         try:
-            if value is None:
+            if not value:
                 raise CSRFError("Missing CSRF token")
             check_csrf(each.token.claims, value)
         except SignetError as error:

@@ -7,6 +7,7 @@ what the option takes: it goes on after "JWT_... takes ".
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,6 +246,42 @@ def samesite(value: Any) -> str | None:
     if isinstance(value, str) and value.title() in ("Strict", "Lax", "None"):
         return value.title()
     raise ValueError('None, "Strict", "Lax" or "None"')
+
+
+def domains(value: Any) -> tuple[str, ...]:
+    """Domains of cookies, in the order given; one may be given as a text."""
+    texts = (value,) if isinstance(value, str) else value or ()
+    if isinstance(texts, Collection) and all(isinstance(each, str) and each for each in texts):
+        return tuple(texts)
+    raise ValueError("a domain such as 'example.com', or a list of domains")
+
+
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]{1,5})?"
+)
+_OWN_PORT: Final = {"http": ":80", "https": ":443"}
+
+
+def origins(value: Any) -> frozenset[str]:
+    """Origins as browsers write them (RFC 6454 section 6.2); one may be given as a text."""
+    texts = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(texts, Collection):
+        raise ValueError(_ORIGINS)
+    return frozenset(_origin(each) for each in texts)
+
+
+_ORIGINS: Final = (
+    "origins such as 'https://app.example.com': a scheme, a host and perhaps a port, no path and "
+    "no star"
+)
+
+
+def _origin(value: Any) -> str:
+    found = _ORIGIN.fullmatch(value.lower()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(_ORIGINS)
+    scheme, host, port = found.group("scheme", "host", "port")
+    return f"{scheme}://{host}" + ("" if port in (None, _OWN_PORT.get(scheme)) else port)
 
 
 def nearest(value: Any, known: Iterable[str]) -> str:

@@ -398,6 +398,22 @@ class Settings:
         strict=True,
         new=True,
     )
+    cookie_domains_before: tuple[str, ...] = _option(
+        "COOKIE_DOMAINS_BEFORE",
+        None,
+        checks.domains,
+        "Values that `JWT_COOKIE_DOMAIN` had before: a log-in and a log-out clear the cookies of "
+        "these domains, and the cookies without a domain.",
+        new=True,
+    )
+    renew_cookies: bool = _option(
+        "RENEW_COOKIES",
+        False,
+        checks.flag,
+        "A guard renews an access cookie that has expired or is missing, with the refresh cookie, "
+        "before the view runs: for pages without scripts.",
+        new=True,
+    )
 
     # CSRF
     cookie_csrf_protect: bool = _option(
@@ -478,6 +494,14 @@ class Settings:
         "X-CSRF-TOKEN",
         checks.text,
         "The header of the refresh token's CSRF value.",
+    )
+    trusted_origins: frozenset[str] = _option(
+        "TRUSTED_ORIGINS",
+        None,
+        checks.origins,
+        "Other origins whose pages may send requests with cookies, e.g. "
+        "`https://app.example.com`: the origin check lets them in.",
+        new=True,
     )
 
     # sessions

@@ -90,6 +90,16 @@ def rotation(settings: Settings, prefix: str) -> str | None:
     return None
 
 
+def renewal(settings: Settings, prefix: str) -> str | None:
+    """Cookies are renewed by a rotation, which needs a session store."""
+    if settings.renew_cookies and not settings.rotates:
+        return (
+            f"{prefix}RENEW_COOKIES = True needs a store and rotation: set {prefix}SESSION_STORE, "
+            f"and don't set {prefix}REFRESH_ROTATION = False"
+        )
+    return None
+
+
 def cross_site_cookies(settings: Settings, prefix: str) -> str | None:
     """Strict profile: a cookie that goes to other sites is secure, or browsers drop it."""
     samesite = (settings.cookie_samesite, settings.refresh_cookie_samesite)
@@ -118,6 +128,7 @@ RULES: Final[tuple[OptionRule, ...]] = (
     one_place_of_keys,
     stored_keys,
     rotation,
+    renewal,
 )
 """Of both profiles, in the order in which they are looked at: the first message is shown."""
 

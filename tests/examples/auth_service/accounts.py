@@ -26,7 +26,7 @@ def register(client: FlaskClient, email: str = EMAIL, password: str = PASSWORD) 
 def log_in(client: FlaskClient, email: str = EMAIL, password: str = PASSWORD) -> dict[str, str]:
     answer = client.post("/api/v1/auth/tokens", json={"email": email, "password": password})
     assert answer.status_code == 201, answer.text
-    return answer.get_json()
+    return {name: answer.get_json()[name] for name in ("access_token", "refresh_token")}
 
 
 def bearer(token: str) -> dict[str, str]:
