@@ -89,7 +89,7 @@ def token_blueprint(
 class _TokenViews:
     """The views of one blueprint; each is named like its endpoint.
 
-    The unnamed manager answers for the errors that leave them, also in an application's own handler.
+    The unnamed manager answers for the errors that leave them, in any error handler.
     """
 
     name = ""
