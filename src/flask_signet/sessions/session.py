@@ -37,7 +37,7 @@ MAX_MEMO: Final = 2000
 
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
-_ADOPTED_MARK: Final = "."  # in no sid of `new_sid`
+_ADOPTED_MARK: Final = "~"  # in no sid of `new_sid`
 _ODD: Final = re.compile(f"\0|[\ud800-\udfff]|^{_DIGEST_MARK}")
 
 
@@ -105,7 +105,7 @@ def adopted_sid(subject: str, jti: str) -> str:
 
 def was_adopted(sid: str) -> bool:
     """Whether a session was opened by a token from before, not by a log-in."""
-    return sid[1:2] == _ADOPTED_MARK
+    return _ADOPTED_MARK in sid
 
 
 def bounded(text: str | None, limit: int) -> str:
