@@ -80,6 +80,13 @@ def test_one_session_is_ended(app: Flask) -> None:
     assert left["sid"] == other
 
 
+@pytest.mark.parametrize("sid", ["-KjR3vQ", "--KjR3vQ", "-json"])
+def test_a_session_whose_id_looks_like_an_option_is_ended(app: Flask, sid: str) -> None:
+    """An id is base64url, so one in 64 begins with a hyphen."""
+    result = run(app, "sessions", "end", sid, "--json")
+    assert json.loads(result.output) == {"sid": sid, "was_live": False}
+
+
 def test_every_command_speaks_json(app: Flask) -> None:
     """What a sentence says to people, an object says to programs."""
     sid = login(app)

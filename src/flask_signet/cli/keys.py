@@ -25,7 +25,7 @@ from ..keys import files as key_files
 from ..keys.live import LiveKeys
 from ..keys.schedule import KeySchedule
 from ..keys.sources import KeySource
-from .output import as_json, moment_text, print_rows, reports
+from .output import ID_MAY_BEGIN_WITH_A_HYPHEN, as_json, moment_text, print_rows, reports
 
 keys_cli: AppGroup = AppGroup("keys", help="The keys that sign and verify (JWT_KEYS).")
 
@@ -124,7 +124,7 @@ def _tell(schedule: KeySchedule, moment: float) -> None:
             click.echo(f"the key {each.key.kid} verifies until {until}")
 
 
-@keys_cli.command()
+@keys_cli.command(context_settings=ID_MAY_BEGIN_WITH_A_HYPHEN)
 @click.argument("kid")
 @reports
 def retire(kid: str) -> None:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
 from ..sessions.session import NEVER
+
+ID_MAY_BEGIN_WITH_A_HYPHEN: Final = {"ignore_unknown_options": True}
+"""For a command whose argument is a ``kid`` or a ``sid``: base64url has hyphens (RFC 4648 section
+5), so one in 64 looks like an option."""
 
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

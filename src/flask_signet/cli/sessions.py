@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from ..flask.unnamed import UNNAMED
-from .output import as_json, moment_text, print_rows, reports, say
+from .output import ID_MAY_BEGIN_WITH_A_HYPHEN, as_json, moment_text, print_rows, reports, say
 from .store import required_store
 
 sessions_cli: AppGroup = AppGroup("sessions", help="The sessions of a user.")
@@ -34,7 +34,7 @@ def list_sessions(subject: str, as_json: bool) -> None:
     print_rows(rows, as_json=as_json, nothing=f"{subject} has no session")
 
 
-@sessions_cli.command("end")
+@sessions_cli.command("end", context_settings=ID_MAY_BEGIN_WITH_A_HYPHEN)
 @click.argument("sid", required=False)
 @click.option("--subject", help="End all sessions of this subject.")
 @as_json
