@@ -46,6 +46,7 @@ list_sessions: Final = UNNAMED.list_sessions
 logout: Final = UNNAMED.logout
 revoke_token: Final = UNNAMED.revoke_token
 rotate_refresh_token: Final = UNNAMED.rotate_refresh_token
+update_session: Final = UNNAMED.update_session
 
 __version__ = "0.1.0"
 
@@ -83,5 +84,6 @@ __all__ = [
     "unset_access_cookies",
     "unset_jwt_cookies",
     "unset_refresh_cookies",
+    "update_session",
     "verify_jwt_in_request",
 ]
