@@ -48,6 +48,7 @@ list_sessions: Final = function_of(UNNAMED.list_sessions, __name__)
 logout: Final = function_of(UNNAMED.logout, __name__)
 revoke_token: Final = function_of(UNNAMED.revoke_token, __name__)
 rotate_refresh_token: Final = function_of(UNNAMED.rotate_refresh_token, __name__)
+update_session: Final = function_of(UNNAMED.update_session, __name__)
 
 __version__ = "0.1.0"
 
@@ -85,5 +86,6 @@ __all__ = [
     "unset_access_cookies",
     "unset_jwt_cookies",
     "unset_refresh_cookies",
+    "update_session",
     "verify_jwt_in_request",
 ]

@@ -82,6 +82,13 @@ def refresh(signet: Signet, text: str, wish: Wish = NO_WISH) -> TokenPair:
     return signet.rotate(signet.admit_to_rotate(Credentials(text, "headers")), wish)
 
 
+def use(signet: Signet, text: str) -> None:
+    """What a guard does with a token that it takes."""
+    admission = check(signet, text)
+    signet.confirm(admission, ANY_ACCESS)
+    signet.note_in_use(admission.claims)
+
+
 def loose(signet: Signet, identity: Any = "ada", kind: Any = "access", **wanted: Any) -> str:
     """A token without a session."""
     return signet.issue(identity, Wanted(kind=kind, **wanted))

@@ -31,6 +31,7 @@ from tests.engine.signets import (
     other_issuers,
     refresh,
     their_token,
+    use,
 )
 
 REFRESH = Rule(kind="refresh")
@@ -261,6 +262,7 @@ def test_a_replaced_refresh_token(sessions: Signet, clock: Clock, told: list[Eve
     """Within the grace it passes; after it the session ends, and listeners are told of a theft."""
     first = sessions.open("ada")
     second = refresh(sessions, first.refresh_token)
+    use(sessions, second.access_token)
     clock.tick(9)
     confirm(sessions, first.refresh_token, REFRESH)
     clock.tick(1)

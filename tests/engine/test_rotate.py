@@ -23,7 +23,17 @@ from flask_signet.exceptions import (
     WrongTokenError,
 )
 from tests.conftest import Clock
-from tests.engine.signets import Event, Make, Watched, claims, confirm, header, loose, refresh
+from tests.engine.signets import (
+    Event,
+    Make,
+    Watched,
+    claims,
+    confirm,
+    header,
+    loose,
+    refresh,
+    use,
+)
 
 DAY = 86_400
 REFRESH = Rule(kind="refresh")
@@ -48,7 +58,8 @@ def test_a_refresh(sessions: Signet, clock: Clock, told: list[Event]) -> None:
         assert before[name] == after[name] == access[name]
     assert before["jti"] != after["jti"]
     assert (access["fresh"], access["iat"], after["iat"]) == (False, clock(), clock())
-    assert before["csrf"] != after["csrf"] == access["csrf"]
+    assert before["csrf"] == after["csrf"] == access["csrf"]
+    assert access["refresh_jti"] == after["jti"]
     assert told[1:] == [("token-rotated", {"sid": first.sid, "subject": "ada"})]
 
 
@@ -132,6 +143,18 @@ def test_a_replay_within_the_grace(sessions: Signet, clock: Clock, told: list[Ev
     assert refresh(sessions, again.refresh_token).sid == first.sid
 
 
+def test_an_answer_that_was_lost(sessions: Signet, clock: Clock) -> None:
+    """A token whose successor nobody used gets that successor, long after the grace."""
+    first = sessions.open("ada")
+    second = refresh(sessions, first.refresh_token)
+    clock.tick(DAY)
+    again = refresh(sessions, first.refresh_token)
+    assert again.refresh_token == second.refresh_token
+    use(sessions, again.access_token)
+    with pytest.raises(TokenReusedError):
+        refresh(sessions, first.refresh_token)
+
+
 # ── reused ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -139,7 +162,7 @@ def test_a_replay_after_the_grace(sessions: Signet, clock: Clock, told: list[Eve
     """A used token ends the session for both of its holders; listeners hear of a theft once."""
     first = sessions.open("ada")
     second = refresh(sessions, first.refresh_token)
-    confirm(sessions, second.access_token)
+    use(sessions, second.access_token)
     clock.tick(10)
     told.clear()
     with pytest.raises(TokenReusedError) as caught:
@@ -166,7 +189,7 @@ def test_after_a_theft_the_next_check_asks_the_store(
 ) -> None:
     """This process has just ended a session: it does not go by what it knew before."""
     first, other = watched.open("ada"), watched.open("eve")
-    refresh(watched, first.refresh_token)
+    use(watched, refresh(watched, first.refresh_token).access_token)
     confirm(watched, other.access_token)
     clock.tick(10)
     with pytest.raises(TokenReusedError):
@@ -185,10 +208,13 @@ def test_no_grace(make: Make, url: str) -> None:
         refresh(signet, first.refresh_token)
 
 
-def test_the_grace_is_for_the_last_token_alone(sessions: Signet) -> None:
-    """Two generations back is a theft, however soon it comes."""
+def test_the_grace_is_for_slow_tabs_too(sessions: Signet, clock: Clock) -> None:
+    """Two generations back gets the live successor within the grace; after it, it is a theft."""
     first = sessions.open("ada")
     third = refresh(sessions, refresh(sessions, first.refresh_token).refresh_token)
+    clock.tick(9)
+    assert refresh(sessions, first.refresh_token).refresh_token == third.refresh_token
+    clock.tick(1)
     with pytest.raises(TokenReusedError):
         refresh(sessions, first.refresh_token)
     with pytest.raises(RevokedTokenError):
@@ -276,6 +302,7 @@ def test_an_adopted_token_again(sessions: Signet, clock: Clock, told: list[Event
     clock.tick(9)
     assert refresh(sessions, old).refresh_token == pair.refresh_token
     assert len(sessions.sessions_of("ada")) == 1
+    use(sessions, pair.access_token)
     clock.tick(1)
     told.clear()
     with pytest.raises(TokenReusedError):
@@ -334,7 +361,7 @@ def test_a_token_for_nobody_is_not_adopted(watched: Signet, store: Watched) -> N
 # ── the one write ────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_is_read_before_the_write(watched: Signet, store: Watched) -> None:
+def test_nothing_is_read_before_the_write(watched: Signet, store: Watched, clock: Clock) -> None:
     """From the text to the next pair the store is asked once, also for a replay and a theft."""
     first = watched.open("ada")
     old = loose(watched, kind="refresh")
@@ -342,6 +369,7 @@ def test_nothing_is_read_before_the_write(watched: Signet, store: Watched) -> No
     second = refresh(watched, first.refresh_token)
     refresh(watched, first.refresh_token)
     refresh(watched, second.refresh_token)
+    clock.tick(10)
     with pytest.raises(TokenReusedError):
         refresh(watched, first.refresh_token)
     assert store.asked == ["rotate"] * 4

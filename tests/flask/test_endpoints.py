@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from flask.testing import FlaskClient
 from flask_signet import (
     JWTManager,
     create_token_pair,
+    decode_token,
     get_csrf_token,
     get_jwt_identity,
     jwt_required,
     list_sessions,
+    set_access_cookies,
     set_refresh_cookies,
     token_blueprint,
 )
@@ -28,6 +31,7 @@ def application(
     authenticate: Any = lambda form: form.get("user"),
     label: Any = None,
     *,
+    remember: Any = None,
     cookies: bool = True,
     **options: Any,
 ) -> Flask:
@@ -37,9 +41,11 @@ def application(
     )
     app.config.update(options)
     JWTManager(app)
-    app.register_blueprint(token_blueprint(authenticate, cookies=cookies, label=label))
+    app.register_blueprint(
+        token_blueprint(authenticate, cookies=cookies, label=label, remember=remember)
+    )
 
-    @app.get("/me")
+    @app.route("/me", methods=["GET", "POST"])
     @jwt_required()
     def me() -> Any:
         return jsonify(get_jwt_identity())
@@ -418,3 +424,113 @@ def test_a_log_in_replaces_planted_cookies() -> None:
         assert cookie is not None
         assert cookie.value != planted[name]
     assert victim.get("/me").json == "ada"
+
+
+# ── one CSRF value a session ─────────────────────────────────────────────────────────────
+
+
+def test_front_04_a_form_that_was_open_before_a_refresh_goes_through() -> None:
+    """A tab has the CSRF value of its session, also after another tab refreshed."""
+    client = application().test_client()
+    client.post("/auth/tokens", data={"user": "ada"})
+    form, refreshing = csrf(client), csrf(client, "refresh")
+    for _ in range(3):
+        assert client.patch("/auth/tokens", headers=refreshing).status_code == 201
+        assert client.post("/me", headers=form).json == "ada"
+    assert csrf(client) == csrf(client, "refresh") == form
+
+
+def test_web_csrf_bound_the_value_of_another_session_is_refused() -> None:
+    """The value belongs to its session: that of another one of the same user is not good."""
+    app = application()
+    one, other = app.test_client(), app.test_client()
+    for client in (one, other):
+        client.post("/auth/tokens", data={"user": "ada"})
+    answer = one.post("/me", headers=csrf(other))
+    assert answer.status_code == 401
+    assert one.patch("/auth/tokens", headers=csrf(other, "refresh")).status_code == 401
+    assert one.post("/me", headers=csrf(one)).status_code == 200
+
+
+# ── remember me ──────────────────────────────────────────────────────────────────────────
+
+
+def lives(answer: Any) -> dict[str, int | None]:
+    """How long a browser keeps each cookie that an answer sets: seconds; None: until it ends."""
+    found = {}
+    for line in answer.headers.getlist("Set-Cookie"):
+        for name, morsel in SimpleCookie(line).items():
+            found[name] = int(morsel["max-age"]) if morsel["max-age"] else None
+    assert len(found) == 4
+    return found
+
+
+YEAR = 31540000
+
+
+@pytest.mark.parametrize("remember", [True, False, None])
+@pytest.mark.parametrize("session_cookie", [True, False])
+def test_a_choice_at_the_log_in_decides_how_long_the_cookies_stay(
+    session_cookie: bool, remember: bool | None
+) -> None:
+    """Every refresh keeps the choice; without a choice the option decides."""
+    app = application(
+        remember=lambda sent: {"yes": True, "no": False}.get(sent.get("remember", "")),
+        JWT_SESSION_COOKIE=session_cookie,
+    )
+    client = app.test_client()
+    said = {True: "yes", False: "no", None: ""}[remember]
+    answer = client.post("/auth/tokens", data={"user": "ada", "remember": said})
+    stays = not session_cookie if remember is None else remember
+    for _ in range(3):
+        assert set(lives(answer).values()) == ({YEAR} if stays else {None})
+        answer = client.patch("/auth/tokens", headers=csrf(client, "refresh"))
+
+
+def test_the_choice_holds_where_cookies_need_no_csrf_value() -> None:
+    """The token says what was chosen, so it is read also where nothing else of it is needed."""
+    app = application(remember=lambda sent: True, JWT_COOKIE_CSRF_PROTECT=False)
+    client = app.test_client()
+    for answer in (client.post("/auth/tokens", data={"user": "ada"}), client.patch("/auth/tokens")):
+        assert answer.status_code == 201
+        assert all("Max-Age" in line for line in answer.headers.getlist("Set-Cookie"))
+
+
+def test_a_cookie_that_stays_ends_with_its_token_where_that_is_asked() -> None:
+    """With JWT_COOKIE_EXPIRES_WITH_TOKEN a remembered cookie lives as long as its token."""
+    app = application(
+        remember=lambda sent: True,
+        JWT_COOKIE_EXPIRES_WITH_TOKEN=True,
+        JWT_ACCESS_TOKEN_EXPIRES=300,
+        JWT_REFRESH_TOKEN_EXPIRES=7000,
+    )
+    found = lives(app.test_client().post("/auth/tokens", data={"user": "ada"}))
+    assert 295 < (found["access_token_cookie"] or 0) <= 300
+    assert 6995 < (found["refresh_token_cookie"] or 0) <= 7000
+
+
+def test_what_is_chosen_may_be_async() -> None:
+    """An `async def` that chooses is awaited."""
+
+    async def remember(sent: Any) -> bool:
+        return True
+
+    app = application(remember=remember)
+    answer = app.test_client().post("/auth/tokens", data={"user": "ada"})
+    assert set(lives(answer).values()) == {YEAR}
+
+
+def test_without_a_store_the_choice_is_in_the_tokens_of_the_log_in() -> None:
+    """There is no session to end early; the refresh token of a log-in is short-lived instead."""
+    app = Flask("no store")
+    app.config.update(JWT_SECRET_KEY=SECRET, JWT_TOKEN_LOCATION=["cookies"])
+    JWTManager(app)
+    with app.test_request_context():
+        for remember, days, life in ((True, 30, YEAR), (False, 1, None), (None, 30, None)):
+            pair = create_token_pair("ada", remember=remember)
+            claims = decode_token(pair.refresh_token)
+            assert claims["exp"] - claims["iat"] == days * 86_400
+            response = Response()
+            set_access_cookies(response, pair.access_token)
+            set_refresh_cookies(response, pair.refresh_token)
+            assert set(lives(response).values()) == {life}

@@ -54,7 +54,7 @@ def test_both_tokens_name_the_session(app: Flask) -> None:
 
 @pytest.mark.parametrize("profile", ["compatible", "strict"])
 def test_one_csrf_value_for_both_tokens_of_a_stored_session(profile: str, clock: Clock) -> None:
-    """With a store both tokens have one CSRF value, so that a log-out proves itself for both."""
+    """With a store all tokens of a session have one CSRF value, that no other session has."""
     app = application(
         PROFILE=profile, TOKEN_LOCATION=["headers", "cookies"], SESSION_STORE=MemoryStore()
     )
@@ -68,11 +68,12 @@ def test_one_csrf_value_for_both_tokens_of_a_stored_session(profile: str, clock:
             assert access["csrf"] not in {access["jti"], refresh["jti"], pair.sid}
             headers = {"Authorization": f"Bearer {pair.refresh_token}"}
             clock.tick(1)
-            with app.test_request_context(headers=headers):
-                again = claims(rotate_refresh_token())
-            assert again[0]["csrf"] == again[1]["csrf"]
-            values += [access["csrf"], again[0]["csrf"]]
-    assert len(set(values)) == 4  # a new one with each log-in and each refresh
+            for _ in range(2):  # the second is a replay within the grace
+                with app.test_request_context(headers=headers):
+                    again = claims(rotate_refresh_token())
+                assert again[0]["csrf"] == again[1]["csrf"] == access["csrf"]
+            values.append(access["csrf"])
+    assert len(set(values)) == 2
 
 
 def test_f21_each_login_opens_another_session(app: Flask) -> None:

@@ -341,6 +341,10 @@ TABLE: dict[str, dict[str, Any]] = {
         *((*LIFETIMES, (None, None)), tuple(bad for bad in NO_LIFETIME if bad is not None)),
         "seconds above zero",
     ),
+    "REFRESH_SHORT_IDLE_EXPIRES": option(
+        *(timedelta(days=1), timedelta(days=1)),
+        *(LIFETIMES, NO_LIFETIME, "seconds above zero"),
+    ),
     "REFRESH_ABSOLUTE_EXPIRES": option(
         *(timedelta(days=90), timedelta(days=90)),
         *(LIFETIMES, NO_LIFETIME, "seconds above zero"),

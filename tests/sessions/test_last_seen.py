@@ -18,11 +18,11 @@ class Notes(MemoryStore):
         self.notes: list[tuple[str, float]] = []
         self.is_down = False
 
-    def touch(self, sid, *, now):
+    def touch(self, sid, *, now, refresh_jti=""):
         self.notes.append((sid, now))
         if self.is_down:
             raise StoreUnavailableError
-        super().touch(sid, now=now)
+        super().touch(sid, now=now, refresh_jti=refresh_jti)
 
     def is_revoked(self, presented, *, now):
         if self.is_down:
@@ -81,6 +81,38 @@ def test_after_a_failure_nothing_is_noted_for_a_minute(store, caplog):
     assert [sid for sid, _ in store.notes] == ["s160", "later"]
 
 
+def test_the_use_of_each_refresh_is_noted_once_whatever_the_order(store):
+    notes = Noted()
+    for jti in ("r2", "r2", "r3", "r2", "r3", ""):
+        notes.note(store, "s", 101, issued_at=100, refresh_jti=jti)
+    assert store.notes == [("s", 101)] * 2
+
+
+def test_the_note_of_a_refresh_does_not_put_off_that_of_the_minute(store):
+    notes = Noted()
+    for moment in (130, 160, 161):
+        notes.note(store, "s", moment, issued_at=100, refresh_jti="r2")
+    assert store.notes == [("s", 130), ("s", 160)]
+
+
+def test_the_refreshes_that_are_remembered_do_not_grow_for_ever(store):
+    notes = Noted()
+    for number in range(25_000):
+        notes.note(store, "s", 100, issued_at=100, refresh_jti=f"r{number}")
+    assert len(notes._seen) <= 10_000
+    assert len(store.notes) == 25_000
+
+
+def test_a_refresh_whose_note_failed_is_noted_after_a_minute(store, caplog):
+    caplog.set_level(logging.CRITICAL, "flask_signet")
+    notes, store.is_down = Noted(), True
+    notes.note(store, "s", 101, issued_at=100, refresh_jti="r2")
+    store.is_down = False
+    for moment in (102, 160.9, 161, 162):
+        notes.note(store, "s", moment, issued_at=moment, refresh_jti="r2")
+    assert store.notes == [("s", 101), ("s", 161)]
+
+
 @pytest.fixture
 def scenario(store, ticking):
     scenario = Scenario(store)
@@ -116,6 +148,24 @@ def test_a_refresh_notes_by_its_one_write(scenario, store, clock):
     assert session.last_seen_at == clock.now
 
 
+def test_a_guard_notes_the_tokens_of_a_refresh_once_and_those_of_a_log_in_never(scenario, store):
+    first = scenario.login()
+    assert scenario.get(first) == 200
+    assert store.notes == []
+    second = scenario.next(first)
+    again = scenario.next(first)  # two tabs: another access token, the same refresh token
+    assert scenario.get(first) == 200  # made before the refresh
+    assert store.notes == []
+    assert [scenario.get(pair) for pair in (second, second, again, first)] == [200] * 4
+    assert len(store.notes) == 1
+
+
+def test_where_nothing_is_forgiven_no_refresh_is_noted(scenario, store):
+    scenario.app.config["JWT_REFRESH_REUSE_GRACE"] = 0
+    assert scenario.get(scenario.next(scenario.login())) == 200
+    assert store.notes == []
+
+
 def test_a_store_in_trouble_is_not_asked_for_a_note_as_well(scenario, store, clock, caplog):
     caplog.set_level(logging.CRITICAL, "flask_signet")
     scenario.app.config["JWT_REVOCATION_ON_STORE_ERROR"] = "allow"
@@ -136,5 +186,5 @@ def test_a_note_that_fails_harms_no_request(scenario, store, clock, monkeypatch,
     assert scenario.get(tokens) == 200
 
 
-def _refuse(sid, *, now):
+def _refuse(sid, *, now, refresh_jti):
     raise StoreUnavailableError

@@ -211,12 +211,39 @@ def test_fault_kill9_mid_rotation_is_recovered_within_the_grace(address, kill):
                 assert second["refresh_token"] == outcome.body["refresh_token"]
             assert app.next(first)["refresh_token"] == second["refresh_token"]
             third = app.next(second)
+            assert app.next(first)["refresh_token"] == third["refresh_token"]  # still in the grace
+            app.app.config["JWT_REFRESH_REUSE_GRACE"] = 1e-6  # and now after it
             with app.listening() as events:
                 assert app.refresh(first).status_code == 401
             assert events.pop(-2) == "reused"
             nobody_is_in(app, first, second, third)
+            app.app.config["JWT_REFRESH_REUSE_GRACE"] = 600
 
         assert kill(address, prepare, check, refresh_reuse_grace=600) > 0
+
+
+@HOW
+def test_fault_kill9_mid_rotation_is_recovered_after_the_grace(address, kill):
+    with started(address, refresh_reuse_grace=1e-6) as app:
+
+        def prepare():
+            first = app.login()
+            return Work("PATCH", "/auth/tokens", first["refresh_token"]), first
+
+        def check(outcome, first):
+            if outcome.status:
+                assert outcome.status == 201
+            second = app.next(first)  # nobody has seen its successor in use
+            if outcome.body:
+                assert second["refresh_token"] == outcome.body["refresh_token"]
+            assert app.next(first)["refresh_token"] == second["refresh_token"]
+            assert app.get(second) == 200
+            with app.listening() as events:
+                assert app.refresh(first).status_code == 401
+            assert events.pop(-2) == "reused"
+            nobody_is_in(app, first, second)
+
+        assert kill(address, prepare, check, refresh_reuse_grace=1e-6) > 0
 
 
 @HOW

@@ -4,6 +4,7 @@
 are those of the scenarios.
 """
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -144,6 +145,7 @@ def replaying(store: SessionStore) -> Round:
     session, second = login(store), new()
     earlier = Successor(second)
     store.rotate(session.sid, session.jti, earlier, now=NOW - HOUR, grace=GRACE, refuse_until=UNTIL)
+    store.touch(session.sid, now=NOW - HOUR, refresh_jti=second)  # the owner uses it
     tokens = [second, session.jti]  # the owner's, and the stolen one
     calls = [refresh(session.sid, tokens[n % 2], grace=GRACE) for n in range(CLIENTS)]
 
@@ -153,6 +155,88 @@ def replaying(store: SessionStore) -> Round:
         assert found["rotated"] <= 1
         assert verdicts(results[1::2]).keys() <= {"reused", "gone"}
         nobody_gets_in(store, session, calls)
+
+    return Round(calls, check)
+
+
+def slow_tabs(store: SessionStore) -> Round:
+    """Tabs that are one, two and three refreshes behind, and some that are not."""
+    session = login(store)
+    tokens = [session.jti, new(), new(), new()]
+    for before, after in itertools.pairwise(tokens):
+        store.rotate(
+            session.sid, before, Successor(after), now=NOW, grace=GRACE, refuse_until=UNTIL
+        )
+    calls = [refresh(session.sid, tokens[n % 4], grace=GRACE) for n in range(CLIENTS)]
+
+    def check(store: SessionStore, results: list[Any]) -> None:
+        assert verdicts(results) == {"rotated": 1, "replayed": CLIENTS - 1}
+        live = store.find_session(session.sid, now=NOW)
+        [rotated] = [
+            each.args[2].jti
+            for each, result in zip(calls, results, strict=True)
+            if result.verdict == "rotated"
+        ]
+        assert live.jti == rotated
+        # What the others were given is this token, or the one that it replaced.
+        named = {result.session.jti for result in results if result.session}
+        assert named <= {rotated, tokens[3]}
+
+    return Round(calls, check)
+
+
+def losing_the_answer(store: SessionStore) -> Round:
+    """The answer got lost an hour ago; the clients ask again with the token from before."""
+    session, second = login(store), new()
+    lost = Successor(second)
+    store.rotate(session.sid, session.jti, lost, now=NOW - HOUR, grace=GRACE, refuse_until=UNTIL)
+    calls = [refresh(session.sid, session.jti, grace=GRACE) for _ in range(CLIENTS)]
+
+    def check(store: SessionStore, results: list[Any]) -> None:
+        assert verdicts(results) == {"replayed": CLIENTS}
+        named = {result.session.jti for result in results}
+        assert named == {second} == {store.find_session(session.sid, now=NOW).jti}
+
+    return Round(calls, check)
+
+
+def seeing_the_successor(store: SessionStore) -> Round:
+    """A guard sees the successor while others come with the token from before."""
+    session, second = login(store), new()
+    earlier = Successor(second)
+    store.rotate(session.sid, session.jti, earlier, now=NOW - HOUR, grace=GRACE, refuse_until=UNTIL)
+    calls = [refresh(session.sid, session.jti, grace=GRACE) for _ in range(CLIENTS)]
+    calls[CLIENTS // 2] = call("touch", session.sid, now=NOW, refresh_jti=second)
+
+    def check(store: SessionStore, results: list[Any]) -> None:
+        assert results.pop(CLIENTS // 2) is None
+        found = verdicts(results)
+        assert found.keys() <= {"replayed", "reused", "gone"}, found
+        assert found["reused"] <= 1
+        assert {result.session.jti for result in results if result.session} <= {second}
+        # Once the note was acknowledged nobody is forgiven.
+        again = refresh(session.sid, session.jti, grace=GRACE)
+        assert store.rotate(*again.args, **again.options).verdict in {"reused", "gone"}
+        assert store.find_session(session.sid, now=NOW) is None
+
+    return Round(calls, check)
+
+
+def changing(store: SessionStore) -> Round:
+    """The session is changed while its token is rotated: the change is not lost."""
+    session = login(store)
+    calls = [refresh(session.sid, session.jti, grace=GRACE) for _ in range(CLIENTS)]
+    change = call("change_memo", session.sid, now=NOW, before="", memo="changed")
+    calls[CLIENTS // 2] = change
+
+    def check(store: SessionStore, results: list[Any]) -> None:
+        assert results.pop(CLIENTS // 2) is True
+        found = verdicts(results)
+        assert found.keys() <= {"rotated", "replayed", "changed"}, found
+        assert found["rotated"] <= 1
+        live = store.find_session(session.sid, now=NOW)
+        assert live.memo == "changed"
+        assert (live.jti == session.jti) == (found["rotated"] == 0)
 
     return Round(calls, check)
 
@@ -201,6 +285,10 @@ RACES = {
     "race-logout": (logging_out, 0.12),
     "race-revoke-all": (logging_out_everywhere, 0.12),
     "race-reuse": (replaying, 0.12),
+    "race-slow-tab": (slow_tabs, 0.12),
+    "race-lost": (losing_the_answer, 0.08),
+    "race-seen": (seeing_the_successor, 0.12),
+    "race-update": (changing, 0.08),
     "race-adopt": (adopting, 0.08),
     "race-login": (logging_in, 0.08),
 }

@@ -10,11 +10,15 @@ class Credentials(NamedTuple):
     """What a request brings: the token's text, its location, and the CSRF value if one must come.
 
     It does not print them.
+
+    :param is_new: the token was made in this very request, so its client does not have it yet:
+        that it counts here is no use of it.
     """
 
     text: str
     location: str
     csrf: str | None = None
+    is_new: bool = False
 
     def __repr__(self) -> str:
         return f"<Credentials in {self.location}>"

@@ -173,7 +173,7 @@ class Confirming(Identifying, Ending):
         outcome = Rotation("gone")
         if session is not None:
             # A token that was replaced is never current again, so this rotates nothing: the store
-            # tells a replay within the grace from reuse, and ends the session for reuse.
+            # tells a token that is still good from reuse, and ends the session for reuse.
             outcome = self.store.rotate(
                 sid,
                 jti,
@@ -220,7 +220,12 @@ class Confirming(Identifying, Ending):
         """Note that a token's session is in use, for its owner to see. Never raises."""
         sid = claims.get("sid")
         if self.storage is not None and isinstance(sid, str):
-            self.storage.note_use(sid, now=self.clock(), issued_at=claims.get("iat", 0.0))
+            self.storage.note_use(
+                sid,
+                now=self.clock(),
+                issued_at=claims.get("iat", 0.0),
+                refresh_jti=_text(claims.get("refresh_jti")),
+            )
 
 
 def _text(value: Any) -> str:

@@ -12,12 +12,19 @@ class Lifetimes(Setup):
 
     __slots__ = ()
 
-    def idle_seconds(self, now: float) -> float:
-        """Seconds that a session lives without a refresh."""
+    def idle_seconds(self, now: float, remember: bool | None = None) -> float:
+        """Seconds that a session lives without a refresh.
+
+        :param remember: what its log-in decided; False: not longer than
+            ``JWT_REFRESH_SHORT_IDLE_EXPIRES``.
+        """
         idle = self.settings.refresh_idle_expires
         lifetime = self.settings.refresh_expires if idle is None else idle
-        seconds = lifetime_seconds(lifetime, now)
-        return NEVER if seconds is None else seconds
+        lifetimes = [lifetime]
+        if remember is False:
+            lifetimes.append(self.settings.refresh_short_idle_expires)
+        found = (lifetime_seconds(each, now) for each in lifetimes)
+        return min(NEVER if seconds is None else seconds for seconds in found)
 
     def absolute_end(self, opened_at: float) -> float:
         """When a session that was opened then ends, however often it is refreshed."""

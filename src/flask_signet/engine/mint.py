@@ -95,6 +95,8 @@ class Minting(Identifying):
         names = ["sid", "auth_time"]
         if self.settings.puts_csrf and isinstance(made_by.get("csrf"), str):
             names.append("csrf")  # a page that has the session's value goes on with it
+        if isinstance(made_by.get("remembered"), bool):
+            names.append("remembered")
         return {name: made_by[name] for name in names}
 
     def _refuse_to_outlive(self, delta: Any) -> None:

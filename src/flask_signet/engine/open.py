@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from ..jwt.token import TokenPair
@@ -30,13 +31,16 @@ class Opening(Pairing):
         :param fresh: whether the access token is fresh.
         :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if a lifetime is zero, or the access token's is longer than the option.
+        :raises ValueError: if a lifetime is zero, the access token's is longer than the option, or
+            the claims that the session keeps are too long.
         :raises ConfigurationError: if a refresh could not give the identity to the loaders.
         :raises StoreUnavailableError: if the store does not answer.
         """
         holder = Holder(identity, self.wire_identity(identity))
         self.check_access_lifetime(wish.access_expires_delta)
         if self.storage is None:
+            if refresh_expires_delta is None and wish.remember is False:
+                refresh_expires_delta = self._short_life()
             return self.loose_pair(
                 holder,
                 new_sid(""),
@@ -46,8 +50,12 @@ class Opening(Pairing):
             )
         if self.settings.rotates:
             self.refuse_to_forget(identity)
-        lifetime = self._refresh_lifetime(refresh_expires_delta)
-        session = self.begun(holder, lifetime=lifetime, device=wish.device)
+        session = self.begun(
+            holder,
+            self.kept(wish.claims, remember=wish.remember),
+            lifetime=self._refresh_lifetime(refresh_expires_delta, wish.remember),
+            device=wish.device,
+        )
         # Signed first: what can't be signed opens nothing.
         pair = self.pair(holder, session, wish, fresh=fresh)
         opened = self.store.open_session(
@@ -64,11 +72,16 @@ class Opening(Pairing):
         self.tell(events.token_issued, sid=session.sid, subject=session.subject)
         return pair
 
-    def _refresh_lifetime(self, delta: Any) -> float:
+    def _short_life(self) -> ExpiresDelta:
+        """How long the refresh token of a log-in lives that is not remembered."""
+        seconds = self.idle_seconds(self.clock(), remember=False)
+        return False if seconds == NEVER else timedelta(seconds=seconds)
+
+    def _refresh_lifetime(self, delta: Any, remember: bool | None) -> float:
         """Seconds that the first refresh token lives."""
         now = self.clock()
         if delta is None:
-            return self.idle_seconds(now)
+            return self.idle_seconds(now, remember)
         seconds = lifetime_seconds(delta, now)
         if seconds == 0:
             raise ValueError("refresh_expires_delta is zero: give a lifetime above zero")

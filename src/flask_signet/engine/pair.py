@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
 from ..options.lifetime import lifetime_seconds
+from ..sessions.kept import RESERVED, Kept
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
 from .lifetimes import Lifetimes
 from .mint import Claims, Fresh, Minting, Wanted
@@ -18,16 +20,19 @@ from .mint import Claims, Fresh, Minting, Wanted
 class Wish:
     """What an application wants of the two tokens that it asks for.
 
-    :param claims: for both payloads; they win over those of the loaders.
+    :param claims: for both payloads; they win over those of the loaders. Those of a log-in are kept
+        by every refresh.
     :param headers: for both headers.
     :param access_expires_delta: how long the access token lives; None: as the option says.
     :param device: what is known of the client.
+    :param remember: at a log-in: whether the cookies outlive the browser.
     """
 
     claims: Claims | None = None
     headers: Claims | None = None
     access_expires_delta: Any = None
     device: Device = UNKNOWN_DEVICE
+    remember: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Pairing(Minting, Lifetimes):
 
     __slots__ = ()
 
-    def begun(self, holder: Holder, *, lifetime: float, device: Device = UNKNOWN_DEVICE) -> Session:
+    def begun(self, holder: Holder, kept: Kept, *, lifetime: float, device: Device) -> Session:
         """A session that begins now, as it will be in the store.
 
         :param lifetime: seconds until it ends without a refresh.
@@ -60,7 +65,7 @@ class Pairing(Minting, Lifetimes):
             now=now,
             expires_at=now + lifetime,
             absolute_expires_at=self.absolute_end(now),
-            memo=new_id(as_uuid=False),
+            memo=kept.memo,
             device=self.kept_of(device),
         )
 
@@ -81,24 +86,60 @@ class Pairing(Minting, Lifetimes):
             )
         return kept
 
+    def kept(self, given: Claims | None, csrf: str = "", remember: bool | None = None) -> Kept:
+        """What a session keeps.
+
+        :param given: claims; those that belong to one token are left out.
+        :param csrf: the CSRF value; empty: a new one, where tokens have one.
+        :raises TypeError: if a claim is not JSON.
+        """
+        identity_claim = self.settings.identity_claim_key
+        lasting = {
+            name: value
+            for name, value in (given or {}).items()
+            if name not in RESERVED and name != identity_claim
+        }
+        if not self.settings.puts_csrf:
+            csrf = ""
+        elif not csrf:
+            csrf = new_id(as_uuid=False)
+        return Kept(csrf, json.loads(self._json(lasting)), remember)
+
+    def _json(self, value: Any) -> str:
+        return json.dumps(value, default=self.to_json, allow_nan=False)
+
     def pair(
         self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False
     ) -> TokenPair:
         """Both tokens of a session as its row says; the refresh token is the same each time."""
         settings = self.settings
+        kept = Kept.read(session.memo)
+        given = {**kept.claims, **(wish.claims or {})}
+        wish = replace(wish, claims=given)
         named: dict[str, Any] = {
             settings.identity_claim_key: holder.wire_identity,
             "sid": session.sid,
             "auth_time": session.created_at,
         }
         if settings.puts_csrf:
-            # One value for both: a page that logs out proves itself for both cookies at once.
-            named["csrf"] = session.memo
-        access = self._access(holder, wish, named, fresh)
+            # One value for both: a page that logs out proves itself for both cookies at once. And
+            # one for the whole session: a form that is open in another tab outlives a refresh.
+            named["csrf"] = kept.csrf or new_id(as_uuid=False)
+        if kept.remember is not None:
+            named["remembered"] = kept.remember
+        # A log-in's tokens have nobody before them. Where nothing is forgiven nobody asks.
+        proves_use = session.previous_jti != "" and settings.refresh_reuse_grace > 0
+        made_with = {"refresh_jti": session.jti} if proves_use else {}
+        access = self._access(holder, wish, named | made_with, fresh)
         issued = int(session.rotated_at)
         row: dict[str, Any] = {"jti": session.jti, "iat": issued}
         if settings.encode_nbf:
             row["nbf"] = issued
+        if kept.claims:
+            # Their names; the values are in the token. None: this token has another value.
+            text = self._json(dict(kept.claims))
+            same = text == self._json({name: given[name] for name in kept.claims})
+            row["kept"] = [*kept.claims] if same else None
         never = session.expires_at == NEVER
         if not never:
             row["exp"] = int(session.expires_at)
@@ -109,7 +150,9 @@ class Pairing(Minting, Lifetimes):
         self, holder: Holder, sid: str, wish: Wish, *, fresh: Fresh, refresh_expires_delta: Any
     ) -> TokenPair:
         """Both tokens of a session that no store keeps."""
-        named = {"sid": sid}
+        named: dict[str, Any] = {"sid": sid}
+        if wish.remember is not None:
+            named["remembered"] = wish.remember
         access = self._access(holder, wish, named, fresh)
         refresh = self._refresh(holder, wish, named, refresh_expires_delta)
         return TokenPair(access, refresh, sid)

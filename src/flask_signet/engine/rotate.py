@@ -1,19 +1,30 @@
 """Rotate: a refresh token is good once. One conditional write in the store decides.
 
 - The session's current token is replaced.
-- The token just replaced, within ``JWT_REFRESH_REUSE_GRACE`` seconds, gets the same successor
-  again: two tabs are no thief.
-- Any older token ends the session (RFC 9700 section 4.14.2).
+- A token that was replaced less than ``JWT_REFRESH_REUSE_GRACE`` seconds ago gets the session's
+  live successor: two tabs, or a slow one among fast ones, are no thief.
+- The token just replaced gets it at any time, until the successor was seen in use: the answer with
+  it may have been lost. It is seen when it is rotated, or when a guard takes an access token that
+  was made with it.
+- Any other token ends the session (RFC 9700 section 4.14.2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ..exceptions import ConfigurationError, JWTDecodeError, RevokedTokenError, UserLookupError
+from ..exceptions import (
+    ConfigurationError,
+    JWTDecodeError,
+    RevokedTokenError,
+    StoreUnavailableError,
+    UserLookupError,
+)
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
-from ..sessions.session import NEVER, Rotation, Session, Successor
+from ..sessions.kept import UNKNOWN_MEMO, Kept
+from ..sessions.session import MAX_ID, NEVER, Rotation, Session, Successor
 from . import events
 from .admission import Admission, Credentials
 from .check import Checking
@@ -25,6 +36,9 @@ from .rule import Rule
 TO_ROTATE: Final = Rule(kind="refresh", asks_store=False)
 """What is asked of a refresh token that is about to be rotated. Whether it was used or revoked, the
 one write decides: nothing is read before it."""
+
+_MOST_CHANGES: Final = 8
+"""How often a session may be changed by others while one request rotates its token."""
 
 
 class Rotating(Pairing, Checking, Confirming):
@@ -110,8 +124,15 @@ class Rotating(Pairing, Checking, Confirming):
         claims = admission.claims
         if not holder.subject:  # by an application that had no store: no session is kept for it
             raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
-        lifetime = self.idle_seconds(self.clock())
-        begun = self.begun(holder, lifetime=lifetime, device=wish.device)
+        csrf = str(claims.get("csrf", ""))
+        if len(csrf) > MAX_ID or not (csrf.isascii() and csrf.isprintable()):
+            csrf = ""
+        begun = self.begun(
+            holder,
+            self.kept(None, csrf),  # the same value: a form that is open meanwhile goes through
+            lifetime=self.idle_seconds(self.clock()),
+            device=wish.device,
+        )
         session = begun.adopting(own_id(claims))
         pair = self.pair(holder, session, wish)
         outcome = self.store.adopt(
@@ -128,14 +149,45 @@ class Rotating(Pairing, Checking, Confirming):
     def _rotated(
         self, admission: Admission, holder: Holder, wish: Wish
     ) -> tuple[Rotation, TokenPair]:
-        """The store's verdict, and the pair that was signed before the store was asked."""
+        """The store's verdict, and the pair that was signed before the store was asked.
+
+        What the session keeps is known from the token, so nothing is read before the write. If the
+        row says otherwise, the store writes nothing and tells it; then both are done again.
+        """
+        memo = self._memo_in(admission.claims)
+        for _ in range(_MOST_CHANGES):
+            outcome, pair = self._tried(admission, holder, wish, memo)
+            if outcome.verdict != "changed" or outcome.session is None:
+                return outcome, pair
+            memo = outcome.session.memo
+        raise StoreUnavailableError("the session was changed again and again meanwhile")
+
+    def _memo_in(self, claims: Mapping[str, Any]) -> str:
+        """The memo of a refresh token's session, as far as the token tells it."""
+        names = claims.get("kept", [])
+        if not isinstance(names, list) or not claims.keys() >= {str(name) for name in names}:
+            return UNKNOWN_MEMO
+        csrf = claims.get("csrf", "") if self.settings.puts_csrf else ""
+        remember = claims.get("remembered")
+        try:
+            return Kept(str(csrf), {name: claims[name] for name in names}, remember).memo
+        except (KeyError, TypeError, ValueError):
+            return UNKNOWN_MEMO
+
+    def _tried(
+        self, admission: Admission, holder: Holder, wish: Wish, memo: str
+    ) -> tuple[Rotation, TokenPair]:
+        """The store's verdict, and the pair, if the session keeps what the memo says."""
         claims, now = admission.claims, self.clock()
         sid, opened_at = claims["sid"], float(claims["auth_time"])
         end = self.absolute_end(opened_at)
+        before = Kept() if memo == UNKNOWN_MEMO else Kept.read(memo)
+        kept = self.kept(before.claims, before.csrf, before.remember)
         successor = Successor(
             new_id(as_uuid=False),
-            expires_at=min(now + self.idle_seconds(now), end),
-            memo=new_id(as_uuid=False),
+            expires_at=min(now + self.idle_seconds(now, kept.remember), end),
+            memo=kept.memo,
+            memo_before=memo,
         )
         next_row = Session(
             sid=sid,
@@ -146,6 +198,7 @@ class Rotating(Pairing, Checking, Confirming):
             created_at=opened_at,
             rotated_at=now,
             last_seen_at=now,
+            previous_jti=str(claims["jti"]),
             memo=successor.memo,
         )
         pair = self.pair(holder, next_row, wish)

@@ -14,9 +14,10 @@ from .rotate import Rotating
 from .rule import Rule
 from .setup import SYSTEM_CLOCK
 from .storage import Storage
+from .update import Updating
 
 
-class Signet(Opening, Rotating):
+class Signet(Opening, Rotating, Updating):
     """Tokens and sessions by one set of options. It knows no framework.
 
     =========================================  ====================================================
@@ -27,6 +28,7 @@ class Signet(Opening, Rotating):
     :meth:`admit`                              both, and the user
     :meth:`~.open.Opening.open`                a log-in to the two tokens of a session
     :meth:`~.rotate.Rotating.rotate`           a refresh token to the next two
+    :meth:`~.update.Updating.update`           the claims that a session keeps
     :meth:`~.end.Ending.end`, ``end_all``      one session, or all of a subject's
     :meth:`~.end.Ending.sessions_of`           a subject's live sessions
     :meth:`~.end.Ending.revoke`                one token
@@ -82,6 +84,7 @@ class Signet(Opening, Rotating):
         admission = self.check(credentials, rule)
         self.confirm(admission, rule)
         self.look_up(admission)
-        if self.storage is not None and rule.asks_store and admission.issuer is None:
+        is_ours = self.storage is not None and admission.issuer is None
+        if is_ours and rule.asks_store and not credentials.is_new:
             self.note_in_use(admission.claims)
         return admission

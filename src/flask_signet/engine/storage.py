@@ -97,11 +97,11 @@ class Storage:
         if self._view is not None:
             self._view[1].doubt()
 
-    def note_use(self, sid: str, *, now: float, issued_at: float) -> None:
+    def note_use(self, sid: str, *, now: float, issued_at: float, refresh_jti: str = "") -> None:
         """Note that a session is in use. Never raises; most calls write nothing."""
         # While the store is in trouble, no request waits for it a second time.
-        if self.noted.is_due(sid, now, issued_at) and not self.is_failing:
-            self.noted.note(self.store, sid, now, issued_at)
+        if self.noted.is_due(sid, now, issued_at, refresh_jti) and not self.is_failing:
+            self.noted.note(self.store, sid, now, issued_at, refresh_jti)
 
     def check(self) -> None:
         """Look at the set-up of a store that is given by its URL, and close it again.

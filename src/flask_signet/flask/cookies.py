@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from flask import Response, has_request_context, request
 
 from ..engine.rule import Kind
 from ..engine.signet import Signet
+from ..exceptions import SignetError
 from ..options.table import ONE_YEAR, Settings
 
 MAX_COOKIE_BYTES: Final = 4096
@@ -79,7 +81,8 @@ class TokenCookies:
     def set(self, response: Response, encoded_token: str, max_age: int | None = None) -> None:
         """Set the cookie of a token, and that of its CSRF value, and drop those of former domains.
 
-        :param max_age: seconds that the browser keeps them; None as ``JWT_SESSION_COOKIE`` says.
+        :param max_age: seconds that the browser keeps them; None as the log-in decided with
+            ``remember``, else as ``JWT_SESSION_COOKIE`` says.
         :raises ValueError: if browsers would drop a cookie of this size, or the token has no CSRF
             value where ``JWT_CSRF_CLAIM`` left it out.
         :raises KeyError: if the token of another issuer has none.
@@ -89,7 +92,7 @@ class TokenCookies:
         claims: Any = None
         if self._has_csrf or settings.cookie_expires_with_token:
             claims = self._signet.verify(encoded_token).claims
-        if max_age is None and not settings.session_cookie:
+        if max_age is None and self._outlives_browser(encoded_token, claims):
             max_age = self._lifetime(claims)
         csrf = self._csrf_value(claims)
         self._drop_former(response)  # first: a browser may take the two for one
@@ -144,6 +147,15 @@ class TokenCookies:
             )
         value: str = claims["csrf"]
         return value
+
+    def _outlives_browser(self, encoded_token: str, claims: Any) -> bool:
+        """Whether the cookies of a token stay when the browser is closed."""
+        if claims is None and self._signet.storage is not None:
+            # Only a session's token says anything of it; any other text may be in a cookie too.
+            with contextlib.suppress(SignetError):
+                claims = self._signet.verify(encoded_token).claims
+        remembered = None if claims is None else claims.get("remembered")
+        return remembered if isinstance(remembered, bool) else not self._settings.session_cookie
 
     def _lifetime(self, claims: Any) -> int:
         if self._settings.cookie_expires_with_token and "exp" in claims:

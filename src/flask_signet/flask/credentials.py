@@ -217,7 +217,7 @@ class Search:
         if settings.renew_cookies:
             renewed = renewed_text(self.carrier, self.cookie_name)
             if renewed is not None:  # the request has proved itself at the renewal
-                return Credentials(renewed, "cookies")
+                return Credentials(renewed, "cookies", is_new=True)
         values = self.carrier.cookies.getlist(self.cookie_name)
         if len(values) > 1 and not settings.refuse_several_tokens:
             return self._best_of([value for value in values if value], proved_by or self.kind)

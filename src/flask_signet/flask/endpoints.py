@@ -30,6 +30,9 @@ Authenticate = Callable[[Mapping[str, Any]], Any]
 Label = Callable[[Mapping[str, Any]], str]
 """From the fields of a log-in to a name for its device; empty if there is none."""
 
+Remember = Callable[[Mapping[str, Any]], bool | None]
+"""From the fields of a log-in to whether its cookies outlive the browser."""
+
 
 def token_blueprint(
     authenticate: Authenticate,
@@ -38,6 +41,7 @@ def token_blueprint(
     url_prefix: str = "/auth",
     cookies: bool = False,
     label: Label | None = None,
+    remember: Remember | None = None,
 ) -> Blueprint:
     """Endpoints for tokens and sessions. They need ``JWT_SESSION_STORE``.
 
@@ -70,9 +74,11 @@ def token_blueprint(
         successor would be in the body, where scripts can read it.
     :param label: names the device of a log-in, for the list of sessions; it gets what
         ``authenticate`` got, once that has let the user in. It may be ``async``.
+    :param remember: for a "remember me" box: gets what ``label`` gets, returns what
+        ``create_token_pair`` takes as ``remember``. It may be ``async``.
     """
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
-    views = _TokenViews(authenticate, label, cookies=cookies)
+    views = _TokenViews(authenticate, label, remember, cookies=cookies)
     guarded = UNNAMED.jwt_required()
     blueprint.after_request(_keep_out_of_caches)
     blueprint.post("/tokens")(views.log_in)
@@ -94,9 +100,17 @@ class _TokenViews:
 
     name = ""
 
-    def __init__(self, authenticate: Authenticate, label: Label | None, *, cookies: bool) -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        label: Label | None,
+        remember: Remember | None,
+        *,
+        cookies: bool,
+    ) -> None:
         self._authenticate = authenticate
         self._label = label
+        self._remember = remember
         self._cookies = cookies
 
     @answered
@@ -110,7 +124,8 @@ class _TokenViews:
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
         label = "" if self._label is None else _result(self._label, sent)
-        return self._answer(UNNAMED.create_token_pair(identity, label=label))
+        remember = None if self._remember is None else _result(self._remember, sent)
+        return self._answer(UNNAMED.create_token_pair(identity, label=label, remember=remember))
 
     @answered
     def refresh(self) -> Response:

@@ -358,6 +358,7 @@ class Manager(Installing):
         additional_claims: Claims | None = None,
         additional_headers: Claims | None = None,
         label: str = "",
+        remember: bool | None = None,
     ) -> TokenPair:
         """Open a session: both tokens of a log-in, under one new ``sid``.
 
@@ -367,19 +368,29 @@ class Manager(Installing):
         :param fresh: the access token is fresh unless you say otherwise: its owner just logged in.
         :param access_expires_delta: how long the access token lives; None: as the option says.
         :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
-        :param additional_claims: for both payloads.
+        :param additional_claims: for both payloads, and for those of every refresh, until
+            :meth:`update_session` changes them; at most about 1,900 characters as JSON.
         :param additional_headers: for both headers.
         :param label: a name for the device, shown by :meth:`list_sessions`.
+        :param remember: True: the cookies outlive the browser. False: they end with it, and the
+            session after ``JWT_REFRESH_SHORT_IDLE_EXPIRES`` without a refresh. None: as
+            ``JWT_SESSION_COOKIE`` says. Every refresh keeps the choice.
         :return: ``access_token``, ``refresh_token`` and ``sid``.
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if a lifetime is zero.
+        :raises ValueError: if a lifetime is zero, or the claims are too long.
         :raises ConfigurationError: if the identity is an object that the loaders get, and no
             ``user_lookup_loader`` or ``user_state_loader`` finds it again for a refresh.
         :raises StoreUnavailableError: if the store does not answer.
         """
         here = self._here()
         signet = here.signet()
-        wish = Wish(additional_claims, additional_headers, access_expires_delta, _device(label))
+        wish = Wish(
+            claims=additional_claims,
+            headers=additional_headers,
+            access_expires_delta=access_expires_delta,
+            device=_device(label),
+            remember=remember,
+        )
         pair = signet.open(
             identity,
             wish,
@@ -403,13 +414,19 @@ class Manager(Installing):
         reads the session first. One conditional write decides:
 
         - the session's current token is replaced;
-        - the one just replaced, within ``JWT_REFRESH_REUSE_GRACE`` seconds, gets the same
-          successor again: two tabs are no thief;
-        - any older one ends the session (RFC 9700 section 4.14.2).
+        - one that was replaced less than ``JWT_REFRESH_REUSE_GRACE`` seconds ago gets the live
+          successor: two tabs, or a slow one among fast ones, are no thief;
+        - the one just replaced gets it at any time, until the successor was seen in use: the answer
+          with it may have been lost;
+        - any other one ends the session (RFC 9700 section 4.14.2).
+
+        The claims given to ``create_token_pair`` are in the new tokens too, and so are its CSRF
+        value and its choice of ``remember``.
 
         A refresh token from before there was a store is adopted: it opens a session, once. The
         ``user_state_loader`` is asked first. The new access token is not fresh.
 
+        :param additional_claims: for these two tokens only; they win over the session's.
         :return: ``access_token``, ``refresh_token`` and ``sid``.
         :raises TokenReusedError: if the token had been used; the session has been ended.
         :raises SessionEndedError: if the session is not live.
@@ -432,6 +449,26 @@ class Manager(Installing):
         pair = signet.rotate(admission, wish)
         current.made(signet, pair.access_token, pair.refresh_token)
         return pair
+
+    @answered
+    def update_session(self, sid: str | None = None, *, claims: Claims) -> bool:
+        """Change the claims that a session keeps; its next refresh puts them into both tokens.
+
+        Tokens that are out stay as they are. The ``sid`` is no secret: whoever names one has yet to
+        show that the session may be changed.
+
+        :param sid: its id; None: that of this request's token.
+        :param claims: instead of all those given to ``create_token_pair``.
+        :return: whether the session is live.
+        :raises TypeError: if a claim is not JSON.
+        :raises ValueError: if they are longer than about 1,900 characters as JSON.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        current = self._here().current
+        if sid is None:
+            sid = current.sid()
+        return sid is not None and current.signet().update(sid, claims)
 
     @answered
     def end_session(self, sid: str | None = None, subject: Any = None) -> bool:

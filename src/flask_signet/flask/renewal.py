@@ -122,7 +122,7 @@ class Renewal:
         }
         note_renewed(self.carrier, {cookies.name: text for cookies, text in renewed.items()})
         _set_at_the_end({cookies.name: _lines(cookies, text) for cookies, text in renewed.items()})
-        return Credentials(pair.access_token, "cookies")
+        return Credentials(pair.access_token, "cookies", is_new=True)
 
     def _rotated(self, search: Search, expired: Mapping[str, Any] | None) -> TokenPair | None:
         """The next pair by the refresh cookie; None: it is not of the access cookie's subject.

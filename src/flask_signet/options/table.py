@@ -574,6 +574,14 @@ class Settings:
         "What a guard does while the store does not answer: `refuse` with 503, or `allow`.",
         new=True,
     )
+    refresh_short_idle_expires: Lifetime = _option(
+        "REFRESH_SHORT_IDLE_EXPIRES",
+        timedelta(days=1),
+        checks.lifetime,
+        "The same as `JWT_REFRESH_IDLE_EXPIRES` for a log-in with `remember=False`; the shorter of "
+        "both counts.",
+        new=True,
+    )
 
     # made of the options above, once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)

@@ -1,9 +1,10 @@
 """The records of sessions and revocations, and the rules that all stores share.
 
 *A session* is what one log-in opened. Its id is ``sid`` (OpenID Connect Front-Channel Logout 1.0
-section 3). It is one row, and the row holds the ``jti`` of its one current refresh token and of
-the one before that. Rotation is one conditional write on that row. So of any number of clients
-that refresh one token at once, exactly one rotates it (RFC 9700 section 4.14.2).
+section 3). It is one row. The row holds the ``jti`` of its one current refresh token, the tokens
+that were replaced last, and whether the current one has been seen in use. Rotation is one
+conditional write on that row. So of any number of clients that refresh one token at once, exactly
+one rotates it (RFC 9700 section 4.14.2).
 
 *A revocation* is an entry in a list of what is refused although its signature and its times are
 good: one token (``jti``), the tokens of one session (``sid``), or all tokens of a subject from
@@ -34,6 +35,14 @@ MAX_USER_AGENT: Final = 255
 MAX_ADDRESS: Final = 64
 MAX_LABEL: Final = 100
 MAX_MEMO: Final = 2000
+MAX_REPLACED: Final = 8
+"""How many of the refresh tokens that were replaced last a session remembers."""
+
+_MARK_LENGTH: Final = 22  # characters of a digest: 132 bits
+ENTRY_LENGTH: Final = _MARK_LENGTH + 18
+"""Characters of one of them: a digest, and a moment in microseconds with zeros before it."""
+
+MAX_REPLACED_TEXT: Final = MAX_REPLACED * ENTRY_LENGTH
 
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
@@ -154,8 +163,12 @@ class Session:
     :param last_seen_at: written by a rotation, and by ``touch`` at most once a minute.
     :param previous_jti: of the refresh token before the current one; empty before the first
         rotation.
-    :param memo: what the caller needs to mint the current refresh token again, at most
-        :data:`MAX_MEMO` characters. Never a token.
+    :param replaced: the refresh tokens that were replaced last, as :func:`replaced_entry` writes
+        them, the last one first; at most :data:`MAX_REPLACED`.
+    :param unseen: whether the current refresh token replaced another and has not been seen in use
+        since. The answer with it may be lost, so the token before is still good.
+    :param memo: what the log-in decided for the whole session, as text that the caller can read,
+        at most :data:`MAX_MEMO` characters. A rotation keeps it. Never a token.
     """
 
     sid: str
@@ -167,6 +180,8 @@ class Session:
     rotated_at: float
     last_seen_at: float
     previous_jti: str = ""
+    replaced: str = field(default="", repr=False)
+    unseen: bool = False
     memo: str = field(default="", repr=False)
     device: Device = UNKNOWN_DEVICE
 
@@ -214,7 +229,14 @@ class Session:
 
         :param jti: of the token that is handed in.
         """
-        return replace(self, sid=adopted_sid(self.subject, jti), previous_jti=stored_id(jti))
+        stored = stored_id(jti)
+        return replace(
+            self,
+            sid=adopted_sid(self.subject, jti),
+            previous_jti=stored,
+            replaced=replaced_entry(stored, self.rotated_at),
+            unseen=True,
+        )
 
     def refused_until(self, refuse_until: float, now: float) -> float:
         """When the last access token of the session has expired, if the session ends ``now``.
@@ -250,15 +272,19 @@ class Successor(NamedTuple):
 
     :param jti: new and never used before, so a store can recognize a repeated ``rotate``.
     :param expires_at: of the token; the session's ``absolute_expires_at`` if that is earlier.
-    :param memo: as in :class:`Session`.
+    :param memo: the session's memo from now on.
+    :param memo_before: the session's memo as the caller knows it from the token that was handed
+        in; None: the same as ``memo``. If the row has another, nothing is rotated: the tokens of
+        the successor, which are signed already, would not be those of the session.
     """
 
     jti: str
     expires_at: float = NEVER
     memo: str = ""
+    memo_before: str | None = None
 
 
-Verdict = Literal["rotated", "replayed", "reused", "gone"]
+Verdict = Literal["rotated", "replayed", "changed", "reused", "gone"]
 
 
 class Rotation(NamedTuple):
@@ -267,8 +293,11 @@ class Rotation(NamedTuple):
     ``rotated``
         The successor is the session's current token. ``session`` is None for ``rotate``.
     ``replayed``
-        Another request rotated it first, within the grace. ``session`` is what that request left;
-        from it the same successor is minted again.
+        Another request rotated it first, and the token is still good: see :func:`is_still_good`.
+        ``session`` is what the last rotation left; from it the same successor is minted again.
+    ``changed``
+        The token is current, but the session's memo is another than the caller knew. Nothing was
+        written. ``session`` has the memo of now; call ``rotate`` again with it.
     ``reused``
         The token had been used before. This very call has ended ``session``.
     ``gone``
@@ -287,19 +316,57 @@ def checked_rotation(jti: str, successor: Successor) -> Successor:
     kept = stored_id(successor.jti)
     if not kept or kept == stored_id(jti):
         raise ValueError("a successor needs a jti of its own")
-    return Successor(kept, successor.expires_at, checked_memo(successor.memo))
+    memo, before = checked_memo(successor.memo), successor.memo_before
+    return Successor(kept, successor.expires_at, memo, memo if before is None else before)
 
 
-def is_grace_replay(session: Session, jti: str, now: float, grace: float) -> bool:
-    """Whether this token is the immediate predecessor, replaced less than ``grace`` ago.
+def replaced_mark(jti: str) -> str:
+    """The short name of a refresh token in :attr:`Session.replaced`; always of one length."""
+    return _digest(jti)[:_MARK_LENGTH]
+
+
+def replaced_entry(jti: str, moment: float) -> str:
+    """A refresh token and when it was replaced. All entries have one length.
+
+    So a database cuts the list with ``substr``, in the same write that adds to it.
+
+    :param jti: in the form of :func:`stored_id`.
+    """
+    return f"{replaced_mark(jti)}{microseconds(moment):018d}"
+
+
+def with_replaced(replaced: str, jti: str, moment: float) -> str:
+    """The list of replaced tokens with one more, without the oldest where there are too many."""
+    return (replaced_entry(jti, moment) + replaced)[:MAX_REPLACED_TEXT]
+
+
+def is_still_good(session: Session, jti: str, now: float, grace: float) -> bool:
+    """Whether a token that was replaced gets the session's live successor.
+
+    It does if it was replaced less than ``grace`` ago, however often the session was rotated since:
+    a slow tab among fast ones is no thief. And the token just replaced does, at any time, until its
+    successor has been seen in use: the answer with it may have been lost.
 
     The distance counts in both directions. The clocks of two processes may differ by a little; and
     a clock that steps back an hour must not make the grace an hour long.
 
-    :param grace: seconds; 0 is strict.
+    :param jti: in the form of :func:`stored_id`; not the current token's.
+    :param grace: seconds; 0 is strict: no token is still good.
     """
-    distance = abs(microseconds(now) - microseconds(session.rotated_at))
-    return session.previous_jti == jti and distance < microseconds(grace)
+    width = microseconds(grace)
+    if width <= 0:
+        return False
+    moments = [
+        int(session.replaced[start + _MARK_LENGTH : start + ENTRY_LENGTH])
+        for start in range(0, len(session.replaced), ENTRY_LENGTH)
+        if session.replaced.startswith(replaced_mark(jti), start)
+    ]
+    if session.previous_jti == jti:
+        if session.unseen:
+            return True
+        # A process of an older version rotates, and adds nothing to the list.
+        moments.append(microseconds(session.rotated_at))
+    return any(abs(microseconds(now) - moment) < width for moment in moments)
 
 
 # ── revocation ───────────────────────────────────────────────────────────────────────────

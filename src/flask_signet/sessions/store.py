@@ -164,8 +164,10 @@ class SessionStore(Protocol):
 
         One conditional write decides, and nothing is read before it. The verdict:
 
-        - The session is live and ``jti`` is its current token's: *rotated*.
-        - The session is live, and :func:`.is_grace_replay` is true: *replayed*. The successor that
+        - The session is live and ``jti`` is its current token's: *rotated*, if the session's memo
+          is ``memo_before``; else *changed*, and nothing is written. From a rotation on the
+          session is ``unseen``.
+        - The session is live, and :func:`.is_still_good` is true: *replayed*. The successor that
           was given is dropped; nothing is written.
         - The session is live and ``jti`` is another token's: *reused*, and the session has ended
           when this returns. A refresh token that verifies as this session's was its current token
@@ -198,8 +200,7 @@ class SessionStore(Protocol):
         neither. The verdict:
 
         - The first time: *rotated*, with the session as it was opened.
-        - Again, while that session is live: as in :meth:`rotate` for the token before the current
-          one. So *replayed* within the grace; *reused* after it, or once the successor was used.
+        - Again, while that session is live: as in :meth:`rotate` for a token that was replaced.
         - The token was revoked, has expired (``token_expires_at <= now``), its subject was logged
           out everywhere at ``issued_at`` or later, or the session that the token once opened is
           not live: *gone*.
@@ -245,8 +246,21 @@ class SessionStore(Protocol):
     def list_sessions(self, subject: str, *, now: float) -> list[Session]:
         """The live sessions of a subject, the newest first."""
 
-    def touch(self, sid: str, *, now: float) -> None:
-        """Set ``last_seen_at``, if it is at least :data:`.SEEN_EVERY` seconds old."""
+    def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
+        """Note that a session is in use: one conditional write.
+
+        ``last_seen_at`` is set if it is at least :data:`.SEEN_EVERY` seconds old.
+
+        :param refresh_jti: of the refresh token with which the token in use was made. If it is the
+            current one, the session is no longer ``unseen``.
+        """
+
+    def change_memo(self, sid: str, *, now: float, before: str, memo: str) -> bool:
+        """Replace a live session's memo, if it is still ``before``: one conditional write.
+
+        :return: whether the session is live and its memo is now this one.
+        :raises ValueError: if the memo is too long.
+        """
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 

@@ -23,12 +23,14 @@ from ..sessions.session import (
     Rotation,
     Session,
     Successor,
+    checked_memo,
     checked_rotation,
     ended_by,
-    is_grace_replay,
+    is_still_good,
     microseconds,
     seconds,
     stored_id,
+    with_replaced,
 )
 from ..sessions.store import Finding, Pruned, Synced, Upgraded
 
@@ -83,11 +85,15 @@ class MemoryStore:
                 return Rotation("rotated")
             if session.jti != jti:
                 return self._refuse(session, jti, now, grace, refuse_until)
+            if session.memo != successor.memo_before:
+                return Rotation("changed", session)
             now = seconds(microseconds(now))
             self._sessions[session.sid] = replace(
                 session,
                 jti=successor.jti,
                 previous_jti=jti,
+                replaced=with_replaced(session.replaced, jti, now),
+                unseen=True,
                 rotated_at=now,
                 last_seen_at=now,
                 expires_at=min(successor.expires_at, session.absolute_expires_at),
@@ -172,13 +178,27 @@ class MemoryStore:
             live = [session for session in found if session is not None]
         return sorted(live, key=lambda each: (each.created_at, each.sid), reverse=True)
 
-    def touch(self, sid: str, *, now: float) -> None:
+    def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
         with self._lock:
             session = self.find_session(sid, now=now)
-            if session is not None and now >= session.last_seen_at + SEEN_EVERY:
-                now = seconds(microseconds(now))
-                self._sessions[session.sid] = replace(session, last_seen_at=now)
+            if session is None:
+                return
+            if session.unseen and session.jti == stored_id(refresh_jti):
+                session = replace(session, unseen=False)
+            if now >= session.last_seen_at + SEEN_EVERY:
+                session = replace(session, last_seen_at=seconds(microseconds(now)))
+            self._sessions[session.sid] = session
+
+    def change_memo(self, sid: str, *, now: float, before: str, memo: str) -> bool:
+        """See :meth:`.SessionStore.change_memo`."""
+        memo = checked_memo(memo)
+        with self._lock:
+            session = self.find_session(sid, now=now)
+            if session is None or session.memo not in (before, memo):
+                return False
+            self._sessions[session.sid] = replace(session, memo=memo)
+        return True
 
     def _keep(self, session: Session) -> Session:
         if session.sid in self._sessions:
@@ -198,7 +218,7 @@ class MemoryStore:
         self, session: Session, jti: str, now: float, grace: float, refuse_until: float
     ) -> Rotation:
         """The verdict on a token that is not the session's current one."""
-        if is_grace_replay(session, jti, now, grace):
+        if is_still_good(session, jti, now, grace):
             return Rotation("replayed", session)
         self._end(session, session.refused_until(refuse_until, now))
         return Rotation("reused", session)

@@ -292,3 +292,32 @@ def test_version_2_has_a_place_for_keys(store, steps):
     assert store.save_keys("document", after=0)
     assert store.load_keys() == ("document", 1)
     assert store.find_session(kept.sid, now=NOW) == kept
+
+
+def test_version_3_knows_what_was_replaced_and_whether_it_was_seen(store, steps):
+    store.upgrade()
+    kept = login(store)
+    with store.engine.begin() as connection:
+        for column in ("replaced", "unseen"):
+            connection.exec_driver_sql(f"ALTER TABLE signet_sessions DROP COLUMN {column}")
+    steps(*(REAL_STEPS[version] for version in (2, 3)))
+    assert store.upgrade() == Upgraded(1, 3)
+    assert store.find_session(kept.sid, now=NOW) == kept  # nobody is logged out
+    outcome = store.rotate(
+        kept.sid, kept.jti, Successor("second"), now=NOW, grace=10, refuse_until=UNTIL
+    )
+    assert outcome.verdict == "rotated"
+    assert store.find_session(kept.sid, now=NOW).unseen
+    with store.engine.connect() as connection:  # as a process of the version before does it
+        row = connection.exec_driver_sql("SELECT * FROM signet_sessions").mappings().one()
+        older = {name: row[name] for name in row if name not in ("replaced", "unseen")}
+        older["sid"] = new("s").encode() if isinstance(row["sid"], bytes) else new("s")
+        connection.execute(sqlalchemy.insert(metadata.tables["signet_sessions"]), older)
+        connection.commit()
+
+
+def test_version_3_may_be_taken_again(store, steps):
+    store.upgrade()
+    with store.engine.begin() as connection:
+        REAL_STEPS[3](connection)
+    assert login(store)

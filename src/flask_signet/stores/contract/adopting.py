@@ -52,22 +52,36 @@ class Adopting(Hands):
 
     def test_a_later_adopter_is_reuse(self, store: SessionStore, subject: str) -> None:
         old = new()
-        first = self.adopted(subject, old)
+        first = self.adopted(subject, old, following="second")
         self.adopt(store, first)
+        store.touch(first.sid, now=NOW, refresh_jti="second")
+        first = self.found(store, first.sid)
         later = NOW + GRACE
         assert self.adopt(store, self.adopted(subject, old, later), later) == ("reused", first)
         assert self.adopt(store, self.adopted(subject, old, later), later) == ("gone", None)
         assert self.sids(store, subject, later) == []
         assert store.is_revoked(Presented(sid=first.sid), now=later)
 
-    def test_an_adopter_after_the_successor_was_used_is_reuse(
+    def test_an_adopter_after_the_grace_gets_a_successor_that_nobody_has_seen(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        old = new()
+        first = self.adopted(subject, old)
+        self.adopt(store, first)
+        later = self.adopted(subject, old, NOW + DAY)
+        assert self.adopt(store, later, NOW + DAY) == ("replayed", first)
+
+    def test_an_adopter_after_the_successor_was_used_is_reuse_after_the_grace(
         self, store: SessionStore, subject: str
     ) -> None:
         old = new()
         first = self.adopted(subject, old, following="second")
         self.adopt(store, first)
         self.rotate(store, first.sid, "second", "third")
-        assert self.adopt(store, self.adopted(subject, old)).verdict == "reused"
+        slow = self.adopt(store, self.adopted(subject, old))
+        assert slow == ("replayed", self.found(store, first.sid))
+        later = NOW + GRACE
+        assert self.adopt(store, self.adopted(subject, old, later), later).verdict == "reused"
 
     def test_an_old_token_that_was_revoked_is_not_adopted(
         self, store: SessionStore, subject: str

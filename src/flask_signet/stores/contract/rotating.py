@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ...sessions.session import (
-    Presented,
-)
+from ...sessions.session import ENTRY_LENGTH, MAX_MEMO, MAX_REPLACED, Presented, replaced_entry
 from ...sessions.store import Follower, SessionStore
 from .hands import DAY, GRACE, HOUR, NOW, ODD_TEXTS, TICK, Hands, live_until
 
@@ -19,12 +17,21 @@ class Rotating(Hands):
     def test_the_current_token_rotates(self, store: SessionStore, subject: str) -> None:
         before = self.login(store, subject, jti="first")
         assert self.rotate(
-            store, before.sid, "first", "second", NOW + 5, memo="m", expires_at=NOW + 8 * DAY
+            store,
+            before.sid,
+            "first",
+            "second",
+            NOW + 5,
+            memo="m",
+            memo_before="",
+            expires_at=NOW + 8 * DAY,
         ) == ("rotated", None)
         assert store.find_session(before.sid, now=NOW + 5) == replace(
             before,
             jti="second",
             previous_jti="first",
+            replaced=replaced_entry("first", NOW + 5),
+            unseen=True,
             rotated_at=NOW + 5,
             last_seen_at=NOW + 5,
             expires_at=NOW + 8 * DAY,
@@ -42,7 +49,7 @@ class Rotating(Hands):
     def test_a_replay_within_the_grace_gets_the_same_successor(
         self, store: SessionStore, subject: str
     ) -> None:
-        session = self.login(store, subject, jti="first")
+        session = self.login(store, subject, jti="first", memo="the memo")
         self.rotate(store, session.sid, "first", "second", NOW, memo="the memo")
         replay = self.rotate(store, session.sid, "first", "third", NOW + GRACE - TICK)
         assert replay.verdict == "replayed"
@@ -59,12 +66,89 @@ class Rotating(Hands):
         self.rotate(store, session.sid, "first", "third")
         assert self.rotate(store, session.sid, "second", "fourth").verdict == "rotated"
 
-    def test_a_replay_at_the_end_of_the_grace_is_reuse(
+    def test_a_replay_at_the_end_of_the_grace_is_reuse_once_the_successor_was_seen(
         self, store: SessionStore, subject: str
     ) -> None:
         session = self.login(store, subject, jti="first")
         self.rotate(store, session.sid, "first", "second", NOW)
+        store.touch(session.sid, now=NOW, refresh_jti="second")
         assert self.rotate(store, session.sid, "first", "x", NOW + GRACE).verdict == "reused"
+
+    @pytest.mark.parametrize("later", [GRACE, 90, DAY, 7 * DAY - 1])
+    def test_the_token_just_replaced_is_good_until_its_successor_was_seen(
+        self, store: SessionStore, subject: str, later: float
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        current = self.found(store, session.sid)
+        for _ in range(2):
+            replay = self.rotate(store, session.sid, "first", "x", NOW + later)
+            assert replay == ("replayed", current)
+        assert self.rotate(store, session.sid, "second", "third", NOW + later).verdict == "rotated"
+
+    def test_the_successor_was_seen_when_it_was_rotated(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        self.rotate(store, session.sid, "second", "third", NOW)
+        assert self.rotate(store, session.sid, "first", "x", NOW + GRACE).verdict == "reused"
+
+    @pytest.mark.parametrize("other", ["first", "never", ""])
+    def test_a_use_of_another_token_does_not_show_the_successor(
+        self, store: SessionStore, subject: str, other: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        store.touch(session.sid, now=NOW + HOUR, refresh_jti=other)
+        assert self.found(store, session.sid).unseen
+        assert self.rotate(store, session.sid, "first", "x", NOW + HOUR).verdict == "replayed"
+
+    def test_a_use_of_the_successor_is_noted_whenever_the_session_was_last_seen(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        store.touch(session.sid, now=NOW + 1, refresh_jti="second")
+        found = self.found(store, session.sid)
+        assert (found.unseen, found.last_seen_at) == (False, NOW)
+        self.rotate(store, session.sid, "second", "third", NOW)
+        store.touch(session.sid, now=NOW + HOUR, refresh_jti="third")
+        found = self.found(store, session.sid)
+        assert (found.unseen, found.last_seen_at) == (False, NOW + HOUR)
+
+    def test_every_token_replaced_within_the_grace_gets_the_live_successor(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="0")
+        for number in range(MAX_REPLACED):
+            moment = NOW + number * TICK
+            self.rotate(store, session.sid, str(number), str(number + 1), moment)
+        current = self.found(store, session.sid)
+        assert current.jti == str(MAX_REPLACED)
+        for number in range(MAX_REPLACED):
+            replay = self.rotate(store, session.sid, str(number), "x", NOW + GRACE - TICK)
+            assert replay == ("replayed", current)
+
+    def test_a_token_replaced_longer_ago_than_the_grace_is_reuse_though_later_ones_are_not(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first")
+        self.rotate(store, session.sid, "first", "second", NOW)
+        self.rotate(store, session.sid, "second", "third", NOW + 5)
+        at = NOW + GRACE
+        assert self.rotate(store, session.sid, "second", "x", at).verdict == "replayed"
+        assert self.rotate(store, session.sid, "first", "x", at).verdict == "reused"
+
+    def test_a_session_remembers_a_bounded_number_of_replaced_tokens(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="0")
+        for number in range(MAX_REPLACED + 1):
+            self.rotate(store, session.sid, str(number), str(number + 1))
+        assert len(self.found(store, session.sid).replaced) == MAX_REPLACED * ENTRY_LENGTH
+        assert self.rotate(store, session.sid, "1", "x").verdict == "replayed"
+        assert self.rotate(store, session.sid, "0", "x").verdict == "reused"
 
     def test_a_replay_from_a_clock_a_little_behind_is_within_the_grace(
         self, store: SessionStore, subject: str
@@ -78,6 +162,7 @@ class Rotating(Hands):
     ) -> None:
         session = self.login(store, subject, NOW - 2 * HOUR, jti="first")
         self.rotate(store, session.sid, "first", "second", NOW)
+        store.touch(session.sid, now=NOW, refresh_jti="second")
         assert self.rotate(store, session.sid, "first", "x", NOW - HOUR).verdict == "reused"
 
     def test_without_grace_a_second_use_is_reuse(self, store: SessionStore, subject: str) -> None:
@@ -88,6 +173,7 @@ class Rotating(Hands):
     def test_reuse_ends_the_session_and_says_which(self, store: SessionStore, subject: str) -> None:
         session = self.login(store, subject, jti="first")
         self.rotate(store, session.sid, "first", "second", NOW)
+        store.touch(session.sid, now=NOW, refresh_jti="second")
         current = store.find_session(session.sid, now=NOW)
         reuse = self.rotate(store, session.sid, "first", "x", NOW + HOUR)
         assert reuse == ("reused", current)
@@ -112,14 +198,6 @@ class Rotating(Hands):
         assert store.is_revoked(Presented(sid=session.sid), now=live_until(NOW) - TICK)
         assert not store.is_revoked(Presented(sid=session.sid), now=live_until(NOW))
         assert ("sid", session.sid) in self.news(follower)
-
-    def test_two_generations_back_is_reuse_inside_any_grace(
-        self, store: SessionStore, subject: str
-    ) -> None:
-        session = self.login(store, subject, jti="first")
-        self.rotate(store, session.sid, "first", "second")
-        self.rotate(store, session.sid, "second", "third")
-        assert self.rotate(store, session.sid, "first", "x", grace=DAY).verdict == "reused"
 
     def test_a_token_that_the_session_never_had_is_reuse(
         self, store: SessionStore, subject: str
@@ -190,3 +268,53 @@ class Rotating(Hands):
         for other in ("First", "first "):
             session = self.login(store, subject, jti="first")
             assert self.rotate(store, session.sid, other, "x").verdict == "reused"
+
+    # ── what the log-in decided ──────────────────────────────────────────────────────────
+
+    def test_a_rotation_that_does_not_know_the_memo_writes_nothing_and_is_told_it(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, jti="first", memo="the memo")
+        changed = self.rotate(store, session.sid, "first", "second", memo="m", memo_before="other")
+        assert changed == ("changed", session)
+        assert self.found(store, session.sid) == session
+        assert self.rotate(store, session.sid, "first", "second", memo="the memo") == (
+            "rotated",
+            None,
+        )
+        assert self.found(store, session.sid).memo == "the memo"
+
+    def test_a_replay_does_not_ask_for_the_memo(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject, jti="first", memo="the memo")
+        self.rotate(store, session.sid, "first", "second", memo="the memo")
+        assert self.rotate(store, session.sid, "first", "x").verdict == "replayed"
+        store.touch(session.sid, now=NOW, refresh_jti="second")
+        assert self.rotate(store, session.sid, "first", "x", NOW + GRACE).verdict == "reused"
+
+    def test_a_memo_is_changed_by_the_one_who_knows_it(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, memo="one")
+        assert not store.change_memo(session.sid, now=NOW, before="other", memo="two")
+        assert self.found(store, session.sid) == session
+        for _ in range(2):  # the second is a repetition whose answer got lost
+            assert store.change_memo(session.sid, now=NOW, before="one", memo="tŵo")
+        assert self.found(store, session.sid) == replace(session, memo="tŵo")
+
+    def test_the_memo_of_a_session_that_is_not_live_is_not_changed(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        session = self.login(store, subject, memo="one")
+        later = NOW + 7 * DAY
+        assert not store.change_memo(session.sid, now=later, before="one", memo="two")
+        assert not store.change_memo(session.sid, now=later, before="other", memo="one")
+        self.logout(store, session.sid)
+        assert not store.change_memo(session.sid, now=NOW, before="one", memo="two")
+
+    def test_a_memo_that_is_too_long_is_a_mistake(self, store: SessionStore, subject: str) -> None:
+        session = self.login(store, subject)
+        with pytest.raises(ValueError, match="memo"):
+            store.change_memo(session.sid, now=NOW, before="", memo="x" * (MAX_MEMO + 1))
+        longest = "ü" * MAX_MEMO
+        assert store.change_memo(session.sid, now=NOW, before="", memo=longest)
+        assert self.found(store, session.sid).memo == longest

@@ -25,6 +25,9 @@ def session_fields(session: Session) -> list[Any]:
         **{name: getattr(session, name) for name in texts},
         **{name: microseconds(getattr(session, name)) for name in times},
         **session.device._asdict(),
+        # Sessions from before these two fields have neither; no step of `upgrade` is needed.
+        "replaced": session.replaced,
+        "unseen": int(session.unseen),
     }
     return [item for pair in fields.items() for item in pair]
 
@@ -43,6 +46,8 @@ def to_session(flat: Sequence[str]) -> Session:
         expires_at=seconds(int(row["expires_at"])),
         absolute_expires_at=seconds(int(row["absolute_expires_at"])),
         memo=row["memo"],
+        replaced=row.get("replaced", ""),
+        unseen=row.get("unseen") == "1",
         device=Device(row["user_agent"], row["address"], row["label"]),
     )
 

@@ -27,6 +27,8 @@ _PRELUDE: Final = """
 local meta, revoked, subjects, log, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, tag, channel, part = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local NEVER, SLACK = 253402300799000000, 60000
+-- Of an entry of the replaced tokens: characters of its digest, and of its moment.
+local MARK, MOMENT = 22, 18
 
 local epoch = redis.call('HGET', meta, 'epoch')
 if not epoch or redis.call('EXISTS', revoked, subjects) < 2 then
@@ -142,10 +144,27 @@ local function keep(first)
   return session
 end
 
+-- See is_still_good() in sessions/session.py: it is the same rule.
+local function is_still_good(session, handed_in, mark, grace)
+  grace = tonumber(grace)
+  if grace <= 0 then return false end
+  if session.previous_jti == handed_in then
+    if session.unseen == '1' then return true end
+    if math.abs(now - tonumber(session.rotated_at)) < grace then return true end
+  end
+  local replaced = session.replaced or ''
+  for start = 1, #replaced, MARK + MOMENT do
+    local moment = tonumber(string.sub(replaced, start + MARK, start + MARK + MOMENT - 1))
+    if string.sub(replaced, start, start + MARK - 1) == mark and math.abs(now - moment) < grace then
+      return true
+    end
+  end
+  return false
+end
+
 -- The verdict on a token that is not the session's current one.
-local function refuse(session, handed_in, grace, refuse_until)
-  local distance = math.abs(now - tonumber(session.rotated_at))
-  if session.previous_jti == handed_in and distance < tonumber(grace) then
+local function refuse(session, handed_in, mark, grace, refuse_until)
+  if is_still_good(session, handed_in, mark, grace) then
     return told({'replayed', session.flat})
   end
   drop(row, session.sid, session.subject)
@@ -202,17 +221,21 @@ return {redis.call('HGETALL', row), ended}
 ROTATE: Final = (
     _PRELUDE
     + """
-local handed_in, following, expires, memo = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local grace, refuse_until = ARGV[9], ARGV[10]
+local handed_in, following, expires, memo, memo_before = unpack(ARGV, 5, 9)
+local entry, longest, grace, refuse_until = unpack(ARGV, 10, 13)
 local session = live(row)
 if not session then return told({'gone'}) end
 if session.jti == following then return told({'rotated'}) end
-if session.jti ~= handed_in then return refuse(session, handed_in, grace, refuse_until) end
+if session.jti ~= handed_in then
+  return refuse(session, handed_in, string.sub(entry, 1, MARK), grace, refuse_until)
+end
+if session.memo ~= memo_before then return told({'changed', session.flat}) end
 if tonumber(expires) > tonumber(session.absolute_expires_at) then
   expires = session.absolute_expires_at
 end
 redis.call('HSET', row, 'jti', following, 'previous_jti', handed_in, 'rotated_at', ARGV[1],
-  'last_seen_at', ARGV[1], 'expires_at', expires, 'memo', memo)
+  'last_seen_at', ARGV[1], 'expires_at', expires, 'memo', memo, 'unseen', '1',
+  'replaced', string.sub(entry .. (session.replaced or ''), 1, tonumber(longest)))
 keep_until(row, expires)
 keep_longer(tag .. 'sessions:' .. session.subject, expires)
 return {'rotated'}
@@ -223,16 +246,16 @@ ADOPT: Final = (
     _PRELUDE
     + """
 local jti, following, issued_at, token_expires_at = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local grace, refuse_until, subject = ARGV[9], ARGV[10], ARGV[11]
+local grace, refuse_until, subject, mark = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 if redis.call('ZSCORE', revoked, 'jti:' .. jti) then
   local session = live(row)
   if not session then return told({'gone'}) end
   if session.jti == following then return told({'rotated', session.flat}) end
-  return refuse(session, jti, grace, refuse_until)
+  return refuse(session, jti, mark, grace, refuse_until)
 end
 if tonumber((everywhere(subject))) >= tonumber(issued_at) then return told({'gone'}) end
 revoke('jti', jti, token_expires_at, '0', '')
-keep(12)
+keep(13)
 return {'adopted', redis.call('HGETALL', row)}
 """
 )
@@ -291,7 +314,21 @@ local session = live(row)
 if session and tonumber(session.last_seen_at) <= tonumber(ARGV[5]) then
   redis.call('HSET', row, 'last_seen_at', ARGV[1])
 end
+if session and session.unseen == '1' and session.jti == ARGV[6] then
+  redis.call('HSET', row, 'unseen', '0')
+end
 return true
+"""
+)
+
+CHANGE_MEMO: Final = (
+    _PRELUDE
+    + """
+local session = live(row)
+if not session then return told(0) end
+if session.memo ~= ARGV[5] then return told(session.memo == ARGV[6] and 1 or 0) end
+redis.call('HSET', row, 'memo', ARGV[6])
+return 1
 """
 )
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from ...exceptions import StoreUnavailableError
 from ...sessions.session import (
+    MAX_REPLACED_TEXT,
     MAX_SUBJECT,
     SEEN_EVERY,
     Opened,
@@ -29,10 +30,13 @@ from ...sessions.session import (
     Rotation,
     Session,
     Successor,
+    checked_memo,
     checked_rotation,
     ended_by,
     microseconds,
     partition,
+    replaced_entry,
+    replaced_mark,
     seconds,
     stored_id,
 )
@@ -107,15 +111,18 @@ class RedisStore:
         refuse_until: float,
     ) -> Rotation:
         """See :meth:`.SessionStore.rotate`."""
-        sid, successor = stored_id(sid), checked_rotation(jti, successor)
+        sid, jti, successor = stored_id(sid), stored_id(jti), checked_rotation(jti, successor)
         verdict, *row = self._server.run(
             scripts.ROTATE,
             _part_of_sid(sid),
             now,
-            stored_id(jti),
+            jti,
             successor.jti,
             microseconds(successor.expires_at),
             successor.memo,
+            successor.memo_before,
+            replaced_entry(jti, now),
+            MAX_REPLACED_TEXT,
             microseconds(grace),
             microseconds(refuse_until),
             row=sid or "-",
@@ -146,6 +153,7 @@ class RedisStore:
             microseconds(grace),
             microseconds(refuse_until),
             session.subject,
+            replaced_mark(jti),
             *session_fields(session),
             row=session.sid,
         )
@@ -205,11 +213,24 @@ class RedisStore:
         rows = self._server.run(scripts.LIST, partition(subject), now, subject)
         return [to_session(row) for row in rows]
 
-    def touch(self, sid: str, *, now: float) -> None:
+    def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
         sid = stored_id(sid)
-        seen_before = microseconds(now - SEEN_EVERY)
-        self._server.run(scripts.TOUCH, _part_of_sid(sid), now, seen_before, row=sid or "-")
+        self._server.run(
+            scripts.TOUCH,
+            _part_of_sid(sid),
+            now,
+            microseconds(now - SEEN_EVERY),
+            stored_id(refresh_jti),
+            row=sid or "-",
+        )
+
+    def change_memo(self, sid: str, *, now: float, before: str, memo: str) -> bool:
+        """See :meth:`.SessionStore.change_memo`."""
+        sid, memo = stored_id(sid), checked_memo(memo)
+        part = _part_of_sid(sid)
+        answer = self._server.run(scripts.CHANGE_MEMO, part, now, before, memo, row=sid or "-")
+        return bool(answer)
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,8 @@ def session_values(session: Session) -> dict[str, object]:
         "address": session.device.address,
         "label": session.device.label,
         "memo": session.memo,
+        "replaced": session.replaced,
+        "unseen": int(session.unseen),
     }
 
 
@@ -41,6 +43,8 @@ def to_session(row: Row[Any]) -> Session:
         expires_at=seconds(row.expires_at),
         absolute_expires_at=seconds(row.absolute_expires_at),
         memo=row.memo,
+        replaced=row.replaced,
+        unseen=bool(row.unseen),
         device=Device(row.user_agent, row.address, row.label),
     )
 

@@ -24,9 +24,12 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    inspect,
+    text,
 )
 from sqlalchemy import Text as LongText
 from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARBINARY
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
 from ...sessions.session import (
@@ -34,14 +37,27 @@ from ...sessions.session import (
     MAX_ID,
     MAX_LABEL,
     MAX_MEMO,
+    MAX_REPLACED_TEXT,
     MAX_SUBJECT,
     MAX_USER_AGENT,
 )
 
 Step = Callable[[Connection], object]
 
+
+def _add_sessions_columns(connection: Connection, *names: str) -> None:
+    """Add columns with a default to the table of sessions, those that are not there yet."""
+    known = {column["name"] for column in inspect(connection).get_columns(sessions_table.name)}
+    for name in names:
+        if name not in known:
+            column = CreateColumn(metadata.tables[sessions_table.name].c[name])
+            described = column.compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {sessions_table.name} ADD COLUMN {described}")
+
+
 STEPS: Final[dict[int, Step]] = {
     2: lambda connection: keys_table.create(connection, checkfirst=True),
+    3: lambda connection: _add_sessions_columns(connection, "replaced", "unseen"),
 }
 """By the number of a version of the schema: the step to it from the version before.
 
@@ -102,8 +118,22 @@ class Text(TypeDecorator[str]):
         return value.decode() if isinstance(value, bytes | bytearray) else value
 
 
-def _column(name: str, kind: TypeEngine[Any], *, key: bool = False) -> Column[Any]:
-    return Column(name, kind, primary_key=key, nullable=False, autoincrement=False)
+def _column(
+    name: str, kind: TypeEngine[Any], *, key: bool = False, default: str | None = None
+) -> Column[Any]:
+    """A column that is never null.
+
+    :param default: in SQL: what a process of an older version, which does not know the column,
+        writes.
+    """
+    return Column(
+        name,
+        kind,
+        primary_key=key,
+        nullable=False,
+        autoincrement=False,
+        server_default=None if default is None else text(default),
+    )
 
 
 _tables: Final = MetaData()  # with the type Text, for the store's own statements
@@ -138,6 +168,8 @@ sessions_table: Table = Table(
     _column("address", Text(MAX_ADDRESS)),
     _column("label", Text(MAX_LABEL)),
     _column("memo", Text(MAX_MEMO)),
+    _column("replaced", Text(MAX_REPLACED_TEXT), default="''"),  # since version 3, as the next
+    _column("unseen", Integer(), default="0"),
     Index("signet_sessions_subject", "subject", "created_at"),
     Index("signet_sessions_expires_at", "expires_at"),
     **_INNODB,

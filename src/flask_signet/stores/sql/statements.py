@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from ...sessions.session import ENTRY_LENGTH, MAX_REPLACED
 from .schema import keys_table, revocations_table, sessions_table, store_table
 
 _session = sessions_table.c
@@ -39,10 +40,19 @@ _expiry: ColumnElement[int] = bindparam("expiry", type_=BigInteger)
 
 ROTATE = (
     update(sessions_table)
-    .where(_session.sid == _sid, _session.jti == bindparam("handed_in"), LIVE)
+    .where(
+        _session.sid == _sid,
+        _session.jti == bindparam("handed_in"),
+        _session.memo == bindparam("old_memo"),
+        LIVE,
+    )
     .values(
         jti=bindparam("following"),
         previous_jti=bindparam("handed_in"),
+        replaced=bindparam("entry", type_=_session.replaced.type).concat(
+            func.substr(_session.replaced, 1, (MAX_REPLACED - 1) * ENTRY_LENGTH)
+        ),
+        unseen=1,
         rotated_at=_now,
         last_seen_at=_now,
         expires_at=case(
@@ -65,10 +75,22 @@ SURPLUS = LIST.offset(bindparam("max_sessions", type_=BigInteger))
 END = sessions_table.delete().where(_session.sid == _sid)
 END_OF = END.where(_session.subject == _subject)
 
+_is_long_ago = _session.last_seen_at <= bindparam("seen_before", type_=BigInteger)
+_is_seen_first = (_session.unseen == 1) & (_session.jti == bindparam("refresh_jti"))
+
 TOUCH = (
     update(sessions_table)
-    .where(_session.sid == _sid, _session.last_seen_at <= bindparam("seen_before"), LIVE)
-    .values(last_seen_at=_now)
+    .where(_session.sid == _sid, or_(_is_long_ago, _is_seen_first), LIVE)
+    .values(
+        last_seen_at=case((_is_long_ago, _now), else_=_session.last_seen_at),
+        unseen=case((_is_seen_first, 0), else_=_session.unseen),
+    )
+)
+
+CHANGE_MEMO = (
+    update(sessions_table)
+    .where(_session.sid == _sid, _session.memo == bindparam("old_memo"), LIVE)
+    .values(memo=bindparam("new_memo"))
 )
 
 MOMENTS = select(

@@ -20,9 +20,11 @@ from ...sessions.session import (
     Rotation,
     Session,
     Successor,
+    checked_memo,
     checked_rotation,
-    is_grace_replay,
+    is_still_good,
     microseconds,
+    replaced_entry,
     seconds,
     stored_id,
 )
@@ -118,6 +120,8 @@ class SqlStore:
             "for_sid": sid,
             "handed_in": jti,
             "following": successor.jti,
+            "entry": replaced_entry(jti, now),
+            "old_memo": successor.memo_before,
             "new_memo": successor.memo,
             "expiry": microseconds(successor.expires_at),
             "now": microseconds(now),
@@ -126,10 +130,12 @@ class SqlStore:
         def work(connection: Connection) -> Rotation:
             if connection.execute(statements.ROTATE, parameters).rowcount:
                 return Rotation("rotated")
-            # From here on no request can make this token the current one, or the one before, again.
             session = _find(connection, sid, now)
             if session is not None and session.jti == successor.jti:
                 return Rotation("rotated")
+            if session is not None and session.jti == jti:
+                return Rotation("changed", session)
+            # From here on no request can make this token the current one, or the one before, again.
             return self._refuse(connection, session, jti, now, grace, refuse_until)
 
         return self._database.write(work)
@@ -146,7 +152,7 @@ class SqlStore:
         """The verdict on a token that is not the session's current one."""
         if session is None:
             return Rotation("gone")
-        if is_grace_replay(session, jti, now, grace):
+        if is_still_good(session, jti, now, grace):
             return Rotation("replayed", session)
         with self._database.transaction(connection):
             ended = _delete(connection, session.sid)
@@ -244,16 +250,36 @@ class SqlStore:
         )
         return [to_session(row) for row in rows]
 
-    def touch(self, sid: str, *, now: float) -> None:
+    def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
         parameters = {
             "for_sid": stored_id(sid),
             "now": microseconds(now),
             "seen_before": microseconds(now - SEEN_EVERY),
+            "refresh_jti": stored_id(refresh_jti),
         }
         self._database.write(
             lambda connection: connection.execute(statements.TOUCH, parameters).rowcount
         )
+
+    def change_memo(self, sid: str, *, now: float, before: str, memo: str) -> bool:
+        """See :meth:`.SessionStore.change_memo`."""
+        sid, memo = stored_id(sid), checked_memo(memo)
+        parameters = {
+            "for_sid": sid,
+            "now": microseconds(now),
+            "old_memo": before,
+            "new_memo": memo,
+        }
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(statements.CHANGE_MEMO, parameters).rowcount:
+                return True
+            # This call may be a repetition of one that succeeded, and whose answer got lost.
+            session = _find(connection, sid, now)
+            return session is not None and session.memo == memo
+
+        return self._database.run(work)
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,31 @@
+"""Update: the claims that a session keeps are changed; its next refresh puts them into tokens."""
+
+from __future__ import annotations
+
+from ..sessions.kept import Kept
+from .mint import Claims
+from .pair import Pairing
+
+
+class Updating(Pairing):
+    """The verb ``update``."""
+
+    __slots__ = ()
+
+    def update(self, sid: str, claims: Claims) -> bool:
+        """Replace the claims that a session keeps, all of them.
+
+        :return: whether the session is live.
+        :raises TypeError: if a claim is not JSON.
+        :raises ValueError: if they are too long.
+        """
+        while True:
+            now = self.clock()
+            session = self.store.find_session(sid, now=now)
+            if session is None:
+                return False
+            before = Kept.read(session.memo)
+            memo = self.kept(claims, before.csrf, before.remember).memo
+            # The write compares what was read. If another request was first, it is read again.
+            if self.store.change_memo(sid, now=now, before=session.memo, memo=memo):
+                return True
