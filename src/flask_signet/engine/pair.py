@@ -86,10 +86,11 @@ class Pairing(Minting, Lifetimes):
             csrf = ""
         elif not csrf:
             csrf = new_id(as_uuid=False)
-        return Kept(csrf, json.loads(self._json(lasting)), remember)
+        return Kept(csrf, self._as_json(lasting), remember)
 
-    def _json(self, value: Any) -> str:
-        return json.dumps(value, default=self.to_json, allow_nan=False)
+    def _as_json(self, claims: Claims) -> Any:
+        """Claims as a token has them: as JSON values."""
+        return json.loads(json.dumps(dict(claims), default=self.to_json, allow_nan=False))
 
     def pair(
         self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False
@@ -106,8 +107,7 @@ class Pairing(Minting, Lifetimes):
         row = named | self._of_refresh(session)
         if kept.claims:
             # Their names; the values are in the token. None: this token has another value.
-            text = self._json(dict(kept.claims))
-            same = text == self._json({name: given[name] for name in kept.claims})
+            same = kept.claims == self._as_json({name: given[name] for name in kept.claims})
             row["kept"] = [*kept.claims] if same else None
         refresh = self._refresh(holder, wish, row, None if "exp" in row else False)
         return TokenPair(access, refresh, session.sid)
