@@ -15,7 +15,7 @@ def test_credentials_do_not_print_what_they_hold() -> None:
 
 def test_credentials_are_a_plain_tuple() -> None:
     """Text, location, and no CSRF value unless one must come."""
-    assert Credentials(TEXT, "headers") == (TEXT, "headers", None)
+    assert Credentials(TEXT, "headers") == (TEXT, "headers", None, False)
 
 
 def test_an_admission_prints_no_claim() -> None:

@@ -344,6 +344,7 @@ def test_the_end_of_a_session_holds(ending: str, path: str, ticking: Clock) -> N
             with app.test_request_context():
                 app.extensions["flask-jwt-extended"].end_sessions("ada")
         else:
+            assert browser.open().status_code == 200  # the new cookies have arrived
             assert stolen is not None
             thief.set_cookie("refresh", stolen, domain="example.com")
             assert thief.get("/page", base_url=HOST).status_code == 401

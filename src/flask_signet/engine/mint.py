@@ -97,7 +97,12 @@ class Minting(Identifying):
             names.append("csrf")  # a page that has the session's value goes on with it
         if isinstance(made_by.get("remembered"), bool):
             names.append("remembered")
-        return {name: made_by[name] for name in names}
+        # Its use shows that the refresh token that it was made with has arrived.
+        made_with = made_by.get("jti" if made_by.get("type") == "refresh" else "refresh_jti")
+        proof = {}
+        if self.settings.refresh_reuse_grace and isinstance(made_with, str):
+            proof["refresh_jti"] = made_with
+        return {name: made_by[name] for name in names} | proof
 
     def _refuse_to_outlive(self, delta: Any) -> None:
         if self.storage is None or delta is None:
