@@ -430,8 +430,11 @@ def test_each_manager_trusts_its_own_origins() -> None:
     [
         ("https://evil.example", "'https://evil.example'"),
         (None, "None"),
-        ("https://\xe4.example\x1b[0m", r"'https://\xe4.example\x1b[0m'"),
-        ("x" * 5000, f"'{'x' * 200}'"),
+        ("https://Evil.example:8443", "'https://evil.example:8443'"),
+        ("null", "'null'"),
+        ("https://\xe4.example\x1b[0m", "'(not an origin)'"),
+        ("x" * 5000, "'(not an origin)'"),
+        (mint(), "'(not an origin)'"),  # no token gets into the log
     ],
 )
 def test_a_cross_site_refusal_is_logged(

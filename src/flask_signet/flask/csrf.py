@@ -8,6 +8,7 @@ another session, or one that a sub-domain planted in a cookie, does not match
 from __future__ import annotations
 
 import logging
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,12 @@ from .installation import installations
 
 log: Final = logging.getLogger("flask_signet")
 
+# Scheme, host, port (RFC 6454 section 6.1). A label of a host has at most 63 characters (RFC 1035
+# section 2.3.4).
+_LABEL: Final = "[a-z0-9_-]{1,63}"
+_ORIGIN: Final = re.compile(
+    rf"[a-z][a-z0-9+.-]{{0,31}}://({_LABEL}(\.{_LABEL}){{0,15}}|\[[0-9a-f:.]{{2,45}}\])(:\d{{1,5}})?"
+)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -102,7 +109,15 @@ def _log_refusal(origin: str | None, prefix: str) -> None:
         "application's origin is %a. If pages of the first may send requests with cookies, put it "
         "into %sTRUSTED_ORIGINS. If browsers know this application by another origin than the "
         "second, it is behind a proxy: werkzeug.middleware.proxy_fix.ProxyFix tells it.",
-        None if origin is None else origin[:200],
-        f"{request.scheme}://{request.host}"[:200],
+        _for_the_log(origin),
+        _for_the_log(f"{request.scheme}://{request.host}"),
         prefix,
     )
+
+
+def _for_the_log(origin: str | None) -> str | None:
+    """An origin as browsers send it, or what it is instead: a client may send a token there."""
+    if origin is None or origin == "null":
+        return origin
+    written = origin.lower()  # as hosts are compared; base64url does not survive it
+    return written if _ORIGIN.fullmatch(written) else "(not an origin)"
