@@ -12,6 +12,8 @@ from ..jose.jwk import Key
 from ..jwt.encode import encode, expiry, new_id
 from ..options.lifetime import lifetime_seconds
 from .identity import Identifying
+from .moments import ISSUED_CLAIM
+from .owners import OWNER_CLAIM, TENANT_CLAIM, Owner
 from .rule import EXPLICIT_TYP, Kind
 
 Fresh = bool | float | timedelta
@@ -32,6 +34,7 @@ class Wanted:
     :param session: the claims of the session that it belongs to; nothing changes them.
     :param wire_identity: the identity as it stands in the token, where that is known already; else
         the ``user_identity_loader`` is asked.
+    :param owner: whose token it is; None: the manager's, and the tenant's of now.
     """
 
     kind: Kind = "access"
@@ -41,6 +44,7 @@ class Wanted:
     headers: Claims | None = None
     session: Claims = field(default_factory=dict)
     wire_identity: Any = None
+    owner: Owner | None = None
 
 
 class Minting(Identifying):
@@ -65,7 +69,7 @@ class Minting(Identifying):
         key = self._signing_key(identity)
         if key.kid is not None and header.get("kid") is None:
             header["kid"] = key.kid
-        claims = {**self._claims(subject, wanted), **added, **wanted.session}
+        claims = self._payload(subject, wanted, added)
         self.refuse_bad_ids(claims)
         text = encode(header, claims, key, default=self.to_json)
         if len(text) > self.settings.max_token_length:
@@ -74,6 +78,13 @@ class Minting(Identifying):
                 f"{self.settings.max_token_length}: put less into its claims"
             )
         return text
+
+    def _payload(self, subject: Any, wanted: Wanted, added: dict[str, Any]) -> dict[str, Any]:
+        """All claims; those of the store can't be added, but by this library."""
+        for name in (OWNER_CLAIM, TENANT_CLAIM, ISSUED_CLAIM):
+            added.pop(name, None)
+        owner = self.owner() if wanted.owner is None else wanted.owner
+        return {**self._claims(subject, wanted), **added, **wanted.session, **owner.claims}
 
     def _header(self, identity: Any, wanted: Wanted) -> dict[str, Any]:
         typ = EXPLICIT_TYP[wanted.kind] if self.settings.explicit_typ else "JWT"
@@ -118,6 +129,8 @@ class Minting(Identifying):
             "type": wanted.kind,
             settings.identity_claim_key: subject,
         }
+        if self.storage is not None and not wanted.session:
+            claims[ISSUED_CLAIM] = self.storage.moments.issued(moment)
         if settings.encode_nbf:
             claims["nbf"] = int(moment)
         if settings.puts_csrf:

@@ -33,7 +33,7 @@ class Opening(Pairing):
         :raises ValueError: if a lifetime is zero, or the access token's is longer than the option.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        holder = Holder(identity, self.wire_identity(identity))
+        holder = Holder(identity, self.wire_identity(identity), self.owner())
         self.check_access_lifetime(wish.access_expires_delta)
         if self.storage is None:
             return self.loose_pair(
@@ -58,7 +58,7 @@ class Opening(Pairing):
             self.doubt()
         for surplus in opened.ended:
             self.tell(events.token_revoked, kind="sid", value=surplus.sid)
-        self.tell(events.token_issued, sid=session.sid, subject=session.subject)
+        self.tell(events.token_issued, sid=session.sid, subject=holder.subject)
         return pair
 
     def _refresh_lifetime(self, delta: Any) -> float:

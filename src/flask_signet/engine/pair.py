@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..jwt.encode import new_id
@@ -12,6 +12,7 @@ from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
 from .lifetimes import Lifetimes
 from .mint import Claims, Fresh, Minting, Wanted
+from .owners import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,25 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """For whom the tokens are: the identity, and the identity as it stands in the tokens."""
+    """For whom the tokens are.
+
+    :param wire_identity: the identity as it stands in the tokens.
+    :param owner: the manager and the tenant whose tokens they are.
+    """
 
     identity: Any
     wire_identity: Any
+    owner: Owner
 
     @property
     def subject(self) -> str:
-        """The subject under which the store keeps the session."""
+        """The subject, as listeners are told it."""
         return str(self.wire_identity)
+
+    @property
+    def filed_subject(self) -> str:
+        """The subject under which the store keeps the session."""
+        return self.owner.filed_subject(self.wire_identity)
 
 
 class Pairing(Minting, Lifetimes):
@@ -54,8 +65,8 @@ class Pairing(Minting, Lifetimes):
         :param lifetime: seconds until it ends without a refresh.
         """
         now = self.clock()
-        return Session.begin(
-            holder.subject,
+        session = Session.begin(
+            holder.filed_subject,
             new_id(as_uuid=False),
             now=now,
             expires_at=now + lifetime,
@@ -63,6 +74,7 @@ class Pairing(Minting, Lifetimes):
             memo=new_id(as_uuid=False),
             device=device,
         )
+        return replace(session, sid=holder.owner.tagged(session.sid))
 
     def pair(
         self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False
@@ -106,6 +118,7 @@ class Pairing(Minting, Lifetimes):
             headers=wish.headers,
             session=session,
             wire_identity=holder.wire_identity,
+            owner=holder.owner,
         )
         return self.issue(holder.identity, wanted)
 
@@ -119,6 +132,7 @@ class Pairing(Minting, Lifetimes):
             headers=wish.headers,
             session=session,
             wire_identity=holder.wire_identity,
+            owner=holder.owner,
         )
         return self.issue(holder.identity, wanted)
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ..exceptions import ConfigurationError, RevokedTokenError, UserLookupError
@@ -19,6 +20,8 @@ from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
 from .end import is_of_session
+from .moments import issued_at
+from .owners import NOBODY, Owner
 from .pair import Holder, Pairing, Wish
 from .rule import Rule
 
@@ -63,7 +66,12 @@ class Rotating(Pairing, Checking, Confirming):
         self.check_access_lifetime(wish.access_expires_delta)
         self._ask_for_state(admission)
         claims = admission.claims
-        holder = Holder(admission.identity, claims[self.settings.identity_claim_key])
+        holder = Holder(
+            admission.identity,
+            claims[self.settings.identity_claim_key],
+            Owner.of(claims),
+        )
+        self._refuse_by_other_name(admission)
         if not is_of_session(claims):
             outcome, pair = self._adopted(admission, holder, wish)
         elif self.is_known_to_be_revoked(admission):
@@ -94,18 +102,35 @@ class Rotating(Pairing, Checking, Confirming):
             message = f"user_state refused {admission.identity}"
             raise UserLookupError(message, admission.header, admission.claims)
 
+    def _refuse_by_other_name(self, admission: Admission) -> None:
+        """Look where the store's one write will not look.
+
+        A named manager's token from before there were owners has no owner. What such a manager
+        refuses now is under its name; what it refused before is under none. An adoption writes
+        under the manager's name, and a rotation changes the row, which has none.
+
+        :raises RevokedTokenError: if the token, its session or its subject is revoked there.
+        """
+        claims = admission.claims
+        if self.owner_name and Owner.of(claims) == NOBODY:
+            beside = Owner(self.owner_name) if is_of_session(claims) else NOBODY
+            self.refuse_revoked(admission, (beside,))
+
     def _adopted(
         self, admission: Admission, holder: Holder, wish: Wish
     ) -> tuple[Rotation, TokenPair]:
         """The store's verdict on a token without a session, and the pair of what it opened."""
         claims = admission.claims
-        lifetime = self.idle_seconds(self.clock())
+        if holder.owner == NOBODY:
+            holder = replace(holder, owner=Owner(self.owner_name))
+        owner, lifetime = holder.owner, self.idle_seconds(self.clock())
         begun = self.begun(holder, lifetime=lifetime, device=wish.device)
-        session = begun.adopting(str(claims["jti"] or claims.get("iat", "")))
+        session = begun.adopting(owner.filed(str(claims["jti"] or claims.get("iat", ""))))
+        session = replace(session, sid=owner.tagged(session.sid))
         pair = self.pair(holder, session, wish)
         outcome = self.store.adopt(
             session,
-            issued_at=float(claims.get("iat", 0)),
+            issued_at=issued_at(claims),
             token_expires_at=float(claims.get("exp", NEVER)),
             grace=self.settings.refresh_reuse_grace,
             refuse_until=self.refuse_until(session.created_at),
@@ -128,7 +153,7 @@ class Rotating(Pairing, Checking, Confirming):
         )
         next_row = Session(
             sid=sid,
-            subject=holder.subject,
+            subject=holder.filed_subject,
             jti=successor.jti,
             expires_at=successor.expires_at,
             absolute_expires_at=end,

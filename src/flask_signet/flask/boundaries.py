@@ -28,6 +28,7 @@ from ..exceptions import (
     TokenReusedError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTenantError,
     WrongTokenError,
 )
 from .installation import installations
@@ -43,6 +44,7 @@ HANDLED: Final = (
     RevokedTokenError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTenantError,
     WrongTokenError,
     StoreUnavailableError,
     KeysUnavailableError,

@@ -550,6 +550,14 @@ class Settings:
         "What a guard does while the store does not answer: `refuse` with 503, or `allow`.",
         new=True,
     )
+    store_owner: str | None = _option(
+        "STORE_OWNER",
+        None,
+        checks.maybe_text,
+        "The name under which the store keeps this manager's sessions and revocations; None: the "
+        "manager's own name. Two applications with one store need two.",
+        new=True,
+    )
 
     # made of the options above, once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)
