@@ -14,7 +14,7 @@ from typing import Any, Final
 ISSUED_CLAIM: Final = "signet_iat"
 """When a token without a session was issued, in seconds since 1970, with fractions."""
 
-_NEXT: Final = 0.001
+_NEXT: Final = 0.000_01
 """Seconds by which a token is dated after a log-out everywhere, at least."""
 
 
