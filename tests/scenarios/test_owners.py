@@ -13,6 +13,7 @@ from flask import Flask, jsonify, request
 
 from flask_signet import (
     JWTManager,
+    Key,
     create_access_token,
     create_token_pair,
     decode_token,
@@ -23,9 +24,12 @@ from flask_signet import (
     list_sessions,
     revoke_token,
 )
-from flask_signet.exceptions import RevokedTokenError
+from flask_signet.cli import jwt_cli
+from flask_signet.exceptions import ConfigurationError, RevokedTokenError
 from flask_signet.flask.manager import Manager
 from flask_signet.jwt.token import TokenPair
+from flask_signet.keys.files import jwks_text
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import NOW, OTHER_SECRET
 from tests.conftest import Clock
 from tests.issuers import ISSUER, JWKS_URL, Web, jwks, pair, token
@@ -480,3 +484,69 @@ def test_the_error_of_a_loader_is_not_swallowed(make: Make) -> None:
 
     with scenario.app.app_context(), pytest.raises(OSError, match="is down"):
         end_sessions("alice")
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────
+
+
+def keyed(store: object, **options: Any) -> Door:
+    """A manager whose keys are in the store."""
+    app = Flask("keyed")
+    app.config.update(JWT_KEYS="store:", JWT_ALGORITHM="ES256", JWT_SESSION_STORE=store, **options)
+    return Door(app, JWTManager(app), "/door")
+
+
+def keys_command(door: Door, *words: str) -> str:
+    result = door.app.test_cli_runner().invoke(jwt_cli, ["keys", *words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_own_04_neither_signs_for_the_other(ticking: Clock, user: str) -> None:
+    """Keys in the store are their owner's: a token of one is refused by the other."""
+    store = MemoryStore()
+    ours, shop = keyed(store), keyed(store, JWT_STORE_OWNER="shop")
+    keys_command(ours, "generate")
+    with shop.app.app_context(), pytest.raises(ConfigurationError, match="keys generate"):
+        shop.manager.create_access_token(user)
+    keys_command(shop, "generate")
+    for door, other in ((ours, shop), (shop, ours)):
+        access = door.log_in(user).access_token
+        assert (door.status(access), other.status(access)) == (200, 422)
+
+
+def test_own_04_a_named_manager_has_its_keys_by_the_command(ticking: Clock, user: str) -> None:
+    """`--manager` makes and lists the keys of a named manager."""
+    store = MemoryStore()
+    ours = keyed(store)
+    ours.app.config.update(
+        PARTNER_JWT_KEYS="store:",
+        PARTNER_JWT_ALGORITHM="ES256",
+        PARTNER_JWT_SESSION_STORE=store,
+    )
+    partner = JWTManager(ours.app, name="partner", config_prefix="PARTNER_JWT_")
+    door = Door(ours.app, partner, "/partner")
+    keys_command(ours, "generate")
+    assert "there is no key" in keys_command(ours, "list", "--manager", "partner")
+    keys_command(ours, "generate", "--manager", "partner")
+    assert door.status(door.log_in(user).access_token) == 200
+    assert ours.status(door.log_in(user).access_token) == 422
+    result = ours.app.test_cli_runner().invoke(jwt_cli, ["keys", "list", "--manager", "nobody"])
+    assert result.exit_code == 2
+
+
+def test_own_04_keys_from_before_there_were_owners(ticking: Clock, user: str) -> None:
+    """Keys that all managers shared stay good for each, until it rotates to keys of its own."""
+    store = MemoryStore()
+    store.save_keys(jwks_text([Key.generate("ES256").to_private_jwk()]), after=0)
+    ours, shop = keyed(store), keyed(store, JWT_STORE_OWNER="shop")
+    before = shop.log_in(user)
+    assert ours.status(before.access_token) == 200
+    keys_command(ours, "rotate", "--publish-for", "0")
+    keys_command(shop, "rotate", "--publish-for", "0")
+    ticking.tick(60)
+    for door in (ours, shop):
+        door.app.config["JWT_KEYS_REFRESH"] = 1  # other options: the keys are read again
+    after = shop.log_in(user)
+    assert shop.status(before.access_token) == shop.status(after.access_token) == 200
+    assert ours.status(after.access_token) == 422

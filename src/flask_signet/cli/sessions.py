@@ -11,15 +11,12 @@ from flask.cli import AppGroup
 
 from ..engine.signet import Signet
 from ..flask.installation import installation, installations
-from .output import as_json, moment_text, print_rows, reports, say
+from .output import as_json, manager_option, moment_text, print_rows, reports, say
 from .store import required_store
 
 sessions_cli: AppGroup = AppGroup("sessions", help="The sessions of a user.")
 
 
-manager_option: Callable[[Any], Any] = click.option(
-    "--manager", default="", help="The manager's name; else the unnamed one."
-)
 tenant_option: Callable[[Any], Any] = click.option(
     "--tenant", help="The tenant; needed where there is a tenant_loader."
 )

@@ -123,6 +123,7 @@ class Installation:
                 flask_keys=(flask_keys[0], flask_keys[1]),
                 store=lambda: None if storage is None else storage.store,
                 clock=self._now,
+                name=manager.name,
             ),
             loaded=LoadedKeys(key_rules(settings)),
             prefix=self.prefix,
