@@ -15,6 +15,7 @@ from flask_signet import (
     JWTManager,
     Key,
     create_access_token,
+    create_refresh_token,
     create_token_pair,
     decode_token,
     end_session,
@@ -299,6 +300,62 @@ def test_own_05_outside_a_request_the_tenant_is_given(
         end_sessions(user, tenant="b.test")
     assert at(tenants, "a.test", "GET", "/protected", a["access_token"]).status_code == 401
     assert at(tenants, "b.test", "GET", "/protected", b["access_token"]).status_code == 401
+
+
+def test_own_05_a_loader_that_can_t_say(make: Make, ticking: Clock, user: str) -> None:
+    """Where the loader returns None, the token's tenant counts for all that the request does."""
+    scenario = make()
+    said: list[str | None] = ["a"]
+    scenario.jwt.tenant_loader(lambda: said[0])
+
+    @scenario.app.get("/more")
+    @jwt_required()
+    def more() -> Any:
+        return jsonify(create_access_token(user))
+
+    a = scenario.login(user)
+    said[0] = "b"
+    b = scenario.login(user)
+    said[0] = None
+    assert len(scenario.sessions(a)) == len(scenario.sessions(b)) == 1
+    another = scenario.client.get("/more", headers=bearer(a["access_token"])).json
+    said[0] = "b"
+    assert scenario.get({"access_token": another}) == 401
+    said[0] = ""
+    assert scenario.get(a) == 401
+    said[0] = None
+    ticking.tick(1)
+    scenario.client.delete("/auth/sessions", headers=bearer(a["access_token"]))
+    assert (scenario.get(a), scenario.get(b)) == (401, 200)
+
+
+def test_own_05_an_async_loader(make: Make, user: str) -> None:
+    """The loader may be `async`; what is no text is an error."""
+    scenario = make()
+
+    @scenario.jwt.tenant_loader
+    async def tenant() -> Any:
+        return scenario.app.config["TENANT"]
+
+    scenario.app.config["TENANT"] = "a"
+    with scenario.app.app_context():
+        assert decode_token(create_access_token(user))["signet_tenant"] == "a"
+        scenario.app.config["TENANT"] = 5
+        with pytest.raises(TypeError, match="returns a text or None, not int"):
+            create_access_token(user)
+
+
+def test_the_owner_s_claims_are_not_an_application_s(tenants: Scenario, user: str) -> None:
+    """What an application adds to a token, even all claims of another, changes no owner."""
+    added = {"signet_tenant": "b.test", "signet_owner": "partner", "signet_iat": 9e9, "role": "x"}
+    tenants.jwt.additional_claims_loader(lambda identity: added)
+    with tenants.app.test_request_context(base_url="https://a.test"):
+        pair = create_token_pair(user, additional_claims=added)
+        texts = (*pair[:2], create_access_token(user), create_refresh_token(user))
+        for claims in map(decode_token, texts):
+            assert (claims["signet_tenant"], claims["role"]) == ("a.test", "x")
+            assert "signet_owner" not in claims
+            assert claims.get("signet_iat", claims["iat"]) < claims["iat"] + 1
 
 
 # ── another issuer's names ───────────────────────────────────────────────────────────────

@@ -77,7 +77,7 @@ class Current:
         admission = self.admission()
         return {} if admission is None or admission.issuer is not None else admission.claims
 
-    def subject(self, identity: Any) -> Any:
+    def subject(self, signet: Signet, identity: Any) -> Any:
         """A subject as it stands in the tokens, for an identity that an application names.
 
         What ``get_jwt_identity()`` gave is that already. Everything else is an identity as at a
@@ -87,8 +87,8 @@ class Current:
         if admission is not None and admission.issuer is None:
             own = admission.identity
             if type(own) is type(identity) and own == identity:
-                return admission.claims.get(self.signet().settings.identity_claim_key)
-        return self.signet().subject_of(identity)
+                return admission.claims.get(signet.settings.identity_claim_key)
+        return signet.subject_of(identity)
 
     def sid(self) -> str | None:
         """The session of this request's token, if it is one of ours."""

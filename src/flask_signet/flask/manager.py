@@ -446,7 +446,7 @@ class Manager(Installing):
         if subject is None or subject == "":
             return False
         if subject is not ANYBODY:
-            owner = str(current.subject(subject))
+            owner = str(current.subject(signet, subject))
         if sid is None or (sid == current.sid() and tenant is None):
             return signet.end_session_of(current.own_claims(), owner)
         return signet.end(sid, owner, tenant=tenant)
@@ -475,9 +475,10 @@ class Manager(Installing):
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
+        signet = current.signet()
         if issuer is None:
-            subject = current.subject(subject)
-        current.signet().end_all(subject, except_sid=except_sid, issuer=issuer, tenant=tenant)
+            subject = current.subject(signet, subject)
+        signet.end_all(subject, except_sid=except_sid, issuer=issuer, tenant=tenant)
 
     @answered
     def list_sessions(self, subject: Any, *, tenant: str | None = None) -> list[SessionInfo]:
@@ -489,7 +490,8 @@ class Manager(Installing):
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
-        sessions = current.signet().sessions_of(current.subject(subject), tenant=tenant)
+        signet = current.signet()
+        sessions = signet.sessions_of(current.subject(signet, subject), tenant=tenant)
         sid = current.sid()
         return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 

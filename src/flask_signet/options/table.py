@@ -554,8 +554,8 @@ class Settings:
         "STORE_OWNER",
         None,
         checks.maybe_text,
-        "The name under which the store keeps this manager's sessions and revocations; None: the "
-        "manager's own name. Two applications with one store need two.",
+        "The name under which the store keeps this manager's sessions, revocations and keys; "
+        "None: the manager's own name. Two applications with one store need two.",
         new=True,
     )
 
