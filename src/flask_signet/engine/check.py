@@ -39,7 +39,8 @@ class Checking(Verifying, Identifying):
         admission.issuer = token.issuer
         rule.check(admission, self.settings, self.clock)
         if token.issuer is None:
-            self.refuse_other_tenant(admission.header, admission.claims)
+            if self.callbacks.tenant is not None:
+                self.refuse_other_tenant(admission.header, admission.claims)
             admission.identity = self.checked_identity_in(admission.claims)
         else:
             admission.identity = self.issuers[token.issuer].identity(admission.claims)

@@ -118,7 +118,7 @@ class Confirming(Ending):
         owners: tuple[Owner, ...] | None = None,
     ) -> bool:
         now = self.clock()
-        for owner in self._owners_of(admission) if owners is None else owners:
+        for owner in owners or self._owners_of(admission):
             if refuses(self._presented(admission, owner), now=now):
                 return True
         return False
@@ -146,12 +146,11 @@ class Confirming(Ending):
         """What the store is asked about a token, under an owner's names."""
         claims = admission.claims
         if admission.issuer is None:
-            since = number(claims["auth_time"]) if "auth_time" in claims else issued_at(claims)
             return Presented(
-                jti=owner.filed(_text(claims.get("jti"))),
-                sid=_text(claims.get("sid")),
-                subject=owner.filed_subject(claims.get(self.settings.identity_claim_key)),
-                issued_at=since,
+                owner.filed(_text(claims.get("jti"))),
+                _text(claims.get("sid")),
+                owner.filed_subject(claims.get(self.settings.identity_claim_key)),
+                number(claims["auth_time"]) if "auth_time" in claims else issued_at(claims),
             )
         # An issuer may give its users and its tokens the very ids that we give ours: they are
         # under names that none of ours has. Its sessions are its own to end, so what counts is

@@ -71,11 +71,11 @@ class Owner:
 
     def filed(self, text: str) -> str:
         """The name under which the store keeps an id of ours; empty for an empty text."""
-        if not text:
-            return ""
-        if text.startswith("//") or ("://" in text and _LIKE_AN_ISSUERS.match(text)):
+        if "//" in text and (text.startswith("//") or _LIKE_AN_ISSUERS.match(text)):
             text = _ESCAPE + text
-        return self._within(text)
+        if text and (self.name or self.tenant):  # seldom; each guard asks
+            return self._within(text)
+        return text
 
     def filed_subject(self, subject: Any) -> str:
         """The same for a subject as it stands in a token: a text, an int, or None.
@@ -94,9 +94,9 @@ class Owner:
         return Owner(self.name)._within(f"{issuer} {text}")
 
     def _within(self, text: str) -> str:
-        if not self.name and not self.tenant:
-            return text
-        return _path(self.name, self.tenant) + text
+        if self.name or self.tenant:
+            return _path(self.name, self.tenant) + text
+        return text
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────
 
