@@ -15,6 +15,10 @@ from ..sessions.session import NEVER
 
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+manager_option: Callable[[Any], Any] = click.option(
+    "--manager", default="", help="The manager's name; else the unnamed one."
+)
+
 
 def reports(command: Any) -> Any:
     """A command whose foreseeable failures are one line on standard error and exit code 1."""

@@ -113,8 +113,11 @@ def adopted_sid(subject: str, jti: str) -> str:
 
 
 def was_adopted(sid: str) -> bool:
-    """Whether a session was opened by a token from before, not by a log-in."""
-    return sid[1:2] == _ADOPTED_MARK
+    """Whether a session was opened by a token from before, not by a log-in.
+
+    The tag of an owner may be before the mark. It ends with the same character.
+    """
+    return sid[1:2] == _ADOPTED_MARK or _ADOPTED_MARK * 2 in sid
 
 
 def bounded(text: str | None, limit: int) -> str:
