@@ -128,17 +128,7 @@ class Pairing(Minting, Lifetimes):
         kept = Kept.read(session.memo)
         given = {**kept.claims, **(wish.claims or {})}
         wish = replace(wish, claims=given)
-        named: dict[str, Any] = {
-            settings.identity_claim_key: holder.wire_identity,
-            "sid": session.sid,
-            "auth_time": session.created_at,
-        }
-        if settings.puts_csrf:
-            # One value for both: a page that logs out proves itself for both cookies at once. And
-            # one for the whole session: a form that is open in another tab outlives a refresh.
-            named["csrf"] = kept.csrf or new_id(as_uuid=False)
-        if kept.remember is not None:
-            named["remembered"] = kept.remember
+        named = {settings.identity_claim_key: holder.wire_identity, **self._of_both(session, kept)}
         # A log-in's tokens have nobody before them. Where nothing is forgiven nobody asks.
         proves_use = session.previous_jti != "" and settings.refresh_reuse_grace > 0
         made_with = {"refresh_jti": session.jti} if proves_use else {}
@@ -157,6 +147,17 @@ class Pairing(Minting, Lifetimes):
             row["exp"] = int(session.expires_at)
         refresh = self._refresh(holder, wish, named | row, False if never else None)
         return TokenPair(access, refresh, session.sid)
+
+    def _of_both(self, session: Session, kept: Kept) -> dict[str, Any]:
+        """The claims that both tokens of a session have."""
+        named: dict[str, Any] = {"sid": session.sid, "auth_time": session.created_at}
+        if self.settings.puts_csrf:
+            # One value for both: a page that logs out proves itself for both cookies at once. And
+            # one for the whole session: a form that is open in another tab outlives a refresh.
+            named["csrf"] = kept.csrf or new_id(as_uuid=False)
+        if kept.remember is not None:
+            named["remembered"] = kept.remember
+        return named
 
     def loose_pair(
         self, holder: Holder, sid: str, wish: Wish, *, fresh: Fresh, refresh_expires_delta: Any
