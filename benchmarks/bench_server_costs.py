@@ -51,7 +51,7 @@ def costs(store: Any, processes: Callable[[], list[int]]) -> dict[str, float]:
 
     def refresh(number: int) -> None:
         following = secrets.token_urlsafe(16)
-        successor = Successor(following, now + 86_400, secrets.token_urlsafe(16))
+        successor = Successor(following, now + 86_400, sessions[number].memo)
         store.rotate(sessions[number].sid, current[number], successor, grace=10, **until)
         current[number] = following
 

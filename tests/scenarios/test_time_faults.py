@@ -103,6 +103,7 @@ def test_fault_clock_back_makes_the_grace_no_longer(make, ticking, steps):
     ticking.tick(steps[0])
     second = scenario.next(first)
     assert scenario.next(first)["refresh_token"] == second["refresh_token"]
+    assert scenario.get(second) == 200  # seen in use: from now on the grace alone forgives
     ticking.tick(steps[1])
     assert scenario.refresh(first).status_code == 401
     ticking.tick(-steps[1])

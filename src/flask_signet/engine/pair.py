@@ -115,42 +115,39 @@ class Pairing(Minting, Lifetimes):
             csrf = ""
         elif not csrf:
             csrf = new_id(as_uuid=False)
-        return Kept(csrf, json.loads(self._json(lasting)), remember)
+        return Kept(csrf, self._as_json(lasting), remember)
 
-    def _json(self, value: Any) -> str:
-        return json.dumps(value, default=self.to_json, allow_nan=False)
+    def _as_json(self, claims: Claims) -> Any:
+        """Claims as a token has them: as JSON values."""
+        return json.loads(json.dumps(dict(claims), default=self.to_json, allow_nan=False))
 
     def pair(
         self, holder: Holder, session: Session, wish: Wish, *, fresh: Fresh = False
     ) -> TokenPair:
         """Both tokens of a session as its row says; the refresh token is the same each time."""
-        settings = self.settings
         kept = Kept.read(session.memo)
         given = {**kept.claims, **(wish.claims or {})}
         wish = replace(wish, claims=given)
-        named = {settings.identity_claim_key: holder.wire_identity, **self._of_both(session, kept)}
+        named = self._of_both(holder, session, kept)
         # A log-in's tokens have nobody before them. Where nothing is forgiven nobody asks.
-        proves_use = session.previous_jti != "" and settings.refresh_reuse_grace > 0
+        proves_use = session.previous_jti != "" and self.settings.refresh_reuse_grace > 0
         made_with = {"refresh_jti": session.jti} if proves_use else {}
         access = self._access(holder, wish, named | made_with, fresh)
-        issued = int(session.rotated_at)
-        row: dict[str, Any] = {"jti": session.jti, "iat": issued}
-        if settings.encode_nbf:
-            row["nbf"] = issued
+        row = named | self._of_refresh(session)
         if kept.claims:
             # Their names; the values are in the token. None: this token has another value.
-            text = self._json(dict(kept.claims))
-            same = text == self._json({name: given[name] for name in kept.claims})
+            same = kept.claims == self._as_json({name: given[name] for name in kept.claims})
             row["kept"] = [*kept.claims] if same else None
-        never = session.expires_at == NEVER
-        if not never:
-            row["exp"] = int(session.expires_at)
-        refresh = self._refresh(holder, wish, named | row, False if never else None)
+        refresh = self._refresh(holder, wish, row, None if "exp" in row else False)
         return TokenPair(access, refresh, session.sid)
 
-    def _of_both(self, session: Session, kept: Kept) -> dict[str, Any]:
-        """The claims that both tokens of a session have."""
-        named: dict[str, Any] = {"sid": session.sid, "auth_time": session.created_at}
+    def _of_both(self, holder: Holder, session: Session, kept: Kept) -> dict[str, Any]:
+        """The claims that both tokens have of their session."""
+        named: dict[str, Any] = {
+            self.settings.identity_claim_key: holder.wire_identity,
+            "sid": session.sid,
+            "auth_time": session.created_at,
+        }
         if self.settings.puts_csrf:
             # One value for both: a page that logs out proves itself for both cookies at once. And
             # one for the whole session: a form that is open in another tab outlives a refresh.
@@ -158,6 +155,16 @@ class Pairing(Minting, Lifetimes):
         if kept.remember is not None:
             named["remembered"] = kept.remember
         return named
+
+    def _of_refresh(self, session: Session) -> dict[str, Any]:
+        """The claims of the refresh token that are in the row."""
+        issued = int(session.rotated_at)
+        row: dict[str, Any] = {"jti": session.jti, "iat": issued}
+        if self.settings.encode_nbf:
+            row["nbf"] = issued
+        if session.expires_at != NEVER:
+            row["exp"] = int(session.expires_at)
+        return row
 
     def loose_pair(
         self, holder: Holder, sid: str, wish: Wish, *, fresh: Fresh, refresh_expires_delta: Any

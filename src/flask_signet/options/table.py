@@ -510,7 +510,7 @@ class Settings:
         "REFRESH_REUSE_GRACE",
         10,
         checks.leeway,
-        "Seconds in which the refresh token just replaced gets the same successor again; 0 is "
+        "Seconds in which a refresh token that was replaced gets the session's live one; 0 is "
         "strict.",
         new=True,
     )
