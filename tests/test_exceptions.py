@@ -43,6 +43,7 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
     "RevokedTokenError": (TOKEN[1:], 401, "token_revoked", "token", "invalid_token"),
     "TokenReusedError": (TOKEN[1:], 401, "token_reused", "token", "invalid_token"),
     "SessionEndedError": (TOKEN[1:], 401, "session_ended", "token", "invalid_token"),
+    "WrongTenantError": (TOKEN[1:], 401, "wrong_tenant", "token", "invalid_token"),
     "FreshTokenRequired": (
         *(TOKEN, 401, "fresh_token_required", "token"),
         "insufficient_user_authentication",
@@ -73,6 +74,7 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
 }
 NO_REFUSALS = {"ConfigurationError", "InvalidKeyError", "WeakSecretWarning"}
 MESSAGES = {
+    "WrongTenantError": "The token is for another tenant",
     "RevokedTokenError": "Token has been revoked",
     "TokenReusedError": "Token has been revoked",
     "SessionEndedError": "Token has been revoked",

@@ -66,6 +66,7 @@ __all__ = [
     "UserClaimsVerificationError",
     "UserLookupError",
     "WeakSecretWarning",
+    "WrongTenantError",
     "WrongTokenError",
 ]
 
@@ -327,6 +328,16 @@ class SessionEndedError(RevokedTokenError):
     """A refresh token whose session is not live: it was ended, has expired, or is unknown."""
 
     error_code: ClassVar[str] = "session_ended"
+
+
+class WrongTenantError(_WithToken):
+    """The token is good, but for another tenant than the ``tenant_loader`` names."""
+
+    status: ClassVar[int] = 401
+    error_code: ClassVar[str] = "wrong_tenant"
+
+    def __init__(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> None:
+        super().__init__("The token is for another tenant", jwt_header, jwt_data)
 
 
 class FreshTokenRequired(_WithToken):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from flask import Flask
+from flask import Flask, request
 from flask.cli import FlaskGroup
 
 from flask_signet import JWTManager, create_token_pair, decode_token
@@ -199,3 +199,47 @@ def test_no_token_is_printed(app: Flask) -> None:
     assert pair.sid in printed
     for secret in (pair.access_token, pair.refresh_token, jti, SECRET):
         assert secret not in printed
+
+
+def test_the_sessions_of_a_tenant(app: Flask) -> None:
+    """Where there are tenants, `--tenant` says which; another tenant's session is none."""
+    jwt = app.extensions["flask-signet"][""].manager
+    jwt.tenant_loader(lambda: request.host)
+    with app.test_request_context(base_url="https://a.test"):
+        sid = create_token_pair("ada").sid
+    listed = run(app, "sessions", "list", "ada", "--tenant", "a.test", "--json")
+    assert [each["sid"] for each in json.loads(listed.output)] == [sid]
+    assert json.loads(run(app, "sessions", "list", "ada", "--tenant", "b", "--json").output) == []
+    for words in (("list", "ada"), ("end", sid), ("end", "--subject", "ada")):
+        result = run(app, "sessions", *words)
+        assert (result.exit_code, "give --tenant" in result.output) == (2, True)
+    wrong = run(app, "sessions", "end", sid, "--tenant", "b")
+    assert wrong.exit_code == 1
+    assert "no session of this manager and tenant" in wrong.output
+    run(app, "sessions", "end", "--subject", "ada", "--tenant", "b")
+    ended = run(app, "sessions", "end", sid, "--tenant", "a.test")
+    assert ended.output == f"{sid} has ended\n"
+
+
+def test_the_sessions_of_a_named_manager(app: Flask) -> None:
+    """`--manager` names the manager; an unknown one is exit code 2."""
+    app.config["PARTNER_JWT_SECRET_KEY"] = SECRET[::-1]
+    app.config["PARTNER_JWT_SESSION_STORE"] = app.config["JWT_SESSION_STORE"]
+    partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
+    with app.app_context():
+        sid = partner.create_token_pair("ada").sid
+    assert run(app, "sessions", "list", "ada").output == "ada has no session\n"
+    assert sid in run(app, "sessions", "list", "ada", "--manager", "partner").output
+    assert run(app, "sessions", "end", sid).exit_code == 1
+    assert run(app, "sessions", "end", sid, "--manager", "partner").exit_code == 0
+    assert run(app, "sessions", "list", "ada", "--manager", "nobody").exit_code == 2
+
+
+def test_a_subject_is_as_in_the_tokens(app: Flask) -> None:
+    """The command's SUBJECT goes through no identity loader."""
+    jwt = app.extensions["flask-signet"][""].manager
+    jwt.user_identity_loader(lambda user: f"user:{user}")
+    sid = login(app, "ada")
+    assert sid in run(app, "sessions", "list", "user:ada").output
+    run(app, "sessions", "end", "--subject", "user:ada")
+    assert run(app, "sessions", "list", "user:ada").output == "user:ada has no session\n"

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from flask_signet.engine.end import is_of_session, named_by
+from flask_signet.engine.end import is_of_session
+from flask_signet.engine.owners import NOBODY
+from flask_signet.engine.pair import Wish
 from flask_signet.engine.rule import Rule
 from flask_signet.engine.signet import Signet
 from flask_signet.exceptions import (
@@ -14,9 +16,10 @@ from flask_signet.exceptions import (
     InvalidSignatureError,
     MissingRequiredClaimError,
     RevokedTokenError,
+    SessionEndedError,
     StoreUnavailableError,
 )
-from flask_signet.sessions.session import Revocation
+from flask_signet.sessions.session import Revocation, was_adopted
 from tests.applications import OTHER_SECRET, mint
 from tests.conftest import Clock
 from tests.engine.signets import (
@@ -330,9 +333,77 @@ def test_a_token_of_a_session(payload: dict[str, Any], is_one: bool) -> None:
 
 def test_the_names_of_others() -> None:
     """Another issuer's id has the issuer before it; ours, and an empty one, are as they are."""
-    assert named_by(ISSUER, "j") == f"{ISSUER} j"
-    assert named_by(None, "j") == "j"
-    assert named_by(ISSUER, "") == ""
+    assert NOBODY.filed_of(ISSUER, "j") == f"{ISSUER} j"
+    assert NOBODY.filed_of(None, "j") == "j"
+    assert NOBODY.filed_of(ISSUER, "") == ""
+
+
+# ── owners ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("from_before", [False, True])
+def test_the_adopted_session_of_a_named_manager(make: Make, url: str, from_before: bool) -> None:
+    """The old token ends what adopted it, also where it does not say its owner."""
+    partner = make(SESSION_STORE=url, name="partner")
+    old = loose(make() if from_before else partner, kind="refresh")
+    pair = refresh(partner, old)
+    assert was_adopted(pair.sid)
+    assert claims(partner, pair.access_token)["signet_owner"] == "partner"
+    partner.end_of(claims(partner, old))
+    assert partner.sessions_of("ada") == []
+    assert not is_good(partner, pair.access_token)
+    with pytest.raises(RevokedTokenError):
+        refresh(partner, old)
+
+
+def test_an_old_token_of_a_named_manager_that_is_refused_opens_no_session(
+    make: Make, url: str
+) -> None:
+    """It says no owner: what is refused now is refused under the name that would adopt it."""
+    partner, old = make(SESSION_STORE=url, name="partner"), loose(make(), kind="refresh")
+    partner.end_of(claims(partner, old))
+    with pytest.raises(SessionEndedError):
+        refresh(partner, old)
+    assert partner.sessions_of("ada") == []
+
+
+def test_what_is_made_from_a_token_has_the_owner_of_its_session(make: Make, url: str) -> None:
+    """It ends with the session, and needs no moment of its own: the session was opened then."""
+    tenants = make(SESSION_STORE=url, name="partner", tenant=lambda: "a")
+    pair = tenants.open("ada")
+    made_by = claims(tenants, pair.refresh_token)
+    made = claims(tenants, loose(tenants, made_by=made_by))
+    for name in ("sid", "auth_time", "signet_owner", "signet_tenant"):
+        assert made[name] == made_by[name]
+    assert "signet_iat" not in made
+    from_before = make(SESSION_STORE=url).open("ada")
+    made_by = claims(tenants, from_before.refresh_token)
+    made = claims(tenants, loose(tenants, made_by=made_by))
+    assert made["sid"] == from_before.sid
+    assert "signet_owner" not in made
+
+
+def test_only_its_owner_changes_what_a_session_keeps(make: Make, url: str) -> None:
+    """The session of another manager, or of another tenant, is none that there is."""
+    ours, partner = make(SESSION_STORE=url), make(SESSION_STORE=url, name="partner")
+    pair = ours.open("ada", Wish({"plan": "free"}))
+    assert not partner.update(pair.sid, {"plan": "all"}, partner.owner())
+    assert not ours.update(pair.sid, {"plan": "all"}, ours.owner("a"))
+    pair = refresh(ours, pair.refresh_token)
+    assert claims(ours, pair.access_token)["plan"] == "free"
+    assert ours.update(pair.sid, {"plan": "all"}, ours.owner())
+
+
+def test_the_store_s_claims_are_not_kept(make: Make, store: Watched) -> None:
+    """What an application gives as an owner is dropped, and each refresh stays one write."""
+    signet = make(SESSION_STORE=store, tenant=lambda: "a")
+    pair = signet.open("ada", Wish({"signet_tenant": "b", "signet_iat": 1, "plan": "free"}))
+    store.asked.clear()
+    pair = refresh(signet, pair.refresh_token)
+    assert store.asked == ["rotate"]
+    found = claims(signet, pair.access_token)
+    assert (found["signet_tenant"], found["plan"]) == ("a", "free")
+    assert "signet_iat" not in found
 
 
 # ── no store ─────────────────────────────────────────────────────────────────────────────

@@ -367,6 +367,12 @@ TABLE: dict[str, dict[str, Any]] = {
         ("", None, True, "deny", []),
         "'refuse' or 'allow'",
     ),
+    "STORE_OWNER": option(
+        *(None, None),
+        ((None, None), ("", ""), ("shop", "shop")),
+        (1, True, b"shop", ["shop"]),
+        "a text or None",
+    ),
 }
 # Read with the keys: tests/keys.
 KEY_OPTIONS = ("SECRET_KEY", "PRIVATE_KEY", "PUBLIC_KEY", "KEYS")

@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from ..engine.signet import Signet
 from ..exceptions import ConfigurationError
-from ..flask.installation import installation
+from ..flask.installation import installation, installations
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
 from ..keys import files as key_files
 from ..keys.live import LiveKeys
 from ..keys.schedule import KeySchedule
 from ..keys.sources import KeySource
-from .output import ID_MAY_BEGIN_WITH_A_HYPHEN, as_json, moment_text, print_rows, reports
+from .output import (
+    ID_MAY_BEGIN_WITH_A_HYPHEN,
+    as_json,
+    manager_option,
+    moment_text,
+    print_rows,
+    reports,
+)
 
 keys_cli: AppGroup = AppGroup("keys", help="The keys that sign and verify (JWT_KEYS).")
 
@@ -37,8 +45,10 @@ algorithm_option: Callable[[Any], Any] = click.option(
 )
 
 
-def _source() -> tuple[Signet, KeySource]:
-    signet = installation().signet()
+def _source(manager: str) -> tuple[Signet, KeySource]:
+    if manager and manager not in installations(current_app):
+        raise click.UsageError(f"there is no manager {manager!r}")
+    signet = installation(manager).signet()
     if not isinstance(signet.keys, LiveKeys):
         raise ConfigurationError(
             f"{signet.prefix}KEYS is not set: say where the keys are, e.g. "
@@ -49,10 +59,11 @@ def _source() -> tuple[Signet, KeySource]:
 
 @keys_cli.command()
 @algorithm_option
+@manager_option
 @reports
-def generate(algorithm: str | None) -> None:
+def generate(algorithm: str | None, manager: str) -> None:
     """Make the first key. Where there is one already, nothing changes: see rotate."""
-    signet, source = _source()
+    signet, source = _source(manager)
     moment, before = signet.clock(), source.load()
     if before.active(moment) is not None:
         click.echo(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
@@ -64,10 +75,11 @@ def generate(algorithm: str | None) -> None:
 
 @keys_cli.command("list")
 @as_json
+@manager_option
 @reports
-def list_keys(as_json: bool) -> None:
+def list_keys(as_json: bool, manager: str) -> None:
     """List the keys: next (waits), active (signs), retiring (verifies still), retired."""
-    signet, source = _source()
+    signet, source = _source(manager)
     rows = [
         {
             "kid": each.key.kid,
@@ -89,13 +101,14 @@ def list_keys(as_json: bool) -> None:
     type=click.FloatRange(min=0),
     help="Seconds until the new key signs; by default, time enough for everybody to fetch it.",
 )
+@manager_option
 @reports
-def rotate(algorithm: str | None, publish_for: float | None) -> None:
+def rotate(algorithm: str | None, publish_for: float | None, manager: str) -> None:
     """Add a key that signs soon; the one of today verifies until its last token is dead.
 
     While a next key waits, nothing changes: it may be repeated.
     """
-    signet, source = _source()
+    signet, source = _source(manager)
     moment, before = signet.clock(), source.load()
     active = before.active(moment)
     if publish_for is None:
@@ -126,10 +139,11 @@ def _tell(schedule: KeySchedule, moment: float) -> None:
 
 @keys_cli.command(context_settings=ID_MAY_BEGIN_WITH_A_HYPHEN)
 @click.argument("kid")
+@manager_option
 @reports
-def retire(kid: str) -> None:
+def retire(kid: str, manager: str) -> None:
     """Refuse the tokens of the key KID from now on. Not of the one that signs: rotate first."""
-    signet, source = _source()
+    signet, source = _source(manager)
     before = source.load()
     source.save(before.retired(kid, signet.clock()), before)
     click.echo(f"the key {kid} verifies nothing any more")
@@ -138,10 +152,11 @@ def retire(kid: str) -> None:
 @keys_cli.command()
 @click.option("--private", is_flag=True, help="The private keys too, to a file of mode 600.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@manager_option
 @reports
-def export(private: bool, out: Path | None) -> None:
+def export(private: bool, out: Path | None, manager: str) -> None:
     """Print the public keys as a JWKS; with --private --out FILE, write all of them there."""
-    signet, source = _source()
+    signet, source = _source(manager)
     schedule = source.load()
     if private and out is None:
         raise click.UsageError("--private needs --out FILE: private keys are not printed")

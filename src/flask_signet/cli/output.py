@@ -19,6 +19,10 @@ ID_MAY_BEGIN_WITH_A_HYPHEN: Final = {"ignore_unknown_options": True}
 
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+manager_option: Callable[[Any], Any] = click.option(
+    "--manager", default="", help="The manager's name; else the unnamed one."
+)
+
 
 def reports(command: Any) -> Any:
     """A command whose foreseeable failures are one line on standard error and exit code 1."""

@@ -20,12 +20,12 @@ _WRONG_CLOCK: Final = 3_600.0
 that verify tokens, an entry that is pruned too early would let its token in again."""
 
 
-def required_store() -> SessionStore:
-    """The session store.
+def required_store(manager: str = "") -> SessionStore:
+    """The session store of a manager.
 
     :raises ConfigurationError: if there is none.
     """
-    here = installation()
+    here = installation(manager)
     store = here.store()
     if store is None:
         raise ConfigurationError(f"{here.prefix}SESSION_STORE is not set: there is no store")

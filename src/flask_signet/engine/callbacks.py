@@ -34,6 +34,7 @@ class Callbacks:
     invalid_token: Answer | None = None
     needs_fresh_token: Answer | None = None
     revoked_token: Answer | None = None
+    tenant: Callable[[], Any] | None = None
     token_in_blocklist: Callable[[dict[str, Any], dict[str, Any]], Any] | None = None
     token_verification: Callable[[dict[str, Any], dict[str, Any]], Any] | None = None
     token_verification_failed: Answer | None = None

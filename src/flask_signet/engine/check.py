@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ..exceptions import WrongTenantError
 from ..jwt.token import Token
 from .admission import Admission, Credentials
+from .owners import Owner
 from .rule import Rule
 from .verify import Verifying
 
@@ -26,8 +31,20 @@ class Checking(Verifying):
 
         :raises WrongTokenError: if it is of another kind.
         :raises FreshTokenRequired: if it is not fresh.
+        :raises WrongTenantError: if it is of another tenant.
         """
         admission = Admission(token.header.copy(), token.claims.copy(), location)
         admission.issuer = token.issuer
         rule.check(admission, self.settings, self.clock)
+        if token.issuer is None and self.callbacks.tenant is not None:
+            self.refuse_other_tenant(admission.header, admission.claims)
         return admission
+
+    def refuse_other_tenant(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+        """Refuse a token of ours where the ``tenant_loader`` names another tenant than the token.
+
+        :raises WrongTenantError: also if the token names none, and the loader one, or the reverse.
+        """
+        tenant = self.tenant()
+        if tenant is not None and tenant != Owner.of(claims).tenant:
+            raise WrongTenantError(header, claims)

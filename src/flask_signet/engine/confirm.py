@@ -6,7 +6,7 @@ user.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..exceptions import (
@@ -22,8 +22,10 @@ from ..sessions.revocations import RevocationView
 from ..sessions.session import Presented, Rotation, Successor, stored_id
 from . import events
 from .admission import Admission
-from .end import Ending, is_of_session, named_by, own_id
+from .end import Ending, is_of_session, own_id
 from .identity import Identifying
+from .moments import issued_at, number
+from .owners import NOBODY, Owner
 from .rule import Rule
 
 
@@ -102,9 +104,10 @@ class Confirming(Identifying, Ending):
 
     # ── what the store refuses ───────────────────────────────────────────────────────────
 
-    def refuse_revoked(self, admission: Admission) -> None:
+    def refuse_revoked(self, admission: Admission, owners: tuple[Owner, ...] | None = None) -> None:
         """Look into this process's view of the store: the token, its session, and its subject.
 
+        :param owners: under whose names; None: under all names that it may have.
         :raises RevokedTokenError: if one of them is revoked.
         :raises StoreUnavailableError: if the store does not answer, unless
             ``JWT_REVOCATION_ON_STORE_ERROR`` is ``allow``.
@@ -113,7 +116,7 @@ class Confirming(Identifying, Ending):
         if view is None:
             return
         try:
-            is_revoked = view.refuses(self._presented(admission), now=self.clock())
+            is_revoked = self._any_refused(view.refuses, admission, owners)
         except StoreUnavailableError:
             if self.settings.revocation_on_store_error != "allow":
                 raise
@@ -124,32 +127,57 @@ class Confirming(Identifying, Ending):
     def is_known_to_be_revoked(self, admission: Admission) -> bool:
         """Whether this process knows a token to be revoked. The store is not asked about it."""
         view = self._view()
-        return view is not None and view.knows(self._presented(admission), now=self.clock())
+        return view is not None and self._any_refused(view.knows, admission)
+
+    def _any_refused(
+        self,
+        refuses: Callable[..., bool],
+        admission: Admission,
+        owners: tuple[Owner, ...] | None = None,
+    ) -> bool:
+        now = self.clock()
+        for owner in owners or self._owners_of(admission):
+            if refuses(self._presented(admission, owner), now=now):
+                return True
+        return False
+
+    def _owners_of(self, admission: Admission) -> tuple[Owner, ...]:
+        """Under whose names the store may refuse a token.
+
+        A named manager's token that does not say its owner is from before there were owners, or
+        others made it: what was refused then is under no name, what is refused now under the
+        manager's.
+        """
+        if admission.issuer is not None:
+            return (Owner(self.owner_name),)
+        owner = Owner.of(admission.claims)
+        if owner == NOBODY and self.owner_name:
+            return (owner, Owner(self.owner_name))
+        return (owner,)
 
     def _view(self) -> RevocationView | None:
         if self.storage is None:
             return None
         return self.storage.view(self.settings.revocation_max_staleness)
 
-    def _presented(self, admission: Admission) -> Presented:
-        """What the store is asked about a token."""
+    def _presented(self, admission: Admission, owner: Owner) -> Presented:
+        """What the store is asked about a token, under an owner's names."""
         claims = admission.claims
         if admission.issuer is None:
-            subject = claims.get(self.settings.identity_claim_key)
             return Presented(
-                jti=own_id(claims),
-                sid=_text(claims.get("sid")),
-                subject="" if subject is None else str(subject),
-                issued_at=_seconds(claims.get("auth_time", claims.get("iat"))),
+                owner.filed(own_id(claims)),
+                _text(claims.get("sid")),
+                owner.filed_subject(claims.get(self.settings.identity_claim_key)),
+                number(claims["auth_time"]) if "auth_time" in claims else issued_at(claims),
             )
         # An issuer may give its users and its tokens the very ids that we give ours: they are
         # under names that none of ours has. Its sessions are its own to end, so what counts is
         # when the token was made, not when its owner logged in.
         issuer = self.issuers[admission.issuer]
         return Presented(
-            jti=named_by(admission.issuer, _text(claims.get("jti"))),
-            subject=named_by(admission.issuer, str(issuer.identity(claims))),
-            issued_at=_seconds(claims.get("iat")),
+            jti=owner.filed_of(admission.issuer, _text(claims.get("jti"))),
+            subject=owner.filed_of(admission.issuer, str(issuer.identity(claims))),
+            issued_at=number(claims.get("iat")),
         )
 
     # ── refresh tokens, which are good once ──────────────────────────────────────────────
@@ -230,7 +258,3 @@ class Confirming(Identifying, Ending):
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _seconds(value: Any) -> float:
-    return float(value) if type(value) in (int, float) else 0.0

@@ -14,6 +14,7 @@ from ..exceptions import MissingRequiredClaimError
 from ..sessions.session import MAX_SUBJECT, NEVER, Session, adopted_sid, stored_id
 from . import events
 from .lifetimes import Lifetimes
+from .owners import NOBODY, Owner
 from .verify import Verifying
 
 Claims = Mapping[str, Any]
@@ -37,14 +38,6 @@ def own_id(claims: Claims) -> str:
     return f"claims {sha256(text.encode()).hexdigest()[:43]}"
 
 
-def named_by(issuer: str | None, name: str) -> str:
-    """How another issuer's id is written in our store: ``"<issuer> <id>"``.
-
-    Our own ids (``issuer`` is None) are written as they are.
-    """
-    return name if issuer is None or not name else f"{issuer} {name}"
-
-
 class Ending(Verifying, Lifetimes):
     """The verbs ``end``, ``end_all``, ``sessions_of`` and ``revoke``.
 
@@ -54,12 +47,33 @@ class Ending(Verifying, Lifetimes):
 
     __slots__ = ()
 
-    def end(self, sid: str, subject: str = "") -> bool:
-        """End a session, and refuse its access tokens.
+    def end(self, sid: str, subject: str | None = None, *, tenant: str | None = None) -> bool:
+        """End a session of this manager and tenant, and refuse its access tokens.
 
-        :param subject: end it only if it is this subject's.
+        The session of another owner is none that there is.
+
+        :param subject: end it only if it is this subject's, and none if it is empty; None:
+            whoever's it is.
+        :param tenant: None: the tenant of now.
         :return: whether it was live until now.
         """
+        self.store  # noqa: B018 - it raises where there is none
+        owner = self.owner(tenant)
+        if subject == "" or not owner.has(sid):
+            return False
+        return self._end(sid, "" if subject is None else owner.filed_subject(subject))
+
+    def end_session_of(self, claims: Claims, subject: str | None = None) -> bool:
+        """End the session of a token of ours, if it names one. The parameters are those of ``end``.
+
+        The token says whose the session is.
+        """
+        sid = claims.get("sid")
+        if not isinstance(sid, str) or subject == "":
+            return False
+        return self._end(sid, "" if subject is None else Owner.of(claims).filed_subject(subject))
+
+    def _end(self, sid: str, subject: str = "") -> bool:
         now = self.clock()
         ended = self.store.end_session(
             sid,
@@ -73,38 +87,62 @@ class Ending(Verifying, Lifetimes):
         return ended is not None
 
     def end_all(
-        self, subject: str, *, except_sid: str | None = None, issuer: str | None = None
+        self,
+        subject: Any,
+        *,
+        except_sid: str | None = None,
+        issuer: str | None = None,
+        tenant: str | None = None,
     ) -> None:
         """Log a subject out everywhere: one entry, whatever the number of sessions.
 
         :param except_sid: the one session that goes on.
         :param issuer: the other issuer whose user it is.
+        :param tenant: None: the tenant of now.
         """
-        now, subject = self.clock(), named_by(issuer, subject)
-        self.store.end_sessions(
-            subject,
+        now, store = self.clock(), self.store
+        if self.storage is not None:
+            now = self.storage.moments.ended(now)
+        if issuer is None:
+            filed, told = self.owner(tenant).filed_subject(subject), str(subject)
+        else:
+            filed = Owner(self.owner_name).filed_of(issuer, str(subject))
+            told = f"{issuer} {subject}"
+        store.end_sessions(
+            filed,
             now=now,
             expires_at=self.longest_life(now),
             except_sid=except_sid or "",
         )
         self.doubt()
-        self.tell(events.token_revoked, kind="subject", value=subject)
+        self.tell(events.token_revoked, kind="subject", value=told)
 
-    def sessions_of(self, subject: str) -> list[Session]:
-        """The live sessions of a subject, the one opened last first."""
-        return self.store.list_sessions(subject, now=self.clock())
+    def sessions_of(self, subject: Any, *, tenant: str | None = None) -> list[Session]:
+        """The live sessions of a subject, the one opened last first.
 
-    def revoke(self, token_or_jti: str, issuer: str | None = None) -> None:
+        :param tenant: None: the tenant of now.
+        """
+        store = self.store
+        return store.list_sessions(self.owner(tenant).filed_subject(subject), now=self.clock())
+
+    def revoke(
+        self, token_or_jti: str, issuer: str | None = None, *, tenant: str | None = None
+    ) -> None:
         """Refuse one token from now on, and if it belongs to a session, the whole session.
 
         :param token_or_jti: a token, which may have expired; or a ``jti``.
         :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
+        :param tenant: of a ``jti``; None: the tenant of now.
         :raises SignetError: if it is a token, and not one that a guard would take.
         :raises MissingRequiredClaimError: if it is a token of another issuer and has no ``jti``.
         """
         if issuer is not None or token_or_jti.count(".") != 2:
             # Of a bare jti nothing else is known: it is refused for as long as any token lives.
-            self._refuse(named_by(issuer, token_or_jti), self.longest_life(self.clock()))
+            until = self.longest_life(self.clock())
+            if issuer is not None:
+                self._refuse_of(issuer, token_or_jti, until)
+            else:
+                self._refuse(token_or_jti, self.owner(tenant).filed(token_or_jti), until)
             return
         token = self.verify(token_or_jti, allow_expired=True, foreign=True)
         if token.issuer is None:
@@ -114,7 +152,7 @@ class Ending(Verifying, Lifetimes):
         if not jti:
             raise MissingRequiredClaimError("jti")
         leeway = self.issuers[token.issuer].leeway_in(self.settings.leeway)
-        self._refuse(named_by(token.issuer, jti), float(token.claims["exp"]) + leeway + 1)
+        self._refuse_of(token.issuer, jti, float(token.claims["exp"]) + leeway + 1)
 
     def end_of(self, claims: Claims) -> None:
         """End the session of a token of ours; refuse the token itself if it has no session.
@@ -126,16 +164,24 @@ class Ending(Verifying, Lifetimes):
         # A pair from before there was a store names a session that no store knows.
         if is_of_session(claims):
             return
-        subject = self._owner_of(claims)
+        owner, own = self.adopting_owner(claims), own_id(claims)
+        identity = claims.get(self.settings.identity_claim_key)
+        subject = owner.filed_subject(identity)
         expires_at = float(claims.get("exp", NEVER)) + self.settings.leeway + 1
-        self._refuse(own_id(claims), expires_at, subject)
+        self._refuse(own, owner.filed(own), expires_at, subject)
         # Last: a token that is refused opens no session any more.
         adopted = self.session_named_by(claims)
-        if subject and adopted is not None and adopted != claims.get("sid"):
-            self.end(adopted, subject)
+        if identity not in (None, "") and adopted is not None and adopted != claims.get("sid"):
+            self._end(adopted, subject)
 
-    def _owner_of(self, claims: Claims) -> str:
-        return str(claims.get(self.settings.identity_claim_key, ""))
+    def adopting_owner(self, claims: Claims) -> Owner:
+        """Whose session a token without a session opens.
+
+        It is the token's owner. A token of a named manager from before there were owners has none:
+        it is the manager's.
+        """
+        owner = Owner.of(claims)
+        return Owner(self.owner_name) if owner == NOBODY else owner
 
     def session_named_by(self, claims: Claims) -> str | None:
         """The ``sid`` of a token's session; for a refresh token without one, of what adopts it.
@@ -146,8 +192,10 @@ class Ending(Verifying, Lifetimes):
             return str(claims["sid"])
         if claims.get("type") != "refresh":
             return None
-        subject = stored_id(self._owner_of(claims), MAX_SUBJECT)
-        return adopted_sid(subject, own_id(claims))
+        owner = self.adopting_owner(claims)
+        subject = owner.filed_subject(claims.get(self.settings.identity_claim_key))
+        sid = adopted_sid(stored_id(subject, MAX_SUBJECT), owner.filed(own_id(claims)))
+        return owner.tagged(sid)
 
     def end_presented(self, presented: Iterable[Claims]) -> None:
         """End what the tokens of one client belong to: each session once, and loose tokens."""
@@ -157,12 +205,16 @@ class Ending(Verifying, Lifetimes):
                 self.end_of(claims)
             ended.add(str(claims.get("sid")))
 
-    def end_session_of(self, claims: Claims) -> None:
-        """End the session of a token, if it names one."""
-        if isinstance(claims.get("sid"), str):
-            self.end(claims["sid"])
+    def _refuse_of(self, issuer: str, jti: str, expires_at: float) -> None:
+        filed = Owner(self.owner_name).filed_of(issuer, jti)
+        self._refuse(f"{issuer} {jti}", filed, expires_at)
 
-    def _refuse(self, jti: str, expires_at: float, subject: str = "") -> None:
-        self.store.revoke_token(jti, now=self.clock(), expires_at=expires_at, subject=subject)
+    def _refuse(self, jti: str, filed: str, expires_at: float, subject: str = "") -> None:
+        """Refuse one token.
+
+        :param jti: as listeners are told it.
+        :param filed: the name under which the store keeps it.
+        """
+        self.store.revoke_token(filed, now=self.clock(), expires_at=expires_at, subject=subject)
         self.doubt()
         self.tell(events.token_revoked, kind="jti", value=jti)

@@ -106,6 +106,23 @@ class Identifying(Setup):
             return identity
         return made if isinstance(made, str) else identity
 
+    def subject_of(self, identity: Any) -> Any:
+        """A subject as it stands in the tokens, for an identity that an application names.
+
+        It is what the ``user_identity_loader`` makes of it, as at a log-in. A text, an int or None
+        that the loader does not take is the subject itself.
+
+        :raises TypeError: if the identity can't be in a token.
+        """
+        is_plain = identity is None or type(identity) in (str, int)
+        try:
+            subject = self.wire_identity(identity)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            if not is_plain:
+                raise
+            return identity
+        return identity if subject is None and is_plain else subject
+
     def identity_in(self, claims: Mapping[str, Any]) -> Any:
         """The identity in some claims, of ``JWT_IDENTITY_TYPE`` where that is set.
 

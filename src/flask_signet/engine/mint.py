@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from ..jwt.encode import encode, expiry, new_id
 from ..options.lifetime import lifetime_seconds
 from .end import is_of_session
 from .identity import Identifying
+from .moments import ISSUED_CLAIM
+from .owners import OWNER_CLAIM, TENANT_CLAIM, Owner
 from .rule import EXPLICIT_TYP, Kind
 
 Fresh = bool | float | timedelta
@@ -35,6 +37,7 @@ class Wanted:
         and for the same identity, the new token belongs to the session. None: to no session.
     :param wire_identity: the identity as it stands in the token, where that is known already; else
         the ``user_identity_loader`` is asked.
+    :param owner: whose token it is; None: the manager's, and the tenant's of now.
     """
 
     kind: Kind = "access"
@@ -45,6 +48,7 @@ class Wanted:
     session: Claims = field(default_factory=dict)
     made_by: Claims | None = None
     wire_identity: Any = None
+    owner: Owner | None = None
 
 
 class Minting(Identifying):
@@ -70,8 +74,7 @@ class Minting(Identifying):
         key = self._signing_key(identity)
         if key.kid is not None and header.get("kid") is None:
             header["kid"] = key.kid
-        session = wanted.session or self._inherited(subject, wanted)
-        claims = {**self._claims(subject, wanted), **added, **session}
+        claims = self._payload(subject, wanted, added)
         self.refuse_bad_ids(claims)
         text = encode(header, claims, key, default=self.to_json)
         if len(text) > self.settings.max_token_length:
@@ -81,15 +84,26 @@ class Minting(Identifying):
             )
         return text
 
+    def _payload(self, subject: Any, wanted: Wanted, added: dict[str, Any]) -> dict[str, Any]:
+        """All claims; those of the store can't be added, but by this library."""
+        for name in (OWNER_CLAIM, TENANT_CLAIM, ISSUED_CLAIM):
+            added.pop(name, None)
+        inherited = {} if wanted.session else self._inherited(subject, wanted)
+        if inherited and wanted.made_by is not None:
+            # The owner of the session, also where it is from before there were owners.
+            wanted = replace(wanted, session=inherited, owner=Owner.of(wanted.made_by))
+        owner = self.owner() if wanted.owner is None else wanted.owner
+        return {**self._claims(subject, wanted), **added, **wanted.session, **owner.claims}
+
     def _inherited(self, subject: Any, wanted: Wanted) -> dict[str, Any]:
         """The claims of the session whose token is in use, if it is the same identity's.
 
         :raises ValueError: if the token would live longer than ended sessions are remembered.
         """
-        made_by, owner = wanted.made_by, self.settings.identity_claim_key
+        made_by, claim = wanted.made_by, self.settings.identity_claim_key
         if made_by is None or not is_of_session(made_by):
             return {}
-        if str(made_by.get(owner)) != str(subject):
+        if str(made_by.get(claim)) != str(subject):
             return {}
         self._refuse_to_outlive(wanted.expires_delta)
         names = ["sid", "auth_time"]
@@ -159,6 +173,8 @@ class Minting(Identifying):
             "type": wanted.kind,
             settings.identity_claim_key: subject,
         }
+        if self.storage is not None and not wanted.session:
+            claims[ISSUED_CLAIM] = self.storage.moments.issued(moment)
         if settings.encode_nbf:
             claims["nbf"] = int(moment)
         if settings.puts_csrf:

@@ -36,7 +36,7 @@ class Opening(Pairing):
         :raises ConfigurationError: if a refresh could not give the identity to the loaders.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        holder = Holder(identity, self.wire_identity(identity))
+        holder = Holder(identity, self.wire_identity(identity), self.owner())
         self.check_access_lifetime(wish.access_expires_delta)
         if self.storage is None:
             if refresh_expires_delta is None and wish.remember is False:
@@ -69,7 +69,7 @@ class Opening(Pairing):
             self.doubt()
         for surplus in opened.ended:
             self.tell(events.token_revoked, kind="sid", value=surplus.sid)
-        self.tell(events.token_issued, sid=session.sid, subject=session.subject)
+        self.tell(events.token_issued, sid=session.sid, subject=holder.subject)
         return pair
 
     def _short_life(self) -> ExpiresDelta:

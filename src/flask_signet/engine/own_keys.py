@@ -22,6 +22,7 @@ def own_keys(
     flask_keys: tuple[Any, Any],
     store: Callable[[], SessionStore | None],
     clock: Callable[[], float],
+    name: str = "",
 ) -> Keys:
     """The keys that the options name. Nothing is read yet.
 
@@ -31,10 +32,12 @@ def own_keys(
         unnamed manager's would open each other's doors.
     :param store: gives the session store, where keys may be kept; None: there is none.
     :param clock: seconds since 1970.
+    :param name: the manager's name.
     """
     rules = key_rules(settings)
     if settings.keys is not None:
-        source = key_source(settings.keys, rules, store)
+        owner = name if settings.store_owner is None else settings.store_owner
+        source = key_source(settings.keys, rules, store, owner)
         return LiveKeys(source, f"{prefix}KEYS", refresh=settings.keys_refresh, now=clock)
     if settings.is_asymmetric:
         return GivenPair(rules, prefix, settings.private_key, settings.public_key)

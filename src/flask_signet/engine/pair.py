@@ -14,6 +14,7 @@ from ..sessions.kept import RESERVED, Kept
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
 from .lifetimes import Lifetimes
 from .mint import Claims, Fresh, Minting, Wanted
+from .owners import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,25 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """For whom the tokens are: the identity, and the identity as it stands in the tokens."""
+    """For whom the tokens are.
+
+    :param wire_identity: the identity as it stands in the tokens.
+    :param owner: the manager and the tenant whose tokens they are.
+    """
 
     identity: Any
     wire_identity: Any
+    owner: Owner
 
     @property
     def subject(self) -> str:
-        """The subject under which the store keeps the session."""
+        """The subject, as listeners are told it."""
         return str(self.wire_identity)
+
+    @property
+    def filed_subject(self) -> str:
+        """The subject under which the store keeps the session."""
+        return self.owner.filed_subject(self.wire_identity)
 
 
 class Pairing(Minting, Lifetimes):
@@ -59,8 +70,8 @@ class Pairing(Minting, Lifetimes):
         :param lifetime: seconds until it ends without a refresh.
         """
         now = self.clock()
-        return Session.begin(
-            holder.subject,
+        session = Session.begin(
+            holder.filed_subject,
             new_id(as_uuid=False),
             now=now,
             expires_at=now + lifetime,
@@ -68,6 +79,7 @@ class Pairing(Minting, Lifetimes):
             memo=kept.memo,
             device=self.kept_of(device),
         )
+        return replace(session, sid=holder.owner.tagged(session.sid))
 
     def kept_of(self, device: Device) -> Device:
         """What the ``device_loader`` has the store keep of a client's facts.
@@ -174,6 +186,7 @@ class Pairing(Minting, Lifetimes):
             headers=wish.headers,
             session=session,
             wire_identity=holder.wire_identity,
+            owner=holder.owner,
         )
         return self.issue(holder.identity, wanted)
 
@@ -187,6 +200,7 @@ class Pairing(Minting, Lifetimes):
             headers=wish.headers,
             session=session,
             wire_identity=holder.wire_identity,
+            owner=holder.owner,
         )
         return self.issue(holder.identity, wanted)
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ..exceptions import (
@@ -30,6 +31,8 @@ from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
 from .end import is_of_session, own_id
+from .moments import issued_at
+from .owners import NOBODY, Owner
 from .pair import Holder, Pairing, Wish
 from .rule import Rule
 
@@ -83,7 +86,8 @@ class Rotating(Pairing, Checking, Confirming):
         if wire_identity is None:  # an old token of nobody's: the loader may name one
             wire_identity = self.wire_identity(admission.identity)
         seen = self.seen_by_loaders(admission.identity, wire_identity, admission.user, state)
-        holder = Holder(seen, wire_identity)
+        holder = Holder(seen, wire_identity, Owner.of(claims))
+        self._refuse_by_other_name(admission)
         if not is_of_session(claims):
             outcome, pair = self._adopted(admission, holder, wish)
         elif self.is_known_to_be_revoked(admission):
@@ -117,6 +121,20 @@ class Rotating(Pairing, Checking, Confirming):
             raise UserLookupError(message, admission.header, admission.claims)
         return None if state is True else state
 
+    def _refuse_by_other_name(self, admission: Admission) -> None:
+        """Look where the store's one write will not look.
+
+        A named manager's token from before there were owners has no owner. What such a manager
+        refuses now is under its name; what it refused before is under none. An adoption writes
+        under the manager's name, and a rotation changes the row, which has none.
+
+        :raises RevokedTokenError: if the token, its session or its subject is revoked there.
+        """
+        claims = admission.claims
+        if self.owner_name and Owner.of(claims) == NOBODY:
+            beside = Owner(self.owner_name) if is_of_session(claims) else NOBODY
+            self.refuse_revoked(admission, (beside,))
+
     def _adopted(
         self, admission: Admission, holder: Holder, wish: Wish
     ) -> tuple[Rotation, TokenPair]:
@@ -124,6 +142,8 @@ class Rotating(Pairing, Checking, Confirming):
         claims = admission.claims
         if not holder.subject:  # by an application that had no store: no session is kept for it
             raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
+        owner = self.adopting_owner(claims)
+        holder = replace(holder, owner=owner)
         csrf = str(claims.get("csrf", ""))
         if len(csrf) > MAX_ID or not (csrf.isascii() and csrf.isprintable()):
             csrf = ""
@@ -133,11 +153,12 @@ class Rotating(Pairing, Checking, Confirming):
             lifetime=self.idle_seconds(self.clock()),
             device=wish.device,
         )
-        session = begun.adopting(own_id(claims))
+        session = begun.adopting(owner.filed(own_id(claims)))
+        session = replace(session, sid=owner.tagged(session.sid))
         pair = self.pair(holder, session, wish)
         outcome = self.store.adopt(
             session,
-            issued_at=float(claims.get("iat", 0)),
+            issued_at=issued_at(claims),
             token_expires_at=float(claims.get("exp", NEVER)),
             grace=self.settings.refresh_reuse_grace,
             refuse_until=self.refuse_until(session.created_at),
@@ -191,7 +212,7 @@ class Rotating(Pairing, Checking, Confirming):
         )
         next_row = Session(
             sid=sid,
-            subject=holder.subject,
+            subject=holder.filed_subject,
             jti=successor.jti,
             expires_at=successor.expires_at,
             absolute_expires_at=end,

@@ -66,6 +66,7 @@ class Signet(Opening, Rotating, Updating):
             flask_keys=(None, None),
             store=lambda: None if storage is None else storage.store,
             clock=parts.get("clock", SYSTEM_CLOCK),
+            name=parts.get("name", ""),
         )
         return cls(
             settings=settings,

@@ -15,6 +15,7 @@ from ..options.table import Settings
 from ..sessions.last_seen import Noted
 from ..sessions.revocations import RevocationView
 from ..sessions.store import SessionStore
+from .moments import Moments
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
@@ -30,7 +31,7 @@ class Storage:
     :param option: the option's name, for messages.
     """
 
-    __slots__ = ("_lock", "_store", "_view", "noted", "option", "timeout", "wanted")
+    __slots__ = ("_lock", "_store", "_view", "moments", "noted", "option", "timeout", "wanted")
 
     def __init__(
         self, wanted: Any, *, timeout: float = 2.0, option: str = "JWT_SESSION_STORE"
@@ -39,6 +40,7 @@ class Storage:
         self.timeout: float = timeout
         self.option: str = option
         self.noted: Noted = Noted()
+        self.moments: Moments = Moments()
         self._lock = Lock()
         self._store: SessionStore | None = None
         self._view: tuple[float, RevocationView] | None = None

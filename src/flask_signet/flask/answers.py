@@ -22,6 +22,7 @@ from ..exceptions import (
     StoreUnavailableError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTenantError,
 )
 from .cookies import forget_cookies
 
@@ -63,6 +64,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
         status=_BAD_REQUEST,
         message="User claims verification failed",
     ),
+    WrongTenantError: Row("invalid_token", "message", _UNAUTHORIZED),
     AmbiguousTokenError: Row("invalid_token", "message", _BAD_REQUEST),
     StoreUnavailableError: Row(None, "message", _UNAVAILABLE),
     KeysUnavailableError: Row(None, "message", _UNAVAILABLE),

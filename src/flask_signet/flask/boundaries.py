@@ -29,6 +29,7 @@ from ..exceptions import (
     TokenReusedError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTenantError,
     WrongTokenError,
 )
 from .installation import installation, installations
@@ -44,6 +45,7 @@ HANDLED: Final = (
     RevokedTokenError,
     UserClaimsVerificationError,
     UserLookupError,
+    WrongTenantError,
     WrongTokenError,
     StoreUnavailableError,
     KeysUnavailableError,

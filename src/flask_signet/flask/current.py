@@ -81,17 +81,28 @@ class Current:
         visit = self._visit()
         return None if visit is None else visit[1]
 
-    def own_claims(self) -> dict[str, Any] | None:
-        """The claims of this request's token, if it is one of ours."""
+    def own_claims(self) -> dict[str, Any]:
+        """The claims of this request's token, if it is one of ours; empty if there is none."""
         admission = self.admission()
-        if admission is None or admission.issuer is not None:
-            return None  # another issuer's sid names a session of its own
-        return admission.claims
+        return {} if admission is None or admission.issuer is not None else admission.claims
+
+    def subject(self, signet: Signet, identity: Any) -> Any:
+        """A subject as it stands in the tokens, for an identity that an application names.
+
+        What ``get_jwt_identity()`` gave is that already. Everything else is an identity as at a
+        log-in.
+        """
+        admission = self.admission()
+        if admission is not None and admission.issuer is None:
+            own = admission.identity
+            if type(own) is type(identity) and own == identity:
+                return admission.claims.get(signet.settings.identity_claim_key)
+        return signet.subject_of(identity)
 
     def sid(self) -> str | None:
         """The session of this request's token, if it is one of ours."""
-        claims = self.own_claims()
-        sid = None if claims is None else claims.get("sid")
+        # Another issuer's sid names a session of its own.
+        sid = self.own_claims().get("sid")
         return sid if isinstance(sid, str) else None
 
     # ── the getters ──────────────────────────────────────────────────────────────────────

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Final, Protocol
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app, has_request_context, request
 from flask.json.provider import DefaultJSONProvider
 
 from ..engine.callbacks import Callbacks
 from ..engine.events import tell_by
 from ..engine.issuers import Issuer
 from ..engine.own_keys import key_rules, own_keys
+from ..engine.owners import NOBODY, Owner
 from ..engine.setup import Clock
 from ..engine.signet import Signet
 from ..engine.storage import Storage
@@ -27,6 +28,9 @@ from .current import Current
 
 EXTENSION: Final = "flask-signet"
 """Where an application keeps its installations: a dictionary by the manager's name."""
+
+_TENANTS: Final = "_flask_signet_tenants"
+"""Where a request remembers its tenant, by the installation that asked."""
 
 _NO_MANAGER: Final = (
     "You must initialize a JWTManager with this flask application before using this method"
@@ -119,6 +123,7 @@ class Installation:
                 flask_keys=(flask_keys[0], flask_keys[1]),
                 store=lambda: None if storage is None else storage.store,
                 clock=self._now,
+                name=manager.name,
             ),
             loaded=LoadedKeys(key_rules(settings)),
             prefix=self.prefix,
@@ -129,6 +134,9 @@ class Installation:
             tell=tell_by(app),
             to_json=self._to_json,
             to_sync=app.async_to_sync,
+            name=manager.name,
+            once=self._once,
+            owner_in_hand=self._owner_in_hand,
         )
 
     def _storage_by(self, settings: Settings) -> Storage | None:
@@ -143,6 +151,23 @@ class Installation:
                     option=f"{self.prefix}SESSION_STORE",
                 )
             return self._storage
+
+    def _once(self, function: Callable[[], Any]) -> Any:
+        """What a function returns; a request remembers it, unless it is None."""
+        if not has_request_context():
+            return function()
+        carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+        known: dict[Installation, Any] = carrier.__dict__.setdefault(_TENANTS, {})
+        if known.get(self) is None:
+            known[self] = function()
+        return known[self]
+
+    def _owner_in_hand(self) -> Owner:
+        """Whose token a guard found in this request."""
+        admission = self.current.admission()
+        if admission is None or admission.issuer is not None:
+            return NOBODY
+        return Owner.of(admission.claims)
 
     def _now(self) -> float:
         """Seconds since 1970, by the clock that the manager has now."""

@@ -66,6 +66,15 @@ class Loaders:
         """``(header, payload) -> response`` to a revoked token."""
         return self._register("revoked_token", callback)
 
+    def tenant_loader(self, callback: Loader) -> Loader:
+        """``() -> str or None``: the tenant of this request, by its host or its path, say.
+
+        It is asked once for each request. Each new token is the tenant's, and a token of another
+        tenant is refused. An empty text: no tenant. None: the request does not say, and the tenant
+        of its token counts.
+        """
+        return self._register("tenant", callback)
+
     def token_in_blocklist_loader(self, callback: Loader) -> Loader:
         """``(header, payload) -> bool``: True if the token was revoked."""
         return self._register("token_in_blocklist", callback)

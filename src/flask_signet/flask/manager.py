@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from flask import Request, Response, after_this_request, has_request_context, request
 
@@ -31,6 +31,16 @@ from .session_info import SessionInfo
 
 Claims = Mapping[str, Any]
 V = TypeVar("V", bound=Callable[..., Any])
+
+
+class _Anybody:
+    """Stands for a subject that was left out."""
+
+    def __repr__(self) -> str:
+        return "<anybody>"
+
+
+ANYBODY: Final = _Anybody()
 
 
 class Manager(Installing):
@@ -451,14 +461,18 @@ class Manager(Installing):
         return pair
 
     @answered
-    def update_session(self, sid: str | None = None, *, claims: Claims) -> bool:
+    def update_session(
+        self, sid: str | None = None, *, claims: Claims, tenant: str | None = None
+    ) -> bool:
         """Change the claims that a session keeps; its next refresh puts them into both tokens.
 
         Tokens that are out stay as they are. The ``sid`` is no secret: whoever names one has yet to
-        show that the session may be changed.
+        show that the session may be changed. A session of another manager, or of another tenant, is
+        none that there is.
 
         :param sid: its id; None: that of this request's token.
         :param claims: instead of all those given to ``create_token_pair``.
+        :param tenant: None: the tenant of this request, or of its token.
         :return: whether the session is live.
         :raises TypeError: if a claim is not JSON.
         :raises ValueError: if they are longer than about 1,900 characters as JSON.
@@ -466,61 +480,86 @@ class Manager(Installing):
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
-        if sid is None:
-            sid = current.sid()
-        return sid is not None and current.signet().update(sid, claims)
+        signet, own = current.signet(), current.sid()
+        if sid is None or (sid == own and tenant is None):
+            return own is not None and signet.update(own, claims)
+        return signet.update(sid, claims, signet.owner(tenant))
 
     @answered
-    def end_session(self, sid: str | None = None, subject: Any = None) -> bool:
+    def end_session(
+        self, sid: str | None = None, subject: Any = ANYBODY, *, tenant: str | None = None
+    ) -> bool:
         """End one session: neither of its tokens is good any more.
 
+        A session of another manager, or of another tenant, is none that there is.
+
         :param sid: its id; None: that of this request's token.
-        :param subject: end it only if it is this identity's: a ``sid`` is no secret, so a client
-            that names one has yet to show that the session is its own.
+        :param subject: end it only if it is this user's: a ``sid`` is no secret, so a client
+            that names one has yet to show that the session is its own. An identity, as for
+            :meth:`end_sessions`; None and the empty text are nobody. Left out: whoever's it is.
+        :param tenant: None: the tenant of this request, or of its token.
         :return: whether it was live until now.
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
-        if sid is None:
-            sid = current.sid()
-        owner = "" if subject is None else str(subject)
-        return sid is not None and current.signet().end(sid, owner)
+        signet, owner = current.signet(), None
+        if subject is None or subject == "":
+            return False
+        if subject is not ANYBODY:
+            owner = str(current.subject(signet, subject))
+        if sid is None or (sid == current.sid() and tenant is None):
+            return signet.end_session_of(current.own_claims(), owner)
+        return signet.end(sid, owner, tenant=tenant)
 
     @answered
     def end_sessions(
-        self, subject: Any, except_sid: str | None = None, issuer: str | None = None
+        self,
+        subject: Any,
+        except_sid: str | None = None,
+        issuer: str | None = None,
+        *,
+        tenant: str | None = None,
     ) -> None:
         """Log a user out everywhere: one entry, whatever the number of sessions.
 
         All of the subject's tokens from before now are refused, those without a session too, for
         as long as the options let a token live.
 
-        :param subject: the identity, as ``get_jwt_identity()`` gives it.
+        :param subject: the user: an identity as :meth:`create_token_pair` takes it, or as
+            ``get_jwt_identity()`` gives it. ``1`` and ``"1"`` are one user.
         :param except_sid: a session that goes on, e.g. the one that asks.
         :param issuer: the other issuer whose user it is. Its tokens from before now are refused;
             those that it gives out afterwards are not, and its sessions are its own to end.
-        :raises ConfigurationError: if there is no store.
-        :raises StoreUnavailableError: if the store does not answer.
-        """
-        signet = self._here().current.signet()
-        signet.end_all(str(subject), except_sid=except_sid, issuer=issuer)
-
-    @answered
-    def list_sessions(self, subject: Any) -> list[SessionInfo]:
-        """The live sessions of a user, the one opened last first. There is no token in them.
-
-        :param subject: the identity, as ``get_jwt_identity()`` gives it.
+        :param tenant: None: the tenant of this request, or of its token.
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
-        sessions = current.signet().sessions_of(str(subject))
+        signet = current.signet()
+        if issuer is None:
+            subject = current.subject(signet, subject)
+        signet.end_all(subject, except_sid=except_sid, issuer=issuer, tenant=tenant)
+
+    @answered
+    def list_sessions(self, subject: Any, *, tenant: str | None = None) -> list[SessionInfo]:
+        """The live sessions of a user, the one opened last first. There is no token in them.
+
+        :param subject: the user, as for :meth:`end_sessions`.
+        :param tenant: None: the tenant of this request, or of its token.
+        :raises ConfigurationError: if there is no store.
+        :raises StoreUnavailableError: if the store does not answer.
+        """
+        current = self._here().current
+        signet = current.signet()
+        sessions = signet.sessions_of(current.subject(signet, subject), tenant=tenant)
         sid = current.sid()
         return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 
     @answered
-    def revoke_token(self, token_or_jti: str, issuer: str | None = None) -> None:
+    def revoke_token(
+        self, token_or_jti: str, issuer: str | None = None, *, tenant: str | None = None
+    ) -> None:
         """Refuse one token from now on, and if it belongs to a session, the whole session.
 
         A refresh token that a session has adopted ends that session.
@@ -528,12 +567,13 @@ class Manager(Installing):
         :param token_or_jti: a token, which may have expired; or the ``jti`` of an access token (of
             a refresh token give the token: its ``jti`` alone does not tell its session).
         :param issuer: the other issuer whose ``jti`` it is; a token says so itself.
+        :param tenant: of a ``jti``; None: the tenant of this request, or of its token.
         :raises SignetError: if it is a token, and not one that a guard would take.
         :raises MissingRequiredClaimError: if it is a token of another issuer and has no ``jti``.
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
-        self._here().current.signet().revoke(token_or_jti, issuer)
+        self._here().current.signet().revoke(token_or_jti, issuer, tenant=tenant)
 
     @answered
     def logout(self) -> bool:

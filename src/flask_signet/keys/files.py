@@ -66,9 +66,12 @@ def key_files(folder: Path) -> list[Path]:
     return sorted((each for each in names if not each.name.startswith(".")), reverse=True)
 
 
-def jwks_text(jwks: Sequence[Mapping[str, Any]]) -> str:
-    """A JWKS as JSON, one member on each line."""
-    return json.dumps({"keys": list(jwks)}, indent=2) + "\n"
+def jwks_text(jwks: Sequence[Mapping[str, Any]], **members: str) -> str:
+    """A JWKS as JSON, one member on each line.
+
+    :param members: further members of the JWKS.
+    """
+    return json.dumps({"keys": list(jwks), **members}, indent=2) + "\n"
 
 
 def write_private(path: Path, text: str, *, replace: bool = True) -> None:

@@ -16,6 +16,7 @@ again every ``JWT_KEYS_REFRESH`` seconds.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from abc import ABC, abstractmethod
@@ -29,6 +30,9 @@ from ..sessions.store import KeyStore
 from . import files
 from .reading import KeyRules, is_json_object, is_pem, jwks_of, read_timed_keys
 from .schedule import KeySchedule, TimedKey
+
+_OWNER_MEMBER: Final = "signet_owner"
+"""The member of a document in the store that names its owner."""
 
 _CHANGED: Final = "somebody else has just changed the keys: look, and try again"
 
@@ -203,12 +207,20 @@ def _file_name(kid: str) -> str:
 
 
 class StoreSource(KeySource):
-    """Keys in the session store's database: one document, replaced as a whole."""
+    """Keys in the session store's database: one document for each owner, replaced as a whole.
 
-    def __init__(self, store: Callable[[], Any], rules: KeyRules) -> None:
+    A document names its owner. One that does not is from before there were owners: all managers
+    read it, each until it has a document of its own.
+
+    :param name: the owner's name; empty for the unnamed manager.
+    """
+
+    def __init__(self, store: Callable[[], Any], rules: KeyRules, name: str = "") -> None:
         super().__init__(rules)
         self._open = store
+        self._name = name
         self._version = 0
+        self._is_everybodys = False
 
     def _store(self) -> KeyStore:
         store = self._open()
@@ -217,25 +229,46 @@ class StoreSource(KeySource):
         return store
 
     def load(self) -> KeySchedule:
-        text, self._version = self._store().load_keys()
+        store = self._store()
+        text, self._version = store.load_keys(**self._named)
+        self._is_everybodys = not self._name and bool(text) and not _names_an_owner(text)
+        if not text and self._name:
+            text, _ = store.load_keys()
+            if text and _names_an_owner(text):
+                text = ""
         if not text:
             return KeySchedule()
         return KeySchedule(read_timed_keys(jwks_of(text, "what is stored"), self.rules))
 
     def save(self, schedule: KeySchedule, before: KeySchedule) -> None:
-        text = files.jwks_text([each.to_jwk() for each in schedule])
-        if not self._store().save_keys(text, after=self._version):
+        owner = {} if self._is_everybodys else {_OWNER_MEMBER: self._name}
+        text = files.jwks_text([each.to_jwk() for each in schedule], **owner)
+        if not self._store().save_keys(text, after=self._version, **self._named):
             raise InvalidKeyError(_CHANGED)
+
+    @property
+    def _named(self) -> dict[str, str]:
+        # A store of the application's own, with one document, is asked as before.
+        return {"name": self._name} if self._name else {}
 
     @property
     def where(self) -> str:
         return "in the session store"
 
 
-def key_source(value: Any, rules: KeyRules, store: Callable[[], Any]) -> KeySource:
+def _names_an_owner(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False  # it can't be read, which is said where it is read
+    return isinstance(found, dict) and _OWNER_MEMBER in found
+
+
+def key_source(value: Any, rules: KeyRules, store: Callable[[], Any], owner: str = "") -> KeySource:
     """The source that a value of ``JWT_KEYS`` names. Nothing is read yet.
 
     :param store: gives the session store, or None where there is none. Called when keys are read.
+    :param owner: under whose name keys are kept in the store.
     """
     is_text = isinstance(value, str | bytes)
     if isinstance(value, list | tuple | Mapping | Key) or (
@@ -245,7 +278,7 @@ def key_source(value: Any, rules: KeyRules, store: Callable[[], Any]) -> KeySour
     if callable(value):
         return FunctionSource(value, rules)
     if value == "store:":
-        return StoreSource(store, rules)
+        return StoreSource(store, rules, owner)
     if isinstance(value, str) and value.startswith("env:"):
         return EnvironmentSource(value.removeprefix("env:"), rules)
     path = Path(os.fsdecode(value))

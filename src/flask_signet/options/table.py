@@ -582,6 +582,14 @@ class Settings:
         "both counts.",
         new=True,
     )
+    store_owner: str | None = _option(
+        "STORE_OWNER",
+        None,
+        checks.maybe_text,
+        "The name under which the store keeps this manager's sessions, revocations and keys; "
+        "None: the manager's own name. Two applications with one store need two.",
+        new=True,
+    )
 
     # made of the options above, once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)

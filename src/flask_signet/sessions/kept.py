@@ -31,6 +31,9 @@ RESERVED: Final = frozenset(
         "refresh_jti",
         "remembered",
         "sid",
+        "signet_iat",
+        "signet_owner",
+        "signet_tenant",
         "type",
     )
 )

@@ -113,7 +113,10 @@ def adopted_sid(subject: str, jti: str) -> str:
 
 
 def was_adopted(sid: str) -> bool:
-    """Whether a session was opened by a token from before, not by a log-in."""
+    """Whether a session was opened by a token from before, not by a log-in.
+
+    The tag of an owner may stand before the mark.
+    """
     return _ADOPTED_MARK in sid
 
 

@@ -104,20 +104,22 @@ class Follower(Protocol):
 
 @runtime_checkable
 class KeyStore(Protocol):
-    """What a store has in addition, if it can keep the application's keys: one document.
+    """What a store has in addition, if it can keep keys: one document for each owner.
 
     Any process that can read the document can make tokens.
     """
 
-    def load_keys(self) -> tuple[str, int]:
+    def load_keys(self, name: str = "") -> tuple[str, int]:
         """The document and its version; an empty text and 0 where there is none.
 
+        :param name: the owner's name; empty for the unnamed manager.
         :raises StoreUnavailableError: if the store does not answer.
         """
 
-    def save_keys(self, text: str, *, after: int) -> bool:
+    def save_keys(self, text: str, *, after: int, name: str = "") -> bool:
         """Replace the document, if its version is still ``after``; the version goes up by one.
 
+        :param name: the owner's name; empty for the unnamed manager.
         :return: whether the document is now this one.
         :raises StoreUnavailableError: if the store does not answer.
         """

@@ -48,7 +48,7 @@ class MemoryStore:
         self._entries: dict[int, Revocation] = {}  # by number, ascending
         self._last = 0  # the number of the newest entry
         self._epoch = secrets.token_urlsafe(16)
-        self._document, self._document_version = "", 0  # the application's keys
+        self._documents: dict[str, tuple[str, int]] = {}  # the keys, by their owner's name
 
     # ── the life of a session ────────────────────────────────────────────────────────────
 
@@ -321,17 +321,17 @@ class MemoryStore:
             )
         ]
 
-    def load_keys(self) -> tuple[str, int]:
+    def load_keys(self, name: str = "") -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
         with self._lock:
-            return self._document, self._document_version
+            return self._documents.get(name, ("", 0))
 
-    def save_keys(self, text: str, *, after: int) -> bool:
+    def save_keys(self, text: str, *, after: int, name: str = "") -> bool:
         """See :meth:`.KeyStore.save_keys`."""
         with self._lock:
-            if self._document_version == after:
-                self._document, self._document_version = text, after + 1
-            return (self._document, self._document_version) == (text, after + 1)
+            if self._documents.get(name, ("", 0))[1] == after:
+                self._documents[name] = text, after + 1
+            return self._documents.get(name) == (text, after + 1)
 
     def upgrade(self) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`."""

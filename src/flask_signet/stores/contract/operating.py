@@ -29,6 +29,21 @@ class Operating(Hands):
         assert store.load_keys() == (second, version + 2)
         assert store.save_keys(before, after=version + 2)
 
+    def test_each_owner_has_keys_of_its_own(self, store: SessionStore) -> None:
+        if not isinstance(store, KeyStore):
+            return
+        first, second = new("ä/partner:"), new("partner")
+        unnamed = store.load_keys()
+        assert store.load_keys(first) == store.load_keys(second) == ("", 0)
+        assert store.save_keys("the first's", after=0, name=first)
+        assert not store.save_keys("another", after=0, name=first)
+        assert store.load_keys(second) == ("", 0)
+        assert store.save_keys("the second's", after=0, name=second)
+        assert store.save_keys("the first's next", after=1, name=first)
+        assert store.load_keys(first) == ("the first's next", 2)
+        assert store.load_keys(second) == ("the second's", 1)
+        assert store.load_keys() == unnamed
+
     def test_saving_keys_again_after_the_answer_got_lost_is_done(self, store: SessionStore) -> None:
         if not isinstance(store, KeyStore):
             return

@@ -11,6 +11,7 @@ import hashlib
 import string
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 from redis import RedisCluster
 from redis.exceptions import (
@@ -113,10 +114,11 @@ class Server:
         """The keys that a partition has from ``upgrade`` on. Without one it has lost its memory."""
         return [self.key(part, name) for name in ("meta", "revoked", "subjects")]
 
-    @property
-    def document(self) -> str:
-        """The key of the application's signing keys."""
-        return f"{{{self.prefix}.keys}}"  # begins like every other key: one right is for all
+    def document(self, name: str) -> str:
+        """The key of an owner's signing keys."""
+        # It begins like every other key: one right is for all.
+        unnamed = f"{{{self.prefix}.keys}}"
+        return f"{unnamed}:{quote(name, safe='', errors='surrogatepass')}" if name else unnamed
 
     # ── questions ────────────────────────────────────────────────────────────────────────
 

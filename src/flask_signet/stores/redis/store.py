@@ -319,18 +319,18 @@ class RedisStore:
 
     # ── the application's keys ───────────────────────────────────────────────────────────
 
-    def load_keys(self) -> tuple[str, int]:
+    def load_keys(self, name: str = "") -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
         with self._server.failing():
             pipeline = self._server.pipeline()
-            pipeline.hmget(self._server.document, "document", "version")
+            pipeline.hmget(self._server.document(name), "document", "version")
             [(text, version)] = self._server.primary_answers(pipeline, PARTITIONS[0])
         return text or "", int(version or 0)
 
-    def save_keys(self, text: str, *, after: int) -> bool:
+    def save_keys(self, text: str, *, after: int, name: str = "") -> bool:
         """See :meth:`.KeyStore.save_keys`."""
         with self._server.failing():
-            keys = [self._server.document]
+            keys = [self._server.document(name)]
             return bool(self._server.evaluate(scripts.SAVE_KEYS, keys, text, after))
 
     def close(self) -> None:

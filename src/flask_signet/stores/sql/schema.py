@@ -11,6 +11,7 @@ fraction of a ``DATETIME`` or add a time zone to it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -193,11 +194,19 @@ revocations_table: Table = Table(
 keys_table: Table = Table(
     "signet_keys",  # since version 2
     _tables,
-    _column("id", Integer(), key=True),  # always 1
+    _column("id", Integer(), key=True),  # by the owner's name, see keys_id
     _column("version", Integer()),
     _column("document", LongText().with_variant(MEDIUMTEXT(), *_MYSQL)),
     **_INNODB,
 )
+
+
+def keys_id(name: str) -> int:
+    """The row of an owner's keys: 1 for the unnamed manager, else 31 bits of the name's digest."""
+    if not name:
+        return 1
+    digest = sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return 2 + int.from_bytes(digest[:8]) % (2**31 - 2)
 
 
 def _without_our_types() -> MetaData:

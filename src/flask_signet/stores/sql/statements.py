@@ -162,9 +162,10 @@ NO_OPS: list[Executable] = [
 NO_OPS.append(update(store_table).values(id=store_table.c.id).where(false()))
 """Statements that change nothing, but need every right that the store needs."""
 
-KEYS = select(keys_table)
+KEYS = select(keys_table).where(keys_table.c.id == bindparam("for_id"))
 REPLACE_KEYS = (
     update(keys_table)
+    .where(keys_table.c.id == bindparam("for_id"))
     .where(keys_table.c.version == bindparam("old_version"))
     .values(version=bindparam("new_version"), document=bindparam("new_document"))
 )

@@ -6,9 +6,9 @@ together (a session goes, its ``sid`` is revoked) is one transaction.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, insert
+from sqlalchemy import URL, Connection, Engine, Row, insert
 from sqlalchemy.exc import IntegrityError
 
 from ...sessions.session import (
@@ -36,7 +36,7 @@ from .entries import next_number, write_entries, write_entry
 from .follower import SqlFollower
 from .prune import prune
 from .rows import session_values, to_session
-from .schema import keys_table, sessions_table
+from .schema import keys_id, keys_table, sessions_table
 from .upgrade import upgrade
 
 
@@ -332,19 +332,19 @@ class SqlStore:
 
     # ── the application's keys ───────────────────────────────────────────────────────────
 
-    def load_keys(self) -> tuple[str, int]:
+    def load_keys(self, name: str = "") -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
-        row = self._database.run(lambda connection: connection.execute(statements.KEYS).first())
+        row = self._database.run(lambda connection: _keys_row(connection, name))
         return ("", 0) if row is None else (row.document, row.version)
 
-    def save_keys(self, text: str, *, after: int) -> bool:
+    def save_keys(self, text: str, *, after: int, name: str = "") -> bool:
         """See :meth:`.KeyStore.save_keys`."""
 
         def work(connection: Connection) -> bool:
-            if _save_keys(connection, text, after):
+            if _save_keys(connection, text, after, name):
                 return True
             # This call may be a repetition of one that succeeded, and whose answer got lost.
-            row = connection.execute(statements.KEYS).first()
+            row = _keys_row(connection, name)
             return row is not None and (row.version, row.document) == (after + 1, text)
 
         return self._database.write(work)
@@ -393,13 +393,23 @@ def _delete(connection: Connection, sid: str, subject: str = "") -> bool:
     return connection.execute(statements.END, {"for_sid": sid}).rowcount > 0
 
 
-def _save_keys(connection: Connection, text: str, after: int) -> bool:
+def _keys_row(connection: Connection, name: str) -> Row[Any] | None:
+    return connection.execute(statements.KEYS, {"for_id": keys_id(name)}).first()
+
+
+def _save_keys(connection: Connection, text: str, after: int, name: str) -> bool:
     """Write the document, if its version is still ``after``; 0 is a document that is not there."""
+    row = keys_id(name)
     if after:
-        values = {"old_version": after, "new_version": after + 1, "new_document": text}
+        values = {
+            "for_id": row,
+            "old_version": after,
+            "new_version": after + 1,
+            "new_document": text,
+        }
         return connection.execute(statements.REPLACE_KEYS, values).rowcount > 0
     try:
-        connection.execute(insert(keys_table), {"id": 1, "version": 1, "document": text})
+        connection.execute(insert(keys_table), {"id": row, "version": 1, "document": text})
     except IntegrityError:
         return False
     return True
