@@ -200,3 +200,12 @@ def test_an_error_that_an_application_raises_itself_drops_no_cookie() -> None:
     answer = app.test_client().get("/raise")
     assert answer.status_code == 401
     assert "Set-Cookie" not in answer.headers
+
+
+def test_a_misspelt_term_of_a_log_in_is_named() -> None:
+    """`label` and `remember` are given by keyword; any other keyword is an error before anything."""
+    with (
+        application(SESSION_STORE="memory://").app_context(),
+        pytest.raises(TypeError, match="unexpected keyword argument 'remembered'"),
+    ):
+        create_token_pair("alice", remembered=True)  # type: ignore[call-arg]  # that is the test
