@@ -56,6 +56,19 @@ def page(
     assert [line for line in complaints if "Failed to load resource" not in line] == []
 
 
+FOCUSED = """() => document.querySelector("[autofocus]") === null
+    || document.activeElement !== document.body"""
+
+
+def fill(page: sync_api.Page, label: str, text: str) -> None:
+    """Write into a field once the page has put the focus where it belongs, as a person would.
+
+    Chromium complains about the `autofocus` of a page where something has the focus already.
+    """
+    page.wait_for_function(FOCUSED)
+    page.get_by_label(label).fill(text)
+
+
 def test_one_registers_logs_out_and_logs_in(
     page: sync_api.Page, service: Running, tmp_path: Path
 ) -> None:
@@ -65,8 +78,8 @@ def test_one_registers_logs_out_and_logs_in(
     assert page.url == f"{service.url}/login?next=/"
     page.screenshot(path=tmp_path / "1-login.png")
     page.get_by_role("link", name="Register").click()
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    fill(page, "E-mail address", email)
+    fill(page, "Password", PASSWORD)
     page.screenshot(path=tmp_path / "2-register.png")
     page.get_by_role("button", name="Register").click()
     assert page.url == f"{service.url}/"
@@ -79,12 +92,12 @@ def test_one_registers_logs_out_and_logs_in(
     page.goto("/")
     assert page.url == f"{service.url}/login?next=/"
 
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill("something else")
+    fill(page, "E-mail address", email)
+    fill(page, "Password", "something else")
     page.get_by_role("button", name="Log in").click()
     assert page.get_by_role("alert").inner_text() == "Wrong e-mail address or password."
     page.screenshot(path=tmp_path / "4-wrong.png")
-    page.get_by_label("Password").fill(PASSWORD)
+    fill(page, "Password", PASSWORD)
     page.get_by_role("button", name="Log in").click()
     assert page.url == f"{service.url}/"
     assert page.get_by_text(email).is_visible()
@@ -96,14 +109,14 @@ def test_one_ends_a_session_elsewhere(
     """The list shows both browsers; the button logs the other one out at once."""
     email = f"{uuid.uuid4()}@example.org"
     page.goto("/register")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    fill(page, "E-mail address", email)
+    fill(page, "Password", PASSWORD)
     page.get_by_role("button", name="Register").click()
     elsewhere = chromium.new_context(base_url=service.url)
     other = elsewhere.new_page()
     other.goto("/login")
-    other.get_by_label("E-mail address").fill(email)
-    other.get_by_label("Password").fill(PASSWORD)
+    fill(other, "E-mail address", email)
+    fill(other, "Password", PASSWORD)
     other.get_by_role("button", name="Log in").click()
     assert other.get_by_text(email).is_visible()
 
