@@ -203,7 +203,7 @@ def test_an_error_that_an_application_raises_itself_drops_no_cookie() -> None:
 
 
 def test_a_misspelt_term_of_a_log_in_is_named() -> None:
-    """`label` and `remember` are given by keyword; any other keyword is an error before anything."""
+    """`label` and `remember` are given by keyword; any other keyword is an error at once."""
     with (
         application(SESSION_STORE="memory://").app_context(),
         pytest.raises(TypeError, match="unexpected keyword argument 'remembered'"),
