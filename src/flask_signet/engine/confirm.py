@@ -44,13 +44,16 @@ class Confirming(Identifying, Ending):
         :raises StoreUnavailableError: if the store does not answer, and the options don't allow
             that. They allow it for access tokens alone: a refresh token's session is read.
         """
+        callbacks = self.callbacks
         if rule.revocation:
-            self.refuse_blocked(admission.header, admission.claims)
+            if callbacks.token_in_blocklist is not None:
+                self.refuse_blocked(admission.header, admission.claims)
             if rule.asks_store and self.storage is not None:
                 self.refuse_revoked(admission)
                 if rule.current and is_of_session(admission.claims):
                     self.refuse_used(admission)
-        self.refuse_by_application(admission.header, admission.claims)
+        if callbacks.token_verification is not None:
+            self.refuse_by_application(admission.header, admission.claims)
 
     def refuse_blocked(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
         """Ask the application's ``token_in_blocklist_loader``.
