@@ -550,6 +550,8 @@ def test_the_applications_json_is_used(app: Flask) -> None:
         {"long": "x" * 16384},
         {"object": object()},
         {"iss": 5},
+        {"nbf": "soon"},
+        {"nbf": 1e400},
     ],
     ids=lambda claims: next(iter(claims)),
 )
@@ -675,25 +677,27 @@ def test_a_csrf_value_without_the_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "claims"),
+    ("options", "kept", "broken"),
     [
-        ({"DECODE_AUDIENCE": "you"}, {"aud": ["me", "you"]}),
-        ({"DECODE_AUDIENCE": ["you", "them"]}, {"aud": "them"}),
-        ({"DECODE_ISSUER": "us"}, {"iss": "us"}),
-        ({"DECODE_ISSUER": ["us", "them"]}, {"iss": "them"}),
-        ({"DECODE_LEEWAY": 30}, {"exp": 1_699_999_971}),
-        ({"DECODE_LEEWAY": timedelta(seconds=30)}, {"nbf": 1_700_000_030}),
-        ({"REQUIRE_EXP": True}, {"exp": 1_700_000_001}),
-        ({"IDENTITY_CLAIM": "user"}, {"user": {"id": 1}}),
-        ({"BOUNDED_IDS": True}, {"jti": "j"}),
+        ({"DECODE_AUDIENCE": "you"}, {"aud": ["me", "you"]}, {"aud": ["me"]}),
+        ({"DECODE_AUDIENCE": ["you", "them"]}, {"aud": "them"}, {}),
+        ({"DECODE_ISSUER": "us"}, {"iss": "us"}, {"iss": "them"}),
+        ({"DECODE_ISSUER": ["us", "them"]}, {"iss": "them"}, {}),
+        ({"DECODE_LEEWAY": 30}, {"exp": 1_699_999_971}, {"exp": 1_699_999_970}),
+        ({"DECODE_LEEWAY": timedelta(seconds=30)}, {"nbf": 1_700_000_030}, {"nbf": 1_700_000_031}),
+        ({"REQUIRE_EXP": True}, {"exp": 1_700_000_001}, {}),
+        ({"IDENTITY_CLAIM": "user"}, {"user": {"id": 1}}, {}),
+        ({"BOUNDED_IDS": True}, {"jti": "j"}, {"jti": "j" * 129}),
     ],
 )
-def test_options_of_the_verifier(options: dict[str, Any], claims: dict[str, Any]) -> None:
-    """The options reach the rules: a token that keeps them is taken, one that doesn't is not."""
+def test_options_of_the_verifier(
+    options: dict[str, Any], kept: dict[str, Any], broken: dict[str, Any]
+) -> None:
+    """The options reach the rules: a token that keeps one is taken, one that breaks it is not."""
     with running(**options):
-        assert decode_token(signed({"sub": "alice", **claims}, KEY))
+        assert decode_token(signed({"sub": "alice", **kept}, KEY))
         with pytest.raises(SignetError):
-            decode_token(signed({"sub": "alice", "exp": 1_699_999_969}, KEY))
+            decode_token(signed({"sub": "alice", **broken}, KEY))
 
 
 def test_another_applications_token(app: Flask) -> None:

@@ -13,6 +13,7 @@ import pytest
 from flask import Blueprint, Flask, jsonify
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from flask_signet import (
@@ -226,6 +227,18 @@ def test_a_client_that_asks_in_two_ways_or_for_nothing_is_refused(what: str, bod
         .test_client()
         .post(f"/oauth/{what}", data=body, content_type=FORM, headers=basic())
     )
+    assert refusal(answer) == (400, "invalid_request")
+
+
+@BOTH
+@pytest.mark.parametrize("again", ["client_id", "client_secret"])
+def test_a_client_says_each_half_once(what: str, again: str) -> None:
+    """The same value twice is 400 as well: another reader may take the other one."""
+    halves = {"client_id": CLIENT[0], "client_secret": CLIENT[1]}
+    once = application().test_client().post(f"/oauth/{what}", data={"token": "x", **halves})
+    assert once.status_code == 200
+    both = [*halves.items(), (again, halves[again]), ("token", "x")]
+    answer = application().test_client().post(f"/oauth/{what}", data=MultiDict(both))
     assert refusal(answer) == (400, "invalid_request")
 
 

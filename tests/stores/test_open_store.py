@@ -131,9 +131,14 @@ def test_the_application_s_engine_is_shared_and_left_as_it_was(request, server):
         follower.close()
         assert [finding.level for finding in store.check()].count("error") == 0
         store.close()
+    store = open_store(engine)
+    session = login(store)
     with engine.connect() as connection:  # the application's own transactions still are some
-        connection.execute(sqlalchemy.text("DELETE FROM signet_sessions"))
+        deleted = connection.execute(sqlalchemy.text("DELETE FROM signet_sessions"))
+        assert deleted.rowcount >= 1
         connection.rollback()
+    assert store.find_session(session.sid, now=NOW) == session
+    store.close()
     engine.dispose()
 
 
