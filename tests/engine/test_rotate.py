@@ -137,6 +137,7 @@ def test_a_replay_within_the_grace(sessions: Signet, clock: Clock, told: list[Ev
     assert again.refresh_token == second.refresh_token
     assert again.sid == second.sid
     assert claims(sessions, again.access_token)["iat"] == clock()
+    assert claims(sessions, again.access_token)["fresh"] is False
     for pair in (second, again):
         confirm(sessions, pair.access_token)
     assert told == []

@@ -24,6 +24,7 @@ from flask_signet import (
 from tests.applications import bearer
 from tests.conftest import Clock
 
+HTTPS = "https://example.com"
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
 
@@ -93,6 +94,30 @@ def test_a_cookie_alone_changes_nothing(method: str) -> None:
     assert answer.status_code == 401
     assert answer.json == {"msg": "Missing CSRF token"}
     assert client.get("/me").json == "ada"
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_browser_with_one_of_its_cookies_logs_out(profile: str, kind: str) -> None:
+    """Either cookie names the session: the other one may be gone, or be of another path."""
+    app = application(JWT_PROFILE=profile)
+    whole = app.test_client()
+    answer = whole.post("/auth/tokens", data={"user": "ada"}, base_url=HTTPS)
+    assert whole.get("/me", base_url=HTTPS).json == "ada"
+    half = app.test_client(use_cookies=False)
+    cookies = SimpleCookie()
+    for header in answer.headers.getlist("Set-Cookie"):
+        cookies.load(header)
+    token = next(name for name in cookies if kind in name and "csrf" not in name)
+    value = next(name for name in cookies if kind in name and "csrf" in name)
+    headers = {
+        "Cookie": "; ".join(f"{name}={cookies[name].value}" for name in (token, value)),
+        "X-CSRF-TOKEN": cookies[value].value,
+    }
+    assert half.delete("/auth/tokens", headers=headers, base_url=HTTPS).status_code == 204
+    assert whole.get("/me", base_url=HTTPS).status_code == 401
+    with app.app_context():
+        assert list_sessions("ada") == []
 
 
 @pytest.mark.parametrize(

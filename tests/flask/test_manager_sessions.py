@@ -21,7 +21,7 @@ from flask_signet import (
     rotate_refresh_token,
     verify_jwt_in_request,
 )
-from flask_signet.exceptions import RevokedTokenError, TokenReusedError
+from flask_signet.exceptions import NoAuthorizationError, RevokedTokenError, TokenReusedError
 from flask_signet.sessions.session import Device
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import application, bare_application, manager, mint, set_clock
@@ -310,6 +310,17 @@ def test_each_manager_knows_its_own_sessions_alone() -> None:
         partner.verify_jwt_in_request()
         assert partner.decode_token(partner.create_access_token("alice"))["sid"] == pair.sid
         assert "sid" not in decode_token(create_access_token("alice"))
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_preflight_has_nothing_to_rotate(profile: str) -> None:
+    """No guard asks an OPTIONS request for a token; a rotation without one is a refusal."""
+    app = application(PROFILE=profile, SESSION_STORE=MemoryStore())
+    preflight = {"Origin": "https://app.test", "Access-Control-Request-Method": "POST"}
+    with app.test_request_context(method="OPTIONS", headers=preflight):
+        assert verify_jwt_in_request(refresh=True) is None
+        with pytest.raises(NoAuthorizationError, match="Missing refresh token"):
+            rotate_refresh_token()
 
 
 # ── what is kept of a device ─────────────────────────────────────────────────────────────
