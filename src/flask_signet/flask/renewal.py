@@ -54,10 +54,10 @@ class Renewal:
     def __init__(
         self, manager: Rotates, here: Installation, carrier: Request, signet: Signet
     ) -> None:
-        self.manager = manager
-        self.here = here
-        self.carrier = carrier
-        self.signet = signet
+        self.manager: Rotates = manager
+        self.here: Installation = here
+        self.carrier: Request = carrier
+        self.signet: Signet = signet
 
     def of_missing(self, rule: Rule) -> Credentials | None:
         """A new access token for a request that has none; None: it can't be renewed.
