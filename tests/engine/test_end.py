@@ -220,6 +220,14 @@ def test_a_bare_jti_is_revoked(sessions: Signet, clock: Clock, told: list[Event]
     assert entries(sessions)[jti].expires_at == clock() + 30 * DAY + 1
 
 
+def test_a_token_with_an_empty_jti_is_revoked_alone(sessions: Signet) -> None:
+    """An empty jti names every such token, so it is not the name by which one is refused."""
+    revoked_one, other = mint(sub="ada", jti=""), mint(sub="bob", jti="")
+    sessions.revoke(revoked_one)
+    assert not is_good(sessions, revoked_one)
+    assert is_good(sessions, other)
+
+
 def test_an_expired_token_is_revoked(sessions: Signet, clock: Clock) -> None:
     """A log-out with an access token that has expired ends its session."""
     pair = sessions.open("ada")

@@ -22,6 +22,7 @@ from flask_signet.exceptions import (
     UserLookupError,
     WrongTokenError,
 )
+from tests.applications import mint
 from tests.conftest import Clock
 from tests.engine.signets import (
     Event,
@@ -294,6 +295,28 @@ def test_a_token_from_before_the_store(sessions: Signet, clock: Clock, told: lis
     assert claims(sessions, pair.access_token)["fresh"] is False
     confirm(sessions, pair.access_token)
     assert refresh(sessions, pair.refresh_token).sid == pair.sid
+
+
+@pytest.mark.parametrize(
+    ("value", "is_kept"),
+    [
+        ("c" * 64, True),
+        ("c" * 65, False),
+        ("\xe9", False),
+        ("a\nb", False),
+        (None, False),
+        (7, False),
+    ],
+)
+def test_the_csrf_value_of_a_token_from_before_the_store(
+    sessions: Signet, value: Any, is_kept: bool
+) -> None:
+    """The session goes on with it where a store can keep it, and else with a new value."""
+    pair = refresh(sessions, mint("refresh", sub="ada", csrf=value))
+    access, following = claims(sessions, pair.access_token), claims(sessions, pair.refresh_token)
+    assert access["csrf"] == following["csrf"]
+    assert (access["csrf"] == value) is is_kept
+    assert len(access["csrf"]) >= 22
 
 
 def test_an_adopted_token_again(sessions: Signet, clock: Clock, told: list[Event]) -> None:

@@ -31,6 +31,7 @@ from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
 from .end import is_of_session, own_id
+from .mint import Claims
 from .moments import issued_at
 from .owners import NOBODY, Owner
 from .pair import Holder, Pairing, Wish
@@ -42,6 +43,18 @@ one write decides: nothing is read before it."""
 
 _MOST_CHANGES: Final = 8
 """How often a session may be changed by others while one request rotates its token."""
+
+
+def _csrf_to_keep(claims: Claims) -> str:
+    """The CSRF value of an adopted token: a form that is open meanwhile goes through.
+
+    Empty, for a new value, where it is none that a store can keep. The text of any other JSON, such
+    as a null, could be guessed.
+    """
+    value = claims.get("csrf")
+    if not isinstance(value, str) or len(value) > MAX_ID:
+        return ""
+    return value if value.isascii() and value.isprintable() else ""
 
 
 class Rotating(Pairing, Checking, Confirming):
@@ -144,12 +157,9 @@ class Rotating(Pairing, Checking, Confirming):
             raise JWTDecodeError(f"Invalid claim: {self.settings.identity_claim_key}")
         owner = self.adopting_owner(claims)
         holder = replace(holder, owner=owner)
-        csrf = str(claims.get("csrf", ""))
-        if len(csrf) > MAX_ID or not (csrf.isascii() and csrf.isprintable()):
-            csrf = ""
         begun = self.begun(
             holder,
-            self.kept(None, csrf),  # the same value: a form that is open meanwhile goes through
+            self.kept(None, _csrf_to_keep(claims)),
             lifetime=self.idle_seconds(self.clock()),
             device=wish.device,
         )
