@@ -69,6 +69,15 @@ def fill(page: sync_api.Page, label: str, text: str) -> None:
     page.get_by_label(label).fill(text)
 
 
+def follow(page: sync_api.Page, role: str, name: str) -> None:
+    """Click a link or a button that leads to another page, and wait until that page is whole.
+
+    A click alone returns as soon as the answer begins, before there is a text in it.
+    """
+    with page.expect_navigation():
+        page.get_by_role(role, name=name).click()
+
+
 def test_one_registers_logs_out_and_logs_in(
     page: sync_api.Page, service: Running, tmp_path: Path
 ) -> None:
@@ -77,16 +86,16 @@ def test_one_registers_logs_out_and_logs_in(
     page.goto("/")
     assert page.url == f"{service.url}/login?next=/"
     page.screenshot(path=tmp_path / "1-login.png")
-    page.get_by_role("link", name="Register").click()
+    follow(page, "link", "Register")
     fill(page, "E-mail address", email)
     fill(page, "Password", PASSWORD)
     page.screenshot(path=tmp_path / "2-register.png")
-    page.get_by_role("button", name="Register").click()
+    follow(page, "button", "Register")
     assert page.url == f"{service.url}/"
     assert page.get_by_text(email).is_visible()
     page.screenshot(path=tmp_path / "3-home.png")
 
-    page.get_by_role("button", name="Log out").click()
+    follow(page, "button", "Log out")
     assert page.url == f"{service.url}/login"
     assert page.context.cookies() == []
     page.goto("/")
@@ -94,11 +103,11 @@ def test_one_registers_logs_out_and_logs_in(
 
     fill(page, "E-mail address", email)
     fill(page, "Password", "something else")
-    page.get_by_role("button", name="Log in").click()
+    follow(page, "button", "Log in")
     assert page.get_by_role("alert").inner_text() == "Wrong e-mail address or password."
     page.screenshot(path=tmp_path / "4-wrong.png")
     fill(page, "Password", PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    follow(page, "button", "Log in")
     assert page.url == f"{service.url}/"
     assert page.get_by_text(email).is_visible()
 
@@ -111,21 +120,21 @@ def test_one_ends_a_session_elsewhere(
     page.goto("/register")
     fill(page, "E-mail address", email)
     fill(page, "Password", PASSWORD)
-    page.get_by_role("button", name="Register").click()
+    follow(page, "button", "Register")
     elsewhere = chromium.new_context(base_url=service.url)
     other = elsewhere.new_page()
     other.goto("/login")
     fill(other, "E-mail address", email)
     fill(other, "Password", PASSWORD)
-    other.get_by_role("button", name="Log in").click()
+    follow(other, "button", "Log in")
     assert other.get_by_text(email).is_visible()
 
-    page.get_by_role("link", name="Where you are logged in").click()
+    follow(page, "link", "Where you are logged in")
     assert page.get_by_role("listitem").count() == 2
     assert page.get_by_text("this one").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.screenshot(path=tmp_path / "5-sessions.png")
-    page.get_by_role("button", name="End").click()
+    follow(page, "button", "End")
     assert page.get_by_role("listitem").count() == 1
     other.goto("/")
     assert other.url == f"{service.url}/login?next=/"
