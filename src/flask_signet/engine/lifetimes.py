@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER
 from .setup import Setup
@@ -50,3 +52,18 @@ class Lifetimes(Setup):
             seconds = lifetime_seconds(lifetime, now)
             ends.append(NEVER if seconds is None else now + seconds + settings.leeway + 1)
         return max(ends)
+
+    def is_longer_than_refused(self, expires_delta: Any) -> bool:
+        """Whether an access token would outlive the entry that refuses it.
+
+        The entry of a session that ends lives as long as the option's access tokens do, see
+        :meth:`refuse_until`.
+
+        :param expires_delta: what an application wants instead of the option; None: the option.
+        """
+        if self.storage is None or expires_delta is None:
+            return False
+        now = self.clock()
+        most = lifetime_seconds(self.settings.access_expires, now)
+        seconds = lifetime_seconds(expires_delta, now)
+        return most is not None and (seconds is None or seconds > most)

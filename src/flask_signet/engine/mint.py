@@ -13,6 +13,7 @@ from ..jwt.encode import encode, expiry, new_id
 from ..options.lifetime import lifetime_seconds
 from .end import is_of_session
 from .identity import Identifying
+from .lifetimes import Lifetimes
 from .moments import ISSUED_CLAIM
 from .owners import OWNER_CLAIM, TENANT_CLAIM, Owner
 from .rule import EXPLICIT_TYP, Kind
@@ -51,7 +52,7 @@ class Wanted:
     owner: Owner | None = None
 
 
-class Minting(Identifying):
+class Minting(Identifying, Lifetimes):
     """The verb ``issue``."""
 
     __slots__ = ()
@@ -105,7 +106,11 @@ class Minting(Identifying):
             return {}
         if str(made_by.get(claim)) != str(subject):
             return {}
-        self._refuse_to_outlive(wanted.expires_delta)
+        if self.is_longer_than_refused(wanted.expires_delta):
+            raise ValueError(
+                f"expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES, and the token "
+                "belongs to a session: give session=False for a token that outlives the session"
+            )
         names = ["sid", "auth_time"]
         if self.settings.puts_csrf and isinstance(made_by.get("csrf"), str):
             names.append("csrf")  # a page that has the session's value goes on with it
@@ -117,18 +122,6 @@ class Minting(Identifying):
         if self.settings.refresh_reuse_grace and isinstance(made_with, str):
             proof["refresh_jti"] = made_with
         return {name: made_by[name] for name in names} | proof
-
-    def _refuse_to_outlive(self, delta: Any) -> None:
-        if self.storage is None or delta is None:
-            return
-        moment = self.clock()
-        most = lifetime_seconds(self.settings.access_expires, moment)
-        seconds = lifetime_seconds(delta, moment)
-        if most is not None and (seconds is None or seconds > most):
-            raise ValueError(
-                f"expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES, and the token "
-                "belongs to a session: give session=False for a token that outlives the session"
-            )
 
     def _header(self, identity: Any, wanted: Wanted) -> dict[str, Any]:
         typ = EXPLICIT_TYP[wanted.kind] if self.settings.explicit_typ else "JWT"

@@ -9,10 +9,8 @@ from typing import Any
 
 from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
-from ..options.lifetime import lifetime_seconds
 from ..sessions.kept import RESERVED, Kept
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
-from .lifetimes import Lifetimes
 from .mint import Claims, Fresh, Minting, Wanted
 from .owners import Owner
 
@@ -59,7 +57,7 @@ class Holder:
         return self.owner.filed_subject(self.wire_identity)
 
 
-class Pairing(Minting, Lifetimes):
+class Pairing(Minting):
     """Makes pairs of tokens."""
 
     __slots__ = ()
@@ -210,12 +208,7 @@ class Pairing(Minting, Lifetimes):
         :param wanted: the ``access_expires_delta`` that an application gave.
         :raises ValueError: if it is longer than the option's.
         """
-        if self.storage is None or wanted is None:
-            return
-        now = self.clock()
-        most = lifetime_seconds(self.settings.access_expires, now)
-        seconds = lifetime_seconds(wanted, now)
-        if most is not None and (seconds is None or seconds > most):
+        if self.is_longer_than_refused(wanted):
             raise ValueError(
                 f"access_expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES: sessions "
                 "that end are remembered for no longer than that"
