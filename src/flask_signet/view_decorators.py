@@ -7,10 +7,8 @@ them at each call; nothing below knows of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final
 
 from flask import request
 
@@ -26,92 +24,31 @@ from .exceptions import NoAuthorizationError as NoAuthorizationError
 from .exceptions import UserLookupError as UserLookupError
 from .flask.boundaries import answered
 from .flask.credentials import Search, find
-from .flask.guards import Guard, admit_request, guarding, is_exempt
+from .flask.guards import admit_request, guarding, is_exempt
 from .flask.installation import installation
 from .flask.manager import Manager, admit
 from .flask.mirror import as_loaded
-from .flask.unnamed import UNNAMED
+from .flask.unnamed import UNNAMED, in_place_of
 from .utils import decode_token as decode_token
 from .utils import get_unverified_jwt_headers as get_unverified_jwt_headers
 
 LocationType = Locations
 Found = tuple[dict[str, Any], dict[str, Any]]
-V = TypeVar("V", bound=Callable[..., Any])
 
 
-def verify_jwt_in_request(
-    optional: bool = False,
-    fresh: bool = False,
-    refresh: bool = False,
-    locations: Locations = None,
-    verify_type: bool = True,
-    skip_revocation_check: bool = False,
-    *,
-    within: timedelta | None = None,
-) -> Found | None:
-    """Verify the token of this request, or refuse the request.
-
-    :param optional: let a request without any token pass; a bad token is refused all the same.
-    :param fresh: ask for a token made by a log-in, not by a refresh.
-    :param refresh: ask for a refresh token; else an access token.
-    :param locations: where to look, instead of ``JWT_TOKEN_LOCATION``.
-    :param verify_type: False takes access and refresh tokens alike.
-    :param skip_revocation_check: take a revoked token too.
-    :param within: how long ago the log-in may be at most (RFC 9470): it was when the session
-        was opened, or when a fresh token was made. None asks nothing.
-    :return: the header and the payload; None for an OPTIONS request, or if there is no token
-        and ``optional`` is set.
-    :raises SignetError: one of its classes, by what is wrong.
-    :raises RuntimeError: if a location's name is wrong.
-    """
-    rule = Rule.of(
-        optional,
-        fresh,
-        refresh,
-        locations,
-        verify_type,
-        skip_revocation_check,
-        within=within,
-    )
-    found = _admit(rule)
+@in_place_of(UNNAMED.verify_jwt_in_request, __name__)
+def verify_jwt_in_request(*arguments: Any, **keywords: Any) -> Found | None:
+    """See :meth:`.Manager.verify_jwt_in_request`."""
+    found = _admit(Rule.of(*arguments, **keywords))
     return None if found is None else (found.header, found.claims)
 
 
-@overload
-def jwt_required(optional: V, /) -> V: ...
-@overload
-def jwt_required(
-    optional: bool = False,
-    fresh: bool = False,
-    refresh: bool = False,
-    locations: Locations = None,
-    verify_type: bool = True,
-    skip_revocation_check: bool = False,
-    *,
-    within: timedelta | None = None,
-) -> Guard: ...
-def jwt_required(
-    optional: Any = False,
-    fresh: bool = False,
-    refresh: bool = False,
-    locations: Locations = None,
-    verify_type: bool = True,
-    skip_revocation_check: bool = False,
-    *,
-    within: timedelta | None = None,
-) -> Any:
-    """Guard a view: it runs only for a request with an acceptable token.
-
-    The parameters are those of :func:`verify_jwt_in_request`, and so are the errors, which the
-    manager's loaders answer. ``@jwt_required`` without parentheses is ``@jwt_required()``. The
-    view may be ``async``. Its attribute ``rule`` says what the guard asks.
-
-    :raises TypeError: if ``optional`` is not True or False, or ``within`` no ``timedelta``.
-    """
+@in_place_of(UNNAMED.jwt_required, __name__)
+def jwt_required(optional: Any = False, *arguments: Any, **keywords: Any) -> Any:
+    """See :meth:`.Manager.jwt_required`."""
     if callable(optional):
         return jwt_required()(optional)
-    flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
-    rule = Rule.of(*flags, within=within)
+    rule = Rule.of(flag(optional), *arguments, **keywords)
 
     def check() -> None:
         if verify_jwt_in_request is _VERIFY_JWT_IN_REQUEST:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from flask import current_app, has_app_context
 
@@ -18,6 +18,7 @@ from .boundaries import answered
 from .installation import installations
 from .manager import Manager
 
+F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,10 +49,23 @@ def function_of(method: Callable[P, R], module: str) -> Callable[P, R]:
     :param module: the module that has it under the method's name: pickles find it there.
     """
 
-    @wraps(method)
+    @in_place_of(method, module)
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
         return method(*args, **kwargs)
 
-    function.__module__ = module
-    function.__qualname__ = method.__name__
     return function
+
+
+def in_place_of(method: F, module: str) -> Callable[[Callable[..., Any]], F]:
+    """A function of its own with the name, signature, types and docstring of a method.
+
+    :param module: as for :func:`function_of`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> F:
+        named = wraps(method)(function)
+        named.__module__ = module
+        named.__qualname__ = method.__name__
+        return cast(F, named)
+
+    return decorate
