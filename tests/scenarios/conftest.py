@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flask_signet.sessions.store import SessionStore
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import RedisStore
+from tests.conftest import Clock
 from tests.scenarios.faults import application
 from tests.scenarios.service import Scenario
 from tests.stores.databases import set_up
@@ -32,6 +34,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         opened = open_store(request.getfixturevalue(f"{request.param}_store_url"))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def make(store: SessionStore, ticking: Clock) -> Iterator[Callable[..., Scenario]]:
+    """Makes an application on the store, in a new process as it were, by a clock set by hand."""
+    made: list[Scenario] = []
+
+    def scenario(**options: Any) -> Scenario:
+        made.append(Scenario(store, **options))
+        return made[-1]
+
+    yield scenario
+    for each in made:
+        each.close()
 
 
 @pytest.fixture(scope="module")

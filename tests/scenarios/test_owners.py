@@ -40,20 +40,6 @@ Make = Callable[..., Scenario]
 PROFILES = ("compatible", "strict")
 
 
-@pytest.fixture
-def make(store: object, ticking: Clock) -> Iterator[Make]:
-    """Makes an application on the store, its clock ticking by hand."""
-    made: list[Scenario] = []
-
-    def scenario(**options: Any) -> Scenario:
-        made.append(Scenario(store, **options))
-        return made[-1]
-
-    yield scenario
-    for each in made:
-        each.close()
-
-
 @pytest.fixture(params=PROFILES)
 def profile(request: pytest.FixtureRequest) -> str:
     name: str = request.param

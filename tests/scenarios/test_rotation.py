@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -33,20 +33,6 @@ from tests.scenarios.service import SECRET, Scenario, bearer
 DAY = 86_400
 
 Make = Callable[..., Scenario]
-
-
-@pytest.fixture
-def make(store: object, ticking: Clock) -> Iterator[Make]:
-    """Makes the application on the store, its clock ticking by hand."""
-    made: list[Scenario] = []
-
-    def scenario(**options: Any) -> Scenario:
-        made.append(Scenario(store, **options))
-        return made[-1]
-
-    yield scenario
-    for each in made:
-        each.close()
 
 
 def claims(scenario: Scenario, token: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -45,20 +45,6 @@ def set_up(store: SessionStore) -> Iterator[SessionStore]:
     store.upgrade()
     yield store
     store.close()
-
-
-@pytest.fixture
-def make(store: SessionStore, ticking: Any) -> Iterator[Callable[..., Scenario]]:
-    """The application in a new process each time, by a clock that is set by hand."""
-    made: list[Scenario] = []
-
-    def scenario(**options: Any) -> Scenario:
-        made.append(Scenario(store, **options))
-        return made[-1]
-
-    yield scenario
-    for each in made:
-        each.close()
 
 
 def log_out(scenario: Scenario, token: str) -> None:
