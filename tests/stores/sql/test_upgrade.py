@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from flask_signet import JWTManager
 from flask_signet.cli import jwt_cli
-from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
 from flask_signet.sessions.session import Presented, Session, Successor
 from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
@@ -261,6 +261,17 @@ def test_the_command_says_from_which_version_to_which(url, steps):
     assert upgrade().output == "upgraded the store from version 1 to 2\n"
     assert upgrade().output == "the store is up to date: version 2\n"
     app.extensions["flask-signet"][""].close()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    """No file can be made there; the operator reads which folder is missing, not of rights."""
+    store = open_store(f"sqlite:///{tmp_path / 'nowhere' / 'sessions.db'}")
+    with pytest.raises(ConfigurationError, match=f"the folder {tmp_path / 'nowhere'} .* make it"):
+        store.upgrade()
+    (tmp_path / "nowhere").mkdir()
+    store.upgrade()
+    assert [each for each in store.check() if each.level == "error"] == []
+    store.close()
 
 
 def test_a_url_s_own_options_hold(postgresql_store_url):

@@ -35,6 +35,15 @@ _TROUBLES: Final[tuple[tuple[str, Trouble], ...]] = (
 """What the words of an error message mean. SQLite's module has no finer codes."""
 
 
+def _refuse_without_folder(file: Path) -> None:
+    # SQLite says "unable to open" of a folder that is not there, as of one without rights.
+    if not file.parent.exists():
+        raise ConfigurationError(
+            f"the folder {file.parent} of the SQLite file is not there: make it, and run "
+            "`flask jwt store upgrade` again"
+        )
+
+
 class SQLite(EngineKind):
     """One file, any number of processes on one machine; write-ahead log."""
 
@@ -70,7 +79,10 @@ class SQLite(EngineKind):
         @event.listens_for(engine, "do_connect")
         def refuse_to_create(dialect: Any, record: Any, args: Any, params: Any) -> None:
             database = str(engine.url.database)
-            if database.startswith("file:") or self.may_create:
+            if database.startswith("file:"):
+                return
+            if self.may_create:
+                _refuse_without_folder(Path(database))
                 return
             try:
                 Path(database).stat()
