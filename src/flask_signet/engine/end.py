@@ -53,7 +53,7 @@ class Ending(Verifying, Lifetimes):
         The session of another owner is none that there is.
 
         :param subject: end it only if it is this subject's, and none if it is empty; None:
-            whoever's it is.
+            any subject's.
         :param tenant: None: the tenant of now.
         :return: whether it was live until now.
         """

@@ -16,7 +16,7 @@ class Updating(Pairing):
     def update(self, sid: str, claims: Claims, owner: Owner | None = None) -> bool:
         """Replace the claims that a session keeps, all of them.
 
-        :param owner: only if the session is this owner's; None: whoever's it is.
+        :param owner: only if the session is this owner's; None: any owner's.
         :return: whether the session is live.
         :raises TypeError: if a claim is not JSON.
         :raises ValueError: if they are too long.

@@ -7,7 +7,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar, cast
 
-from flask import Request, current_app, request
+from flask import Request, current_app
 
 from ..engine.admission import Admission
 from ..engine.rule import Rule
@@ -15,6 +15,7 @@ from ..engine.signet import Signet
 from ..exceptions import ExpiredSignatureError, NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
+from .current import request_itself
 from .installation import Installation
 from .renewal import Renewal, Rotates
 
@@ -60,8 +61,7 @@ def admit_request(
         token and the rule is ``optional``.
     :raises SignetError: one of its classes, by what is wrong.
     """
-    # The object itself: each attribute of the proxy costs a look-up of its own.
-    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    carrier = request_itself()
     signet = signet or here.signet()
     if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
         here.current.keep(carrier, (signet, Admission.without_token()), mirrored=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any, Final, Protocol
 
-from flask import Flask, Request, current_app, has_request_context, request
+from flask import Flask, current_app, has_request_context
 from flask.json.provider import DefaultJSONProvider
 
 from ..engine.callbacks import Callbacks
@@ -24,7 +24,7 @@ from ..options.reader import OptionReader
 from ..options.table import Settings
 from ..sessions.store import SessionStore
 from .answers import Answers
-from .current import Current
+from .current import Current, request_itself
 
 EXTENSION: Final = "flask-signet"
 """Where an application keeps its installations: a dictionary by the manager's name."""
@@ -156,8 +156,7 @@ class Installation:
         """What a function returns; a request remembers it, unless it is None."""
         if not has_request_context():
             return function()
-        carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
-        known: dict[Installation, Any] = carrier.__dict__.setdefault(_TENANTS, {})
+        known: dict[Installation, Any] = request_itself().__dict__.setdefault(_TENANTS, {})
         if known.get(self) is None:
             known[self] = function()
         return known[self]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict, Unpack
 
-from flask import Request, after_this_request, has_request_context, request
+from flask import after_this_request, has_request_context, request
 
 from ..engine.mint import ExpiresDelta, Fresh
 from ..engine.pair import Wish
@@ -16,6 +16,7 @@ from ..sessions.session import Device
 from .boundaries import answered
 from .cookies import forget_cookies
 from .credentials import find
+from .current import request_itself
 from .guards import is_exempt
 from .installing import Installing
 from .presented import presented
@@ -138,7 +139,7 @@ class ManagedSessions(Installing):
         signet.check_rotates()
         admission = current.admission()
         if admission is None or admission.claims.get("type") != "refresh":
-            carrier = _carrier()
+            carrier = request_itself()
             if carrier.method == "OPTIONS" and is_exempt(carrier, signet.settings):
                 raise NoAuthorizationError("Missing refresh token")
             credentials = find(carrier, signet, TO_ROTATE)
@@ -155,9 +156,9 @@ class ManagedSessions(Installing):
     ) -> bool:
         """Change the claims that a session keeps; its next refresh puts them into both tokens.
 
-        Tokens that are out stay as they are. The ``sid`` is no secret: whoever names one has yet to
-        show that the session may be changed. A session of another manager, or of another tenant, is
-        none that there is.
+        Tokens that are out stay as they are. The ``sid`` is no secret: a client that names one has
+        yet to show that the session may be changed. A session of another manager, or of another
+        tenant, is none that there is.
 
         :param sid: its id; None: that of this request's token.
         :param claims: instead of all those given to ``create_token_pair``.
@@ -185,7 +186,7 @@ class ManagedSessions(Installing):
         :param sid: its id; None: that of this request's token.
         :param subject: end it only if it is this user's: a ``sid`` is no secret, so a client
             that names one has yet to show that the session is its own. An identity, as for
-            :meth:`end_sessions`; None and the empty text are nobody. Left out: whoever's it is.
+            :meth:`end_sessions`; None and the empty text are nobody. Left out: any user's.
         :param tenant: None: the tenant of this request, or of its token.
         :return: whether it was live until now.
         :raises ConfigurationError: if there is no store.
@@ -281,12 +282,6 @@ class ManagedSessions(Installing):
         signet.end_presented(token.claims for token in tokens)
         after_this_request(lambda response: forget_cookies(signet, response))
         return bool(tokens)
-
-
-def _carrier() -> Request:
-    """The request itself, without its proxy."""
-    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
-    return carrier
 
 
 def _device(label: str) -> Device:

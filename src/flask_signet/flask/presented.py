@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from flask import Request, has_request_context, request
+from flask import has_request_context
 
 from ..engine.admission import Credentials
 from ..engine.end import is_of_session
@@ -17,6 +17,7 @@ from ..jwt.claims import check_csrf
 from ..jwt.token import Token
 from .cookies import KINDS, TokenCookie
 from .credentials import find_each
+from .current import request_itself
 
 _CLIENTS_MISTAKES: Final = ("csrf_failed", "invalid_request")
 
@@ -47,7 +48,7 @@ def _shown(signet: Signet) -> Iterator[_Shown]:
     texts = set()
     for kind in KINDS:  # each has a cookie of its own; a header holds either
         try:
-            found = find_each(_carrier(), signet, kind, csrf_later=True)
+            found = find_each(request_itself(), signet, kind, csrf_later=True)
         except SignetError as error:
             if _is_refused(error):
                 raise
@@ -125,7 +126,7 @@ def _end_ours(signet: Signet, text: str) -> None:
 
 
 def _cookies(signet: Signet, kind: Kind) -> list[str]:
-    return _carrier().cookies.getlist(TokenCookie.of(signet.settings, kind).name)
+    return request_itself().cookies.getlist(TokenCookie.of(signet.settings, kind).name)
 
 
 def _session(signet: Signet, text: str) -> str | None:
@@ -139,9 +140,3 @@ def _unverified(signet: Signet, text: str) -> Mapping[str, Any] | None:
         return parse_payload(signet.parse(text).payload)
     except SignetError:
         return None
-
-
-def _carrier() -> Request:
-    """The request itself, without its proxy."""
-    carrier: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
-    return carrier
