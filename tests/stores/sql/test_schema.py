@@ -16,7 +16,6 @@ from flask_signet.stores.sql import SqlStore, metadata
 from flask_signet.stores.sql.schema import newest_version
 
 from ..contract import NOW, live_until, new
-from ..databases import own_database
 
 TABLES = {"signet_keys", "signet_revocations", "signet_sessions", "signet_store"}
 
@@ -37,16 +36,6 @@ context.configure(
 with context.begin_transaction():
     context.run_migrations()
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
-def url(request, tmp_path) -> Iterator[str]:
-    """A database with nothing in it."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/sessions.sqlite3"
-        return
-    with own_database(request.getfixturevalue(f"{request.param}_url")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -22,20 +22,9 @@ from flask_signet.stores.sql.schema import STEPS
 from tests.scenarios.service import SECRET
 
 from ..contract import NOW, live_until, new
-from ..databases import own_database
 from ..proxy import behind_proxy
 
 UNTIL = live_until(NOW)
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
-def url(request, tmp_path) -> Iterator[str]:
-    """A database with nothing in it."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/sessions.sqlite3"
-        return
-    with own_database(request.getfixturevalue(f"{request.param}_url")) as url:
-        yield url
 
 
 @pytest.fixture
