@@ -126,6 +126,16 @@ def test_what_an_error_is(name: str) -> None:
     assert isinstance(error, HTTPException)
 
 
+def test_which_errors_are_of_the_request() -> None:
+    """They are told to a log-out and a renewal too, which pass over tokens that are not good."""
+    assert {name for name in TABLE if make(name).is_of_the_request} == {
+        "AmbiguousTokenError",
+        "CSRFError",
+        "InvalidHeaderError",
+        "InvalidQueryParamError",
+    }
+
+
 def test_the_page_of_the_errors_has_every_code() -> None:
     """docs/errors.md lists each code with the classes that have it, and no other."""
     page = (Path(__file__).parent.parent / "docs" / "errors.md").read_text("utf-8")

@@ -153,6 +153,11 @@ class SignetError(HTTPException):
         return f"<{type(self).__name__} {self.error_code}: {self}>"
 
     @property
+    def is_of_the_request(self) -> bool:
+        """Whether the request is wrong, not its tokens: it is told so, whatever they are."""
+        return self.error_code in ("csrf_failed", "invalid_request")
+
+    @property
     def name(self) -> str:
         """The phrase of the HTTP status, e.g. ``"Unauthorized"``."""
         return HTTP_STATUS_CODES.get(self.code or 500, "Unknown Error")

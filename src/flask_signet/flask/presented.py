@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from flask import has_request_context
 
@@ -18,8 +18,6 @@ from ..jwt.token import Token
 from .cookies import KINDS, TokenCookie
 from .credentials import find_each
 from .current import request_itself
-
-_CLIENTS_MISTAKES: Final = ("csrf_failed", "invalid_request")
 
 
 class _Shown(NamedTuple):
@@ -68,7 +66,7 @@ def _shown(signet: Signet) -> Iterator[_Shown]:
 
 def _is_refused(error: SignetError) -> bool:
     """Whether a log-out is refused by an error. A token that is not ours has nothing to end."""
-    return error.proved != "nothing" or error.error_code in _CLIENTS_MISTAKES
+    return error.proved != "nothing" or error.is_of_the_request
 
 
 def _refuse_unproved(cookies: list[_Shown]) -> None:

@@ -32,7 +32,6 @@ from .installation import Installation
 _UNAVAILABLE: Final = (StoreUnavailableError, KeysUnavailableError)
 _FINAL: Final = (RevokedTokenError, UserLookupError)
 """The refresh token will never be good again: the browser is to forget it."""
-_CLIENTS_MISTAKES: Final = ("csrf_failed", "invalid_request")
 _TRIED: Final = "_flask_signet_tried_to_renew"
 
 
@@ -109,7 +108,7 @@ class Renewal:
             pair = self._rotated(search, expired)
         except SignetError as error:
             self.here.current.keep(self.carrier, (signet, None), mirrored=False)
-            if isinstance(error, _UNAVAILABLE) or error.error_code in _CLIENTS_MISTAKES:
+            if isinstance(error, _UNAVAILABLE) or error.is_of_the_request:
                 raise
             if isinstance(error, _FINAL) and not error.drops_cookies:
                 after_this_request(lambda response: forget_cookies(signet, response))
