@@ -67,7 +67,7 @@ def counted() -> tuple[RedisStore, Proxy]:
     proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 6379)
     url = urlunsplit(parts._replace(netloc=f"127.0.0.1:{proxy.port}"))
     store = RedisStore(url, prefix=f"bench-{secrets.token_hex(4)}")
-    store.upgrade()
+    store.upgrade(first=True)
     return store, proxy
 
 
@@ -121,7 +121,7 @@ def p5b(name: str, url: str) -> None:
     """Acknowledged here, refused there."""
     prefix = f"bench-{secrets.token_hex(4)}" if name == "Redis" else ""
     store: Any = RedisStore(url, prefix=prefix) if prefix else open_store(url)
-    store.upgrade()
+    store.upgrade(first=True)
     now = time.time()
     sessions = [Session.begin(f"u{number}", "j", now=now) for number in range(REVOCATIONS)]
     for session in sessions:

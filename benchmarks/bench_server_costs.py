@@ -91,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder))
         store = open_store(server.url)
-        store.upgrade()
+        store.upgrade(first=True)
         before = server.client.info("memory")["used_memory"]
         columns["Redis"] = costs(store, lambda: [server.process.pid])
         used = server.client.info("memory")["used_memory"] - before
@@ -100,7 +100,7 @@ def main() -> None:
         server.stop()
     with running(PostgreSQLServer) as server:
         store = open_store(server.url)
-        store.upgrade()
+        store.upgrade(first=True)
         columns["PostgreSQL"] = costs(store, server.family)
         with server.connect() as connection:
             row = connection.execute("SELECT pg_total_relation_size('signet_sessions')").fetchone()

@@ -160,7 +160,7 @@ def main() -> None:
     with urls() as stores:
         for url in stores.values():
             store = opened(url)
-            store.upgrade()
+            store.upgrade(first=True)
             store.close()
         trips = {name: round_trips(name, url) for name, url in stores.items()}
         times = {name: durations(url) for name, url in stores.items()}

@@ -73,7 +73,7 @@ signet = Signet.of(
 
 
 def upgrade():
-    return signet.store.upgrade().after
+    return signet.store.upgrade(first=True).after
 
 
 def guard(text, **asked):

@@ -36,7 +36,7 @@ def said(caplog):
 def path(tmp_path):
     path = tmp_path / "sessions.sqlite3"
     store = open_store(f"sqlite:///{path}")
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     return path
 
@@ -124,7 +124,7 @@ def test_fault_redis_evict_is_told_loudly(said, tmp_path):
     server = Server(tmp_path, "maxmemory-policy", "allkeys-lru", "appendonly", "yes")
     url = f"redis://127.0.0.1:{server.port}/0"
     store = open_store(url)
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     start(url)
     server.stop()

@@ -21,7 +21,7 @@ def application(url: str, **options: Any) -> Iterator[Scenario]:
     """The application on the store that a URL names, set up if the server lets it."""
     store = open_store(url, timeout=TIMEOUT)
     with contextlib.suppress(Exception):
-        store.upgrade()
+        store.upgrade(first=True)
     scenario = Scenario(store, **options)
     try:
         yield scenario

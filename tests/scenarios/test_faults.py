@@ -287,7 +287,7 @@ def test_fault_redis_empty_lets_nobody_in_until_it_is_set_up_and_nobody_from_bef
         must_ask(scenario)
         assert ask().status_code == 503, name
     assert scenario.get(ended) == 401
-    scenario.app.extensions["flask-signet"][""].store().upgrade()
+    scenario.app.extensions["flask-signet"][""].store().upgrade(first=True)
     until(lambda: scenario.get(pair) != 503, "the end of the 503s")
     for each in (pair, ended):
         assert scenario.get(each) == 401

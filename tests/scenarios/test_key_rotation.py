@@ -145,7 +145,7 @@ def test_keyrot_under_load_no_request_fails_and_no_worker_is_restarted(tmp_path:
     """A key rotated by the command signs in both workers; each answer is 200 or 201."""
     url, path = f"sqlite:///{tmp_path}/sessions.db", tmp_path / "keys.json"
     store = open_store(url)
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     environment = {"STORE_URL": url, "KEYS": str(path)}
     command(environment, "keys", "generate")

@@ -64,7 +64,7 @@ def race_url(request, tmp_path_factory) -> Iterator[str]:
 def race_store(race_url) -> Iterator[Any]:
     # 200 clients on two cores wait for each other longer than a request would.
     store = MemoryStore() if race_url == "memory://" else open_store(race_url, timeout=20)
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     store.close()
 

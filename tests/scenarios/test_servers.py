@@ -37,7 +37,7 @@ def url(request, tmp_path_factory) -> Iterator[str]:
             server_url = request.getfixturevalue(f"{request.param}_url")
             url = stack.enter_context(own_database(server_url))
         store = open_store(url)
-        store.upgrade()
+        store.upgrade(first=True)
         store.close()
         yield url
 

@@ -200,7 +200,7 @@ def test_fault_pg_serialization_is_tried_again_until_it_succeeds(postgresql_serv
         connect_args={"options": f"-c default_transaction_isolation={escaped}"},
     )
     store = SqlStore(engine, timeout=20)  # 50 clients on two cores wait for each other
-    store.upgrade()
+    store.upgrade(first=True)
     scenario = Scenario(store, refresh_reuse_grace=600)
     first = scenario.login()
     sid = scenario.sessions(first)[0]["sid"]
@@ -236,7 +236,7 @@ def test_fault_pg_deadlock_is_tried_again(postgresql_server):
     # Whoever notices a deadlock is its victim: the rotation, after two seconds.
     url = f"{postgresql_server.url}?options=-c%20deadlock_timeout%3D2s"
     store = open_store(url, timeout=20)
-    store.upgrade()
+    store.upgrade(first=True)
     scenario = Scenario(store)
     pair = scenario.login()
     sid = scenario.sessions(pair)[0]["sid"]

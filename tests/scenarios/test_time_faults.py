@@ -42,7 +42,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SessionSto
 
 
 def set_up(store: SessionStore) -> Iterator[SessionStore]:
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     store.close()
 
@@ -238,7 +238,7 @@ def test_fault_ttl_of_everywhere_outlives_every_token(make, store, ticking):
 
 def test_fault_ttl_redis_lets_no_entry_expire_by_itself_and_no_session_early(redis_url, ticking):
     store = RedisStore(redis_url, prefix=f"test-{secrets.token_hex(6)}")
-    store.upgrade()
+    store.upgrade(first=True)
     scenario = Scenario(store)
     pair, ended = scenario.login(), scenario.login()
     log_out(scenario, ended["access_token"])

@@ -53,13 +53,15 @@ class _Follower:
 
     def sync(self, **options):
         self.store.answer("sync")
-        return self.inner.sync(**(self.store.pages or options))
+        synced = self.inner.sync(**(self.store.pages or options))
+        return synced._replace(born_at=self.store.born_at)
 
     def close(self):
         self.closed = True
 
 
 FollowedStore.pages = None
+FollowedStore.born_at = 0.0
 
 
 @pytest.fixture
@@ -291,15 +293,45 @@ def test_while_it_still_reads_the_list_the_store_is_asked(store, monotonic):
 def test_a_store_that_forgot_what_it_refused_refuses_all_from_before(
     view, store, monotonic, caplog
 ):
+    """By when the new store's memory begins, not by when this process notices."""
     store.revoke("known")
+    view.refuses(Presented(), now=NOW)
+    store._epoch, store.born_at = "another", NOW - 5
+    monotonic.tick(1)
+    with caplog.at_level(logging.ERROR, "flask_signet"):
+        assert view.refuses(Presented(jti="any", issued_at=NOW - 5.001), now=NOW)
+    assert "emptied" in caplog.text
+    assert view.refuses(Presented(jti="known", issued_at=NOW), now=NOW)
+    assert not view.refuses(Presented(jti="new", issued_at=NOW - 5), now=NOW)
+
+
+def test_a_process_that_starts_later_refuses_all_from_before_as_well(store, monotonic):
+    store.born_at = NOW
+    view = RevocationView(store, max_staleness=2.0, monotonic=monotonic)
+    assert view.refuses(Presented(jti="any", issued_at=NOW - 0.001), now=NOW)
+    assert not view.refuses(Presented(jti="any", issued_at=NOW), now=NOW)
+
+
+def test_a_store_that_is_said_to_be_the_first_is_not_for_a_process_that_knew_another(
+    view, store, monotonic
+):
     view.refuses(Presented(), now=NOW)
     store._epoch = "another"
     monotonic.tick(1)
-    with caplog.at_level(logging.ERROR, "flask_signet"):
-        assert view.refuses(Presented(jti="any", issued_at=NOW), now=NOW)
-    assert "emptied" in caplog.text
-    assert view.refuses(Presented(jti="known", issued_at=NOW + 1), now=NOW + 1)
+    assert view.refuses(Presented(jti="any", issued_at=NOW), now=NOW)
     assert not view.refuses(Presented(jti="new", issued_at=NOW + 1), now=NOW + 1)
+
+
+def test_another_epoch_is_told_once(store, monotonic):
+    told = []
+    view = RevocationView(store, monotonic=monotonic, on_another_epoch=lambda: told.append(1))
+    view.refuses(Presented(), now=NOW)
+    assert told == []
+    store._epoch = "another"
+    for _ in range(3):
+        monotonic.tick(1)
+        view.refuses(Presented(), now=NOW)
+    assert told == [1]
 
 
 def test_a_closed_view_begins_again(view, store):

@@ -34,7 +34,7 @@ def own_database(server_url: str) -> Iterator[str]:
 def own_prefix(server_url: str) -> Iterator[RedisStore]:
     """A store whose keys begin with a name of its own. They go when the tests end."""
     store = RedisStore(server_url, prefix=f"test-{secrets.token_hex(6)}")
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     forget(store)
     store.close()
@@ -50,6 +50,6 @@ def forget(store: RedisStore) -> None:
 def set_up(url: str) -> str:
     """Make the tables there."""
     store = SqlStore(url)
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     return url

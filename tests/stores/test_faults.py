@@ -187,7 +187,7 @@ def path(tmp_path) -> Path:
 @pytest.fixture
 def sqlite_store(path):
     store = open_store(f"sqlite:///{path}", timeout=TIMEOUT)
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     store.close()
 
@@ -244,7 +244,7 @@ def test_fault_sqlite_missing_file_is_not_made_again_but_by_an_upgrade(sqlite_st
         login(sqlite_store)
     assert not path.exists()
     assert [finding.code for finding in sqlite_store.check()] == ["not_set_up"]
-    sqlite_store.upgrade()
+    sqlite_store.upgrade(first=True)
     assert login(sqlite_store)
 
 

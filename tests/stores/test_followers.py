@@ -153,7 +153,7 @@ def test_an_announcement_that_comes_with_the_rows_of_a_query_is_heard(postgresql
 def own_redis(redis_url):
     """A store of its own on the server, to be emptied."""
     store = RedisStore(redis_url, prefix=f"test-{new()}")
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     empty(store)
     store.close()
@@ -234,7 +234,7 @@ def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monot
     monotonic.tick(10)
     with pytest.raises(StoreUnavailableError):
         view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW)
-    own_redis.upgrade()
+    own_redis.upgrade(first=True)
     monotonic.tick(10)
     # The revocations are lost, so all tokens from before are refused here.
     assert view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW + 5)

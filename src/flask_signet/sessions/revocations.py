@@ -22,7 +22,7 @@ from typing import Final
 from ..exceptions import StoreUnavailableError
 from .id_set import IdSet
 from .session import MAX_SUBJECT, Presented, Revocation, ended_by, stored_id
-from .store import Follower, SessionStore
+from .store import Follower, SessionStore, Synced
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
@@ -39,6 +39,7 @@ class RevocationView:
         lost. 0 asks the store every time.
     :param pause: seconds in which a store that failed is not asked again. Meanwhile requests are
         refused at once, and do not queue up behind a server that hangs.
+    :param on_another_epoch: is called when the store turns out to have been emptied or exchanged.
     :param monotonic: a clock that never steps, in seconds.
     """
 
@@ -48,11 +49,13 @@ class RevocationView:
         *,
         max_staleness: float = 2.0,
         pause: float = 0.5,
+        on_another_epoch: Callable[[], object] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._max_staleness = max_staleness
         self._pause = pause
+        self._on_another_epoch = on_another_epoch
         self._monotonic = monotonic
         self._lock = Lock()
         self._inherited: list[object] = []
@@ -60,6 +63,7 @@ class RevocationView:
         self._sessions = IdSet()
         self._subjects: dict[str, Revocation] = {}
         self._epoch = ""
+        self._born_at = 0.0
         self._emptied_at = float("-inf")
         self._swept_at = float("-inf")
         self._begin()
@@ -122,7 +126,7 @@ class RevocationView:
                 and ended_by(issued_at, stored_id(sid), entry)
             ):
                 return True
-        return issued_at <= self._emptied_at
+        return issued_at < self._born_at or issued_at <= self._emptied_at
 
     # ── keeping up ───────────────────────────────────────────────────────────────────────
 
@@ -170,18 +174,24 @@ class RevocationView:
         self._line_is_dead = self.is_failing = False
         self._learn(synced.entries)
         if self._epoch and synced.epoch != self._epoch:
-            log.error(
-                "the session store was emptied or exchanged: what it refused is lost, so every "
-                "token from before now is refused"
-            )
-            self._emptied_at = now
-        self._epoch = synced.epoch
+            self._see_another_epoch(synced, now)
+        self._epoch, self._born_at = synced.epoch, synced.born_at
         if synced.complete and doubts == self._doubts:
             self._synced_at = asked_at
         self._tokens.sweep(now)
         self._sessions.sweep(now)
         self._sweep_subjects(now)
         self._swept_at = max(now, self._swept_at)
+
+    def _see_another_epoch(self, synced: Synced, now: float) -> None:
+        log.error(
+            "the session store was emptied or exchanged: what it refused is lost, so every token "
+            "from before is refused"
+        )
+        # A store that was set up as the first one there ever was does not say when it began. This
+        # process knows better: there was another one.
+        self._emptied_at = float("-inf") if synced.born_at else now
+        self._on_another_epoch()
 
     def _read_again(self) -> None:
         """Read the whole list again: the clock stepped back.

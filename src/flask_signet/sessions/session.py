@@ -44,6 +44,9 @@ ENTRY_LENGTH: Final = _MARK_LENGTH + 18
 
 MAX_REPLACED_TEXT: Final = MAX_REPLACED * ENTRY_LENGTH
 
+PAGE: Final = 100
+"""How many sessions a list has at most, and how many one log-in ends at most."""
+
 _LAST_MICROSECOND: Final = 253402300799_000_000  # the end of the year 9999
 _DIGEST_MARK: Final = "sha256:"
 _ADOPTED_MARK: Final = "~"  # in no sid of `new_sid`
@@ -150,6 +153,15 @@ class Device(NamedTuple):
 UNKNOWN_DEVICE: Final = Device()
 
 
+def bounded_device(device: Device) -> Device:
+    """A client's facts, made fit to be kept."""
+    return Device(
+        user_agent=bounded(device.user_agent, MAX_USER_AGENT),
+        address=bounded(device.address, MAX_ADDRESS),
+        label=bounded(device.label, MAX_LABEL),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One session, as it was when the store answered. It contains no token.
@@ -172,6 +184,9 @@ class Session:
         since. The answer with it may be lost, so the token before is still good.
     :param memo: what the log-in decided for the whole session, as text that the caller can read,
         at most :data:`MAX_MEMO` characters. A rotation keeps it. Never a token.
+    :param device: the client at the log-in.
+    :param last_device: the client at the last rotation; before the first one that of the log-in. It
+        has no label.
     """
 
     sid: str
@@ -187,6 +202,7 @@ class Session:
     unseen: bool = False
     memo: str = field(default="", repr=False)
     device: Device = UNKNOWN_DEVICE
+    last_device: Device = UNKNOWN_DEVICE
 
     @classmethod
     def begin(
@@ -206,7 +222,7 @@ class Session:
         """
         if not subject or not jti:
             raise ValueError("a session needs a subject and a jti")
-        now = seconds(microseconds(now))
+        now, device = seconds(microseconds(now)), bounded_device(device)
         return cls(
             sid=new_sid(subject),
             subject=stored_id(subject, MAX_SUBJECT),
@@ -217,11 +233,8 @@ class Session:
             rotated_at=now,
             last_seen_at=now,
             memo=checked_memo(memo),
-            device=Device(
-                user_agent=bounded(device.user_agent, MAX_USER_AGENT),
-                address=bounded(device.address, MAX_ADDRESS),
-                label=bounded(device.label, MAX_LABEL),
-            ),
+            device=device,
+            last_device=device._replace(label=""),
         )
 
     def adopting(self, jti: str) -> Session:
@@ -241,13 +254,15 @@ class Session:
             unseen=True,
         )
 
-    def refused_until(self, refuse_until: float, now: float) -> float:
+    def refused_until(self, refuse_until: float, now: float, life: float = 0.0) -> float:
         """When the last access token of the session has expired, if the session ends ``now``.
 
         ``refuse_until``, plus the seconds by which the clock that issued the last access tokens
         ran ahead of ``now``.
+
+        :param life: :attr:`Lives.of_session` as the store has it.
         """
-        return refuse_until + max(0.0, self.rotated_at - now)
+        return max(refuse_until, now + life) + max(0.0, self.rotated_at - now)
 
     def opened_after(self, moment: float) -> Session:
         """The session, with a ``created_at`` after that moment.
@@ -279,12 +294,14 @@ class Successor(NamedTuple):
     :param memo_before: the session's memo as the caller knows it from the token that was handed
         in; None: the same as ``memo``. If the row has another, nothing is rotated: the tokens of
         the successor, which are signed already, would not be those of the session.
+    :param device: the client that rotates; its label is not kept.
     """
 
     jti: str
     expires_at: float = NEVER
     memo: str = ""
     memo_before: str | None = None
+    device: Device = UNKNOWN_DEVICE
 
 
 Verdict = Literal["rotated", "replayed", "changed", "reused", "gone"]
@@ -305,10 +322,13 @@ class Rotation(NamedTuple):
         The token had been used before. This very call has ended ``session``.
     ``gone``
         There is no such session any more, or never was. ``session`` is None.
+
+    :param ended: the sessions that were ended for one that was adopted, oldest first.
     """
 
     verdict: Verdict
     session: Session | None = None
+    ended: tuple[Session, ...] = ()
 
 
 def checked_rotation(jti: str, successor: Successor) -> Successor:
@@ -320,7 +340,13 @@ def checked_rotation(jti: str, successor: Successor) -> Successor:
     if not kept or kept == stored_id(jti):
         raise ValueError("a successor needs a jti of its own")
     memo, before = checked_memo(successor.memo), successor.memo_before
-    return Successor(kept, successor.expires_at, memo, memo if before is None else before)
+    return Successor(
+        kept,
+        successor.expires_at,
+        memo,
+        memo if before is None else before,
+        bounded_device(successor.device._replace(label="")),
+    )
 
 
 def replaced_mark(jti: str) -> str:
@@ -392,6 +418,22 @@ class Revocation(NamedTuple):
     expires_at: float
     not_before: float = 0.0
     except_sid: str = ""
+
+
+class Lives(NamedTuple):
+    """For how long tokens live at most, in seconds, the leeway included.
+
+    :param of_session: the access tokens of sessions.
+    :param of_token: all tokens of ours that a store may have to refuse by their subject or their
+        ``jti``; never less than ``of_session``.
+    """
+
+    of_session: float = 0.0
+    of_token: float = 0.0
+
+    def longest(self, other: Lives) -> Lives:
+        """The longer of both, each."""
+        return Lives(max(self.of_session, other.of_session), max(self.of_token, other.of_token))
 
 
 class Presented(NamedTuple):

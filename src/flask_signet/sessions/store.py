@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from .session import Opened, Presented, Revocation, Rotation, Session, Successor
+from .session import PAGE, Lives, Opened, Presented, Revocation, Rotation, Session, Successor
 
 
 class Synced(NamedTuple):
@@ -34,11 +34,14 @@ class Synced(NamedTuple):
         again.
     :param epoch: the store's name for its own memory. If it changes, the store was emptied or
         exchanged, and no longer knows what it once refused.
+    :param born_at: when that memory begins, in seconds since 1970. What was issued before is
+        refused. 0: there was no store before.
     """
 
     entries: Sequence[Revocation]
     complete: bool
     epoch: str
+    born_at: float = 0.0
 
 
 class Pruned(NamedTuple):
@@ -76,7 +79,9 @@ class Follower(Protocol):
     """How one process reads the store's list of revocations. Not safe for threads or after a fork.
 
     It remembers how far it has read. After any error it starts again from the beginning: the server
-    that answers next may be another one, with another past.
+    that answers next may be another one, with another past. It does the same where the store's past
+    is another one without any error: the store was restored from a backup, or a replica that lacked
+    the last entries took over.
     """
 
     def poll(self) -> Sequence[Revocation]:
@@ -130,8 +135,10 @@ class SessionStore(Protocol):
     """Where sessions and revocations are kept. Safe for threads, and after a fork.
 
     Several methods take ``refuse_until``: the moment at which the last access token of a session
-    that ends now has expired by itself, leeway included. The session's ``sid`` is revoked until
-    then (:meth:`.Session.refused_until`), in the same atomic write that ends the session.
+    that ends now has expired by itself, leeway included, by the options of the caller. The
+    session's ``sid`` is revoked until then, and no shorter than the store knows that such tokens
+    live (:meth:`cover`, :meth:`.Session.refused_until`), in the same atomic write that ends the
+    session.
     """
 
     # ── the life of a session ────────────────────────────────────────────────────────────
@@ -147,7 +154,8 @@ class SessionStore(Protocol):
 
         If a subject has more than ``max_sessions``, the oldest (by ``created_at``, then ``sid``)
         are ended. Of many log-ins at once each may see the others' sessions or not, and one may end
-        another's session; once the last has returned, at most so many are live.
+        another's session; once the last has returned, at most so many are live. One log-in ends at
+        most :data:`.PAGE` sessions: where the limit is new, the next log-ins end the rest.
 
         :param max_sessions: 0 sets no limit.
         """
@@ -194,6 +202,7 @@ class SessionStore(Protocol):
         token_expires_at: float,
         grace: float,
         refuse_until: float,
+        max_sessions: int = 0,
     ) -> Rotation:
         """Open a session for a refresh token that has none, and revoke that token.
 
@@ -204,14 +213,15 @@ class SessionStore(Protocol):
         - The first time: *rotated*, with the session as it was opened.
         - Again, while that session is live: as in :meth:`rotate` for a token that was replaced.
         - The token was revoked, has expired (``token_expires_at <= now``), its subject was logged
-          out everywhere at ``issued_at`` or later, or the session that the token once opened is
-          not live: *gone*.
+          out everywhere at ``issued_at`` or later, the store's memory begins after ``issued_at``,
+          or the session that the token once opened is not live: *gone*.
 
-        ``now`` is the session's ``created_at``. The number of sessions is not limited here, since
-        this is no log-in.
+        ``now`` is the session's ``created_at``.
 
         :param issued_at: the token's ``iat``.
         :param token_expires_at: the token's ``exp``; it stays revoked until then.
+        :param max_sessions: as in :meth:`open_session`. The verdict has the sessions that were
+            ended for this one.
         """
 
     def end_session(
@@ -236,8 +246,12 @@ class SessionStore(Protocol):
         session that was opened until now is gone. That is every session in the store when this is
         called, even one that was opened by a clock that runs ahead of this one.
 
+        The rows of the sessions are removed afterwards, in steps. What is left is removed with the
+        entry, by :meth:`prune`.
+
         :param expires_at: when the last token of the subject that lives now has expired by
-            itself. Sessions stay gone even after it.
+            itself, by the options of the caller; the entry lasts no shorter than the store knows
+            that tokens live (:meth:`cover`). Sessions stay gone even after it.
         :param except_sid: the one session that goes on, with its tokens. If it is not live, no
             session goes on: a session that is gone stays gone.
         """
@@ -245,8 +259,16 @@ class SessionStore(Protocol):
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """A live session, or None."""
 
-    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
-        """The live sessions of a subject, the newest first."""
+    def list_sessions(
+        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+    ) -> list[Session]:
+        """The live sessions of a subject, the newest first: a page of them.
+
+        The cost does not grow with the sessions that ended, nor with those beyond the page.
+
+        :param limit: the page's length. A shorter answer is the last page.
+        :param after: the last session of the page before.
+        """
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """Note that a session is in use: one conditional write.
@@ -266,7 +288,24 @@ class SessionStore(Protocol):
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+    def cover(self, lives: Lives) -> None:
+        """Have what ends from now on remembered for at least so long: one conditional write.
+
+        A token that lives longer than any before it is given out after this has returned. So it
+        counts what was ever given out, not what the options of now say. Nothing shortens it.
+
+        :param lives: what is longer than the store knows counts.
+        """
+
+    def revoke_token(
+        self,
+        jti: str,
+        *,
+        now: float,
+        expires_at: float,
+        subject: str = "",
+        expiry_is_known: bool = True,
+    ) -> bool:
         """Refuse one token until it expires by itself.
 
         A refresh token with a ``sid`` is revoked by :meth:`end_session`: :meth:`rotate` does
@@ -276,12 +315,15 @@ class SessionStore(Protocol):
             second call with an earlier time does not shorten the first. If the time has come,
             nothing is written.
         :param subject: the token's ``sub``, if it is known.
+        :param expiry_is_known: False: nothing but the ``jti`` is known, and the token is refused
+            for no shorter than the store knows that tokens live (:meth:`cover`).
         :return: whether the token was not revoked before.
         """
 
     def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """Whether an entry in force refuses this token: one round trip.
 
+        So does the store's memory, if it begins after ``issued_at`` (:attr:`Synced.born_at`).
         Sessions that expired are not looked for: their tokens have expired too.
         """
 
@@ -293,7 +335,9 @@ class SessionStore(Protocol):
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
         """Remove what has expired, at most ``batch`` rows of a kind, without blocking requests.
 
-        Call it again while there is more. It only frees space; no verdict depends on it.
+        Call it again while there is more. It only frees space; no verdict depends on it. The clock
+        of the machine where this is run may be ahead. So what is removed has expired by the
+        store's own clock as well: that of its server, or of this machine where it has none.
         """
 
     def check(self) -> list[Finding]:
@@ -303,11 +347,20 @@ class SessionStore(Protocol):
         :raises StoreUnavailableError: if the store can't be reached at all.
         """
 
-    def upgrade(self) -> Upgraded:
+    def upgrade(self, *, now: float | None = None, first: bool = False) -> Upgraded:
         """Make what the store needs (tables, an epoch), or bring it up to this version.
 
         It may be repeated, and run by several processes at once. A schema that is newer than this
         version knows is left alone.
+
+        A store that has nothing may never have been set up, or may have lost everything. So its
+        memory begins now (:attr:`Synced.born_at`): what was issued before is refused, since it may
+        have been revoked. That there was no store before is for the operator to say.
+
+        :param now: seconds since 1970; None: by this machine's clock. It counts in whole seconds,
+            as ``iat`` does.
+        :param first: there was no store before: what was issued before is good, and refresh tokens
+            from before open sessions. It may be said later too, of a store that is set up.
         """
 
     def close(self) -> None:

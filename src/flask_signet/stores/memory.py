@@ -8,6 +8,7 @@ stores, so this is also the shortest way to read
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -15,8 +16,10 @@ from threading import RLock
 
 from ..sessions.session import (
     MAX_SUBJECT,
+    PAGE,
     SEEN_EVERY,
     Kind,
+    Lives,
     Opened,
     Presented,
     Revocation,
@@ -48,6 +51,7 @@ class MemoryStore:
         self._entries: dict[int, Revocation] = {}  # by number, ascending
         self._last = 0  # the number of the newest entry
         self._epoch = secrets.token_urlsafe(16)
+        self._lives = Lives()
         self._documents: dict[str, tuple[str, int]] = {}  # the keys, by their owner's name
 
     # ── the life of a session ────────────────────────────────────────────────────────────
@@ -59,11 +63,18 @@ class MemoryStore:
         now = session.created_at
         with self._lock:
             session = self._keep(session)
-            live = self.list_sessions(session.subject, now=now)
-            surplus = live[max_sessions:] if max_sessions else []
-            for each in reversed(surplus):
-                self._end(each, each.refused_until(refuse_until, now))
-        return Opened(session, tuple(reversed(surplus)))
+            return Opened(session, self._end_surplus(session, now, max_sessions, refuse_until))
+
+    def _end_surplus(
+        self, session: Session, now: float, max_sessions: int, refuse_until: float
+    ) -> tuple[Session, ...]:
+        """End the oldest sessions of a subject who has too many: them, the oldest first."""
+        if not max_sessions:
+            return ()
+        oldest_first = self._live(session.subject, now)[max_sessions:][::-1]
+        for each in oldest_first[:PAGE]:
+            self._end(each, now, refuse_until)
+        return tuple(oldest_first[:PAGE])
 
     def rotate(
         self,
@@ -98,6 +109,7 @@ class MemoryStore:
                 last_seen_at=now,
                 expires_at=min(successor.expires_at, session.absolute_expires_at),
                 memo=successor.memo,
+                last_device=successor.device,
             )
         return Rotation("rotated")
 
@@ -109,6 +121,7 @@ class MemoryStore:
         token_expires_at: float,
         grace: float,
         refuse_until: float,
+        max_sessions: int = 0,
     ) -> Rotation:
         """See :meth:`.SessionStore.adopt`."""
         now, jti = session.created_at, session.previous_jti
@@ -124,7 +137,9 @@ class MemoryStore:
             gone = self.is_revoked(owner, now=now)
             if gone or not self.revoke_token(jti, now=now, expires_at=token_expires_at):
                 return Rotation("gone")
-            return Rotation("rotated", self._keep(session))
+            opened = self._keep(session)
+            ended = self._end_surplus(opened, now, max_sessions, refuse_until)
+            return Rotation("rotated", opened, ended)
 
     def end_session(
         self, sid: str, *, now: float, refuse_until: float, subject: str = ""
@@ -137,9 +152,10 @@ class MemoryStore:
                 return None
             live = self.find_session(sid, now=now)
             if kept is None:
-                self._revoke(Revocation("sid", sid, refuse_until))
+                until = max(refuse_until, now + self._lives.of_session)
+                self._revoke(Revocation("sid", sid, until))
             else:
-                self._end(kept, kept.refused_until(refuse_until, now))
+                self._end(kept, now, refuse_until)
             return live
 
     def end_sessions(
@@ -154,11 +170,12 @@ class MemoryStore:
                 Revocation(
                     "subject",
                     subject,
-                    expires_at,
+                    max(expires_at, now + self._lives.of_token),
                     not_before=max(seconds(microseconds(now)), self._last_moment(subject)),
                     except_sid=stored_id(except_sid) if spares else "",
                 )
             )
+            self._drop_ended(subject, now)
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
@@ -170,13 +187,21 @@ class MemoryStore:
             ended = entry is not None and ended_by(session.created_at, session.sid, entry)
             return None if ended else session
 
-    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+    def list_sessions(
+        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+    ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
         with self._lock:
-            sids = self._of_subject.get(stored_id(subject, MAX_SUBJECT), ())
-            found = (self.find_session(sid, now=now) for sid in sids)
-            live = [session for session in found if session is not None]
-        return sorted(live, key=lambda each: (each.created_at, each.sid), reverse=True)
+            live = self._live(stored_id(subject, MAX_SUBJECT), now)
+        if after is not None:
+            live = [each for each in live if _age(each) < _age(after)]
+        return live[:limit]
+
+    def _live(self, subject: str, now: float) -> list[Session]:
+        """All live sessions of a subject, the newest first."""
+        sids = self._of_subject.get(subject, ())
+        found = (self.find_session(sid, now=now) for sid in sids)
+        return sorted((each for each in found if each is not None), key=_age, reverse=True)
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
@@ -220,12 +245,13 @@ class MemoryStore:
         """The verdict on a token that is not the session's current one."""
         if is_still_good(session, jti, now, grace):
             return Rotation("replayed", session)
-        self._end(session, session.refused_until(refuse_until, now))
+        self._end(session, now, refuse_until)
         return Rotation("reused", session)
 
-    def _end(self, session: Session, refuse_until: float) -> None:
+    def _end(self, session: Session, now: float, refuse_until: float) -> None:
         self._drop(session)
-        self._revoke(Revocation("sid", session.sid, refuse_until))
+        until = session.refused_until(refuse_until, now, self._lives.of_session)
+        self._revoke(Revocation("sid", session.sid, until))
 
     def _drop(self, session: Session) -> None:
         del self._sessions[session.sid]
@@ -236,9 +262,24 @@ class MemoryStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+    def cover(self, lives: Lives) -> None:
+        """See :meth:`.SessionStore.cover`."""
+        with self._lock:
+            self._lives = self._lives.longest(lives)
+
+    def revoke_token(
+        self,
+        jti: str,
+        *,
+        now: float,
+        expires_at: float,
+        subject: str = "",
+        expiry_is_known: bool = True,
+    ) -> bool:
         """See :meth:`.SessionStore.revoke_token`."""
         with self._lock:
+            if not expiry_is_known:
+                expires_at = max(expires_at, now + self._lives.of_token)
             if microseconds(expires_at) <= microseconds(now):
                 return False
             known = self.is_revoked(Presented(jti=jti), now=now)
@@ -287,6 +328,7 @@ class MemoryStore:
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
         """See :meth:`.SessionStore.prune`."""
+        now = min(now, time.time())
         with self._lock:
             sessions = self._expired_sessions(now)
             for session in sessions[:batch]:
@@ -305,10 +347,13 @@ class MemoryStore:
         if entry.kind == "subject":
             # The sessions that the entry ended are removed before it: without it they would be
             # live again.
-            for sid in list(self._of_subject.get(entry.value, ())):
-                if self.find_session(sid, now=now) is None:
-                    self._drop(self._sessions[sid])
+            self._drop_ended(entry.value, now)
         del self._entries[self._numbers.pop((entry.kind, entry.value))]
+
+    def _drop_ended(self, subject: str, now: float) -> None:
+        for sid in list(self._of_subject.get(subject, ())):
+            if self.find_session(sid, now=now) is None:
+                self._drop(self._sessions[sid])
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
@@ -333,8 +378,8 @@ class MemoryStore:
                 self._documents[name] = text, after + 1
             return self._documents.get(name) == (text, after + 1)
 
-    def upgrade(self) -> Upgraded:
-        """See :meth:`.SessionStore.upgrade`."""
+    def upgrade(self, *, now: float | None = None, first: bool = False) -> Upgraded:
+        """See :meth:`.SessionStore.upgrade`. There is nothing to make."""
         return Upgraded(_SCHEMA, _SCHEMA)
 
     def close(self) -> None:
@@ -362,6 +407,11 @@ class MemoryFollower:
 
     def close(self) -> None:
         """See :meth:`.Follower.close`."""
+
+
+def _age(session: Session) -> tuple[float, str]:
+    """The order of a subject's sessions."""
+    return session.created_at, session.sid
 
 
 def _in_force(entry: Revocation, now: float) -> bool:

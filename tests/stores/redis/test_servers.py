@@ -40,7 +40,7 @@ def rotate(store, session, following, grace=0.0):
 def cluster_store(tmp_path_factory):
     with cluster(tmp_path_factory.mktemp("cluster")) as servers:
         store = open_store(f"redis+cluster://127.0.0.1:{servers[0].port}")
-        store.upgrade()
+        store.upgrade(first=True)
         yield store
         store.close()
 
@@ -73,7 +73,7 @@ def server(tmp_path):
 @pytest.fixture
 def store(server):
     store = open_store(f"redis://127.0.0.1:{server.port}", timeout=PATIENT)
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     store.close()
 
@@ -122,7 +122,7 @@ def test_a_server_without_a_log_of_its_writes_is_found_by_the_check(server):
     server.client.config_set("appendonly", "no")
     store = open_store(server.url)
     assert [each.code for each in store.check()] == ["not_set_up", "not_durable"]
-    store.upgrade()
+    store.upgrade(first=True)
     assert [(each.level, each.code) for each in store.check()] == [("warning", "not_durable")]
     store.close()
 
@@ -173,7 +173,7 @@ def test_fault_redis_rollback_where_no_snapshot_can_be_written_nothing_has_happe
 def test_a_replica_is_asked_nothing_for_it_may_be_behind(tmp_path):
     with sentinel(tmp_path) as (primary, replica, _):
         store = open_store(primary.url, timeout=PATIENT)
-        store.upgrade()
+        store.upgrade(first=True)
         session = login(store)
         until(lambda: replica.client.dbsize() == primary.client.dbsize(), "replication")
         behind = open_store(replica.url, timeout=PATIENT)
@@ -205,7 +205,7 @@ def test_a_name_that_is_another_server_s_now_is_looked_up_again(tmp_path):
         watcher.client.execute_command("SENTINEL REMOVE", "mymaster")
         name = Proxy("127.0.0.1", primary.port)
         store = open_store(f"redis://127.0.0.1:{name.port}/0", timeout=PATIENT)
-        store.upgrade()
+        store.upgrade(first=True)
         session = login(store)
         until(lambda: replica.client.dbsize() == primary.client.dbsize(), "replication")
         replica.client.replicaof("NO", "ONE")
@@ -251,7 +251,7 @@ def test_fault_redis_evict_of_what_was_revoked_is_noticed_and_lets_nobody_in(ser
         with contextlib.suppress(StoreUnavailableError):
             assert store.find_session(session.sid, now=NOW) is None
     lost = [part for part in PARTITIONS if server.client.exists(*store.memory_of(part)) < 3]
-    store.upgrade()
+    store.upgrade(first=True)
     assert store.follow().sync().epoch != epoch
     # What ended a session there may be what was lost, so none goes on.
     for session in sessions:
@@ -322,7 +322,7 @@ def test_fault_redis_hang_of_a_primary_and_its_sentinel_is_an_error_within_the_t
     with sentinel(tmp_path) as (primary, _, watcher):
         hosts = f"127.0.0.1:{watcher.port},127.0.0.1:{watcher.port}"
         store = open_store(f"redis+sentinel://{hosts}/mymaster", timeout=TIMEOUT)
-        store.upgrade()
+        store.upgrade(first=True)
         session = login(store)
         watcher.pause()
         primary.pause()
@@ -340,7 +340,7 @@ def test_fault_redis_failover_is_an_error_in_the_gap_and_no_token_lives_twice(tm
     with sentinel(tmp_path) as (primary, replica, watcher):
         url = f"redis+sentinel://127.0.0.1:{watcher.port}/mymaster"
         store = open_store(url, timeout=TIMEOUT)
-        store.upgrade()
+        store.upgrade(first=True)
         sessions = [login(store) for _ in range(10)]
         until(lambda: replica.client.dbsize() == primary.client.dbsize(), "replication")
         verdicts: dict[str, list[str]] = {session.sid: [] for session in sessions}

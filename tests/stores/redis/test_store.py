@@ -35,7 +35,7 @@ class TestClientOfTheApplication(SessionStoreContract):
     def kept(cls, redis_url):
         with redis.Redis.from_url(redis_url, protocol=3, decode_responses=True) as client:
             store = RedisStore(client, prefix=f"test-{secrets.token_hex(6)}")
-            store.upgrade()
+            store.upgrade(first=True)
             yield store
             forget(store)
 
@@ -53,7 +53,7 @@ if VALKEY is not None:
             folder = tmp_path_factory.mktemp("valkey")
             server = Server(folder, "appendonly", "yes", binary=VALKEY)
             store = open_store(f"valkey://127.0.0.1:{server.port}/0")
-            store.upgrade()
+            store.upgrade(first=True)
             yield store
             store.close()
             server.stop()
@@ -117,7 +117,7 @@ def url(server):
 @pytest.fixture
 def store(url):
     store = open_store(f"{url}/0")
-    store.upgrade()
+    store.upgrade(first=True)
     yield store
     store.close()
 
@@ -125,7 +125,7 @@ def store(url):
 def test_two_databases_of_one_server_do_not_hear_each_other(url, store):
     """What is published is heard in all of them, and may have the number of what is not ours."""
     other = open_store(f"{url}/1")
-    other.upgrade()
+    other.upgrade(first=True)
     view = RevocationView(store, monotonic=lambda: 1000.0)
     view.refuses(Presented(), now=NOW)
     theirs = new()

@@ -30,7 +30,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine) -> SqlStore:
     store = SqlStore(engine)
-    store.upgrade()
+    store.upgrade(first=True)
     return store
 
 
@@ -154,7 +154,7 @@ def test_a_burst_of_one_process_is_no_failure(request: pytest.FixtureRequest, se
     """128 log-outs at once share 15 connections: each waits its turn, and none is refused."""
     with own_database(request.getfixturevalue(server)) as url:
         store = SqlStore(url, timeout=20)  # the machine's speed is not judged here
-        store.upgrade()
+        store.upgrade(first=True)
         sessions = [begin(f"user-{number}") for number in range(128)]
         for session in sessions:
             store.open_session(session, refuse_until=UNTIL)

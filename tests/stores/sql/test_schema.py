@@ -81,7 +81,7 @@ def test_a_migration_proposes_our_tables_makes_them_and_finds_no_difference(
     connection.commit()
     store = SqlStore(url)
     assert [each.code for each in store.check() if each.level == "error"] == ["not_set_up"]
-    assert store.upgrade() == Upgraded(0, newest_version())
+    assert store.upgrade(first=True) == Upgraded(0, newest_version())
     assert [each.code for each in store.check() if each.level == "error"] == []
     session = Session.begin(new("Ünïcode "), new(), now=NOW)
     opened = store.open_session(session, refuse_until=live_until(NOW)).session
@@ -94,7 +94,7 @@ def test_a_migration_proposes_our_tables_makes_them_and_finds_no_difference(
 
 def test_between_what_an_upgrade_made_and_the_metadata_there_is_no_difference(url, connection):
     store = SqlStore(url)
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     context = MigrationContext.configure(connection, opts={"compare_server_default": True})
     assert compare_metadata(context, metadata) == []
@@ -104,7 +104,7 @@ def test_between_what_an_upgrade_made_and_the_metadata_there_is_no_difference(ur
 def test_a_column_that_may_be_null_is_a_difference(url, connection):
     """That the comparison above can fail."""
     store = SqlStore(url)
-    store.upgrade()
+    store.upgrade(first=True)
     store.close()
     other = sqlalchemy.MetaData()
     for table in metadata.tables.values():

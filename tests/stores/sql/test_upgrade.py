@@ -93,7 +93,7 @@ def epoch_of(store: SqlStore) -> str:
 
 
 def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     kept, ended, jti = login(store), login(store), new()
     store.end_session(ended.sid, now=NOW, refuse_until=UNTIL)
     store.revoke_token(jti, now=NOW, expires_at=UNTIL)
@@ -101,11 +101,11 @@ def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
     second, third = AddColumn("second"), AddColumn("third")
     steps(second, third)
     assert [(each.level, each.code) for each in store.check()] == [("error", "older_schema")]
-    assert store.upgrade() == Upgraded(1, 3)
+    assert store.upgrade(first=True) == Upgraded(1, 3)
     assert (second.done, third.done) == (1, 1)
     assert {"second", "third"} <= columns(store)
     assert [each.level for each in store.check()].count("error") == 0
-    assert store.upgrade() == Upgraded(3, 3)
+    assert store.upgrade(first=True) == Upgraded(3, 3)
     assert (second.done, third.done) == (1, 1)
     assert store.find_session(kept.sid, now=NOW) == kept
     assert store.is_revoked(Presented(jti=jti), now=NOW)
@@ -116,14 +116,14 @@ def test_an_older_store_goes_from_step_to_step_and_loses_nothing(store, steps):
 def test_a_new_store_is_made_as_it_is_today_and_takes_no_step(store, steps):
     second = AddColumn("second")
     steps(second)
-    assert store.upgrade() == Upgraded(0, 2)
+    assert store.upgrade(first=True) == Upgraded(0, 2)
     assert second.done == 0
     assert [each.level for each in store.check()].count("error") == 0
     assert login(store)
 
 
 def test_a_store_is_half_way_where_a_step_failed_and_goes_on_from_there(store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     session = login(store)
     second, third = AddColumn("second"), AddColumn("third")
 
@@ -133,7 +133,7 @@ def test_a_store_is_half_way_where_a_step_failed_and_goes_on_from_there(store, s
 
     steps(second, fail)
     with pytest.raises(RuntimeError, match="plug"):
-        store.upgrade()
+        store.upgrade(first=True)
     assert [each.message for each in store.check() if each.level == "error"] == [
         "the store's schema is version 2, this package needs 3"
     ]
@@ -142,13 +142,13 @@ def test_a_store_is_half_way_where_a_step_failed_and_goes_on_from_there(store, s
     assert ("third" in columns(store)) == is_mysql
     assert store.find_session(session.sid, now=NOW) == session
     steps(second, third)
-    assert store.upgrade() == Upgraded(2, 3)
+    assert store.upgrade(first=True) == Upgraded(2, 3)
     assert second.done == 1
     assert "third" in columns(store)
 
 
 def test_of_many_upgrades_at_once_each_step_is_done_by_one(url, store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     second, third = AddColumn("second"), AddColumn("third")
     steps(second, third)
     assert set(at_once(url, 8)) <= {Upgraded(1, 3), Upgraded(2, 3), Upgraded(3, 3)}
@@ -171,7 +171,7 @@ def at_once(url: str, count: int) -> list[Upgraded]:
     def run() -> None:
         store = SqlStore(url, timeout=20)
         barrier.wait(20)
-        answers.append(store.upgrade())
+        answers.append(store.upgrade(first=True))
         store.close()
 
     threads = [threading.Thread(target=run) for _ in range(count)]
@@ -185,7 +185,7 @@ def at_once(url: str, count: int) -> list[Upgraded]:
 
 def test_a_step_may_take_longer_than_the_store_s_timeout(url, steps):
     store = SqlStore(url, timeout=1.0)
-    store.upgrade()
+    store.upgrade(first=True)
 
     def slow(connection: Connection) -> None:
         wait = {"postgresql": "SELECT pg_sleep(1.5)", "mysql": "SELECT SLEEP(1.5)"}
@@ -196,7 +196,7 @@ def test_a_step_may_take_longer_than_the_store_s_timeout(url, steps):
             time.sleep(1.5)
 
     steps(slow)
-    assert store.upgrade() == Upgraded(1, 2)
+    assert store.upgrade(first=True) == Upgraded(1, 2)
     store.close()
 
 
@@ -206,17 +206,17 @@ def test_an_upgrade_of_a_server_that_hangs_is_an_error_within_the_timeout(reques
         proxy.stall()
         begun = time.monotonic()
         with pytest.raises(StoreUnavailableError):
-            store.upgrade()
+            store.upgrade(first=True)
         assert time.monotonic() - begun < 3
 
 
 def test_the_application_s_engine_is_upgraded_as_well(url, steps):
     engine = sqlalchemy.create_engine(url)
     store = SqlStore(engine)
-    assert store.upgrade() == Upgraded(0, 1)
+    assert store.upgrade(first=True) == Upgraded(0, 1)
     second = AddColumn("second")
     steps(second)
-    assert store.upgrade() == Upgraded(1, 2)
+    assert store.upgrade(first=True) == Upgraded(1, 2)
     assert second.done == 1
     engine.dispose()
 
@@ -225,10 +225,10 @@ def test_a_newer_store_is_left_alone_and_works_on(store, steps):
     """While a service is rolled out, the version before is still at work."""
     second = AddColumn("second")
     steps(second)
-    store.upgrade()
+    store.upgrade(first=True)
     session = login(store)
     STEPS.clear()
-    assert store.upgrade() == Upgraded(2, 2)
+    assert store.upgrade(first=True) == Upgraded(2, 2)
     assert [each.code for each in store.check() if each.level == "error"] == ["newer_schema"]
     outcome = store.rotate(
         session.sid, session.jti, Successor(new()), now=NOW, grace=0, refuse_until=UNTIL
@@ -256,9 +256,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     """No file can be made there; the operator reads which folder is missing, not of rights."""
     store = open_store(f"sqlite:///{tmp_path / 'nowhere' / 'sessions.db'}")
     with pytest.raises(ConfigurationError, match=f"the folder {tmp_path / 'nowhere'} .* make it"):
-        store.upgrade()
+        store.upgrade(first=True)
     (tmp_path / "nowhere").mkdir()
-    store.upgrade()
+    store.upgrade(first=True)
     assert [each for each in store.check() if each.level == "error"] == []
     store.close()
 
@@ -270,7 +270,7 @@ def test_a_url_s_own_options_hold(postgresql_store_url):
         connection.exec_driver_sql("CREATE SCHEMA elsewhere")
     store = open_store(f"{postgresql_store_url}?options=-csearch_path%3Delsewhere")
     assert [finding.code for finding in store.check()] == ["not_set_up"]
-    assert store.upgrade() == Upgraded(0, 1)
+    assert store.upgrade(first=True) == Upgraded(0, 1)
     with engine.connect() as connection:
         found = sqlalchemy.inspect(connection).get_table_names(schema="elsewhere")
         connection.exec_driver_sql("DROP SCHEMA elsewhere CASCADE")
@@ -283,25 +283,25 @@ def test_a_url_s_own_options_hold(postgresql_store_url):
 
 
 def test_version_2_has_a_place_for_keys(store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     kept = login(store)
     with store.engine.connect() as connection:
         connection.exec_driver_sql("DROP TABLE signet_keys")
     steps(REAL_STEPS[2])
-    assert store.upgrade() == Upgraded(1, 2)
+    assert store.upgrade(first=True) == Upgraded(1, 2)
     assert store.save_keys("document", after=0)
     assert store.load_keys() == ("document", 1)
     assert store.find_session(kept.sid, now=NOW) == kept
 
 
 def test_version_3_knows_what_was_replaced_and_whether_it_was_seen(store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     kept = login(store)
     with store.engine.begin() as connection:
         for column in ("replaced", "unseen"):
             connection.exec_driver_sql(f"ALTER TABLE signet_sessions DROP COLUMN {column}")
     steps(*(REAL_STEPS[version] for version in (2, 3)))
-    assert store.upgrade() == Upgraded(1, 3)
+    assert store.upgrade(first=True) == Upgraded(1, 3)
     assert store.find_session(kept.sid, now=NOW) == kept  # nobody is logged out
     outcome = store.rotate(
         kept.sid, kept.jti, Successor("second"), now=NOW, grace=10, refuse_until=UNTIL
@@ -317,7 +317,7 @@ def test_version_3_knows_what_was_replaced_and_whether_it_was_seen(store, steps)
 
 
 def test_version_3_may_be_taken_again(store, steps):
-    store.upgrade()
+    store.upgrade(first=True)
     with store.engine.begin() as connection:
         REAL_STEPS[3](connection)
     assert login(store)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ...sessions.session import (
-    Presented,
-)
+from ...sessions.session import Lives, Presented, Rotation, Session, Successor
 from ...sessions.store import Follower, SessionStore
 from .hands import DAY, HOUR, MINUTE, NOW, TICK, Hands, live_until, new
 
@@ -22,7 +20,7 @@ class Ending(Hands):
         session = self.login(store, subject, jti="first")
         assert self.logout(store, session.sid) == session
         assert store.find_session(session.sid, now=NOW) is None
-        assert self.rotate(store, session.sid, "first", "second") == ("gone", None)
+        assert self.rotate(store, session.sid, "first", "second") == Rotation("gone")
         assert store.is_revoked(Presented(sid=session.sid), now=NOW)
         assert ("sid", session.sid) in self.news(follower)
 
@@ -92,8 +90,8 @@ class Ending(Hands):
         assert self.sids(store, subject) == []
         for session in sessions:
             assert store.find_session(session.sid, now=NOW) is None
-            assert self.rotate(store, session.sid, "first", "x") == ("gone", None)
-            assert self.rotate(store, session.sid, "never", "x") == ("gone", None)
+            assert self.rotate(store, session.sid, "first", "x") == Rotation("gone")
+            assert self.rotate(store, session.sid, "never", "x") == Rotation("gone")
             assert self.logout(store, session.sid) is None
             issued = session.created_at
             assert store.is_revoked(
@@ -199,12 +197,63 @@ class Ending(Hands):
         self, store: SessionStore, subject: str
     ) -> None:
         session = self.login(store, subject, NOW, jti="first")
-        store.end_sessions(subject, now=NOW, expires_at=NOW + 1)
-        assert store.find_session(session.sid, now=NOW + 2) is None
-        while store.prune(now=NOW + 2).more:
+        later = NOW + 2 * MINUTE
+        store.end_sessions(subject, now=NOW, expires_at=NOW + MINUTE)
+        assert store.find_session(session.sid, now=later) is None
+        while store.prune(now=later).more:
             pass
-        assert store.find_session(session.sid, now=NOW + 2) is None
-        assert self.rotate(store, session.sid, "first", "x", NOW + 2) == ("gone", None)
+        assert store.find_session(session.sid, now=later) is None
+        assert self.rotate(store, session.sid, "first", "x", later) == Rotation("gone")
+
+    def test_the_cost_of_listing_does_not_depend_on_sessions_that_were_ended_everywhere(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        for number in range(5):
+            self.login(store, subject, NOW + number)
+        self.logout_everywhere(store, subject, NOW + 5)
+        kept = self.login(store, subject, NOW + 6)
+        assert self.sids(store, subject, NOW + 6) == [kept.sid]
+
+    # ── how long what ended is remembered ─────────────────────────────────────────────
+
+    @pytest.mark.parametrize("how", ["end_session", "unknown", "reuse", "max_sessions", "adopt"])
+    def test_a_session_is_refused_as_long_as_the_longest_token_ever_given_out(
+        self, store: SessionStore, subject: str, how: str
+    ) -> None:
+        store.cover(Lives(of_session=5.0, of_token=5.0))
+        store.cover(Lives(of_session=1.0, of_token=1.0))
+        sid = new("sid")
+        if how != "unknown":
+            sid = self.login(store, subject, jti="first").sid
+        short = {"now": NOW, "refuse_until": NOW + 1}
+        if how in ("end_session", "unknown"):
+            store.end_session(sid, **short)
+        elif how == "reuse":
+            successor = Successor(new(), NOW + DAY)
+            assert store.rotate(sid, "x", successor, grace=0, **short).verdict == "reused"
+        elif how == "max_sessions":
+            begun = Session.begin(subject, new(), now=NOW)
+            store.open_session(begun, refuse_until=NOW + 1, max_sessions=1)
+        else:
+            store.adopt(
+                self.adopted(subject, new()),
+                issued_at=NOW,
+                token_expires_at=NOW + DAY,
+                grace=0,
+                refuse_until=NOW + 1,
+                max_sessions=1,
+            )
+        assert store.is_revoked(Presented(sid=sid), now=NOW + 5 - TICK)
+        assert not store.is_revoked(Presented(sid=sid), now=NOW + 5 + TICK)
+
+    def test_a_subject_is_refused_as_long_as_the_longest_token_ever_given_out(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        store.cover(Lives(of_session=1.0, of_token=8.0))
+        store.end_sessions(subject, now=NOW, expires_at=NOW + 1)
+        asked = Presented(subject=subject, issued_at=NOW)
+        assert store.is_revoked(asked, now=NOW + 8 - TICK)
+        assert not store.is_revoked(asked, now=NOW + 8 + TICK)
 
     def test_an_unknown_subject_has_no_sessions_and_can_be_logged_out(
         self, store: SessionStore, subject: str

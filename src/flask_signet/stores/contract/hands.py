@@ -100,6 +100,7 @@ class Hands:
         issued_at: float = NOW - DAY,
         grace: float = GRACE,
         lives: float = 30 * DAY,
+        max_sessions: int = 0,
     ) -> Rotation:
         return store.adopt(
             session,
@@ -107,6 +108,7 @@ class Hands:
             token_expires_at=now + lives,
             grace=grace,
             refuse_until=live_until(now),
+            max_sessions=max_sessions,
         )
 
     def adopted(

@@ -13,6 +13,7 @@ from ...sessions.session import (
     MAX_MEMO,
     MAX_USER_AGENT,
     NEVER,
+    PAGE,
     Device,
     Presented,
     Session,
@@ -110,6 +111,34 @@ class Opening(Hands):
         assert self.sids(store, subject) == []
         assert store.is_revoked(Presented(subject=subject, issued_at=NOW), now=NOW)
 
+    def test_sessions_are_listed_in_pages(self, store: SessionStore, subject: str) -> None:
+        opened = [self.login(store, subject, NOW + number) for number in range(7)]
+        opened.insert(0, self.login(store, subject, NOW + 7, expires_at=NOW + 8))
+        pages, last = [], None
+        while not pages or len(pages[-1]) == 3:
+            pages.append(store.list_sessions(subject, now=NOW + 9, limit=3, after=last))
+            last = pages[-1][-1]
+        listed = [each.sid for page in pages for each in page]
+        assert listed == [each.sid for each in reversed(opened[1:])]
+        assert [len(page) for page in pages] == [3, 3, 1]
+
+    def test_a_page_goes_on_after_a_session_that_ended_meanwhile(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        opened = [self.login(store, subject, NOW + number) for number in range(4)]
+        [_, last] = store.list_sessions(subject, now=NOW + 4, limit=2)
+        self.logout(store, last.sid, NOW + 4)
+        rest = store.list_sessions(subject, now=NOW + 4, limit=2, after=last)
+        assert [each.sid for each in rest] == [opened[1].sid, opened[0].sid]
+
+    def test_a_list_has_a_hundred_sessions_at_most_unless_it_is_told(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        for number in range(PAGE + 1):
+            self.login(store, subject, NOW + number)
+        assert len(self.sids(store, subject, NOW)) == PAGE
+        assert len(store.list_sessions(subject, now=NOW, limit=2 * PAGE)) == PAGE + 1
+
     # ── the limit of sessions ─────────────────────────────────────────────────────────
 
     def test_above_the_limit_the_oldest_session_ends(
@@ -122,6 +151,17 @@ class Opening(Hands):
         assert self.sids(store, subject, NOW + 3) == [begun.sid, sessions[2].sid]
         assert store.is_revoked(Presented(sid=sessions[0].sid), now=NOW + 3)
         assert not store.is_revoked(Presented(sid=sessions[2].sid), now=NOW + 3)
+
+    def test_one_login_ends_a_hundred_sessions_at_most(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        opened = [self.login(store, subject, NOW + number) for number in range(PAGE + 5)]
+        begun = Session.begin(subject, new(), now=NOW + 300)
+        first = store.open_session(begun, refuse_until=live_until(NOW), max_sessions=2)
+        assert [each.sid for each in first.ended] == [each.sid for each in opened[:PAGE]]
+        begun = Session.begin(subject, new(), now=NOW + 301)
+        second = store.open_session(begun, refuse_until=live_until(NOW), max_sessions=2)
+        assert [each.sid for each in second.ended] == [each.sid for each in opened[PAGE:]]
 
     def test_expired_sessions_do_not_count_against_the_limit(
         self, store: SessionStore, subject: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...sessions.session import (
-    Presented,
-)
+import time
+
+from ...sessions.session import Presented
 from ...sessions.store import KeyStore, SessionStore, Upgraded
-from .hands import HOUR, NOW, Hands, new
+from .hands import DAY, HOUR, NOW, Hands, new
 
 
 class Operating(Hands):
@@ -81,6 +81,20 @@ class Operating(Hands):
             pass
         assert store.find_session(session.sid, now=NOW + 1) is None
         assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
+
+    def test_a_clock_that_is_ahead_prunes_nothing_that_still_counts(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        now, jti, other = time.time(), new(), new("user")
+        live, ended = self.login(store, subject, now), self.login(store, other, now)
+        store.revoke_token(jti, now=now, expires_at=now + HOUR)
+        self.logout_everywhere(store, other, now)
+        while store.prune(now=now + 365 * DAY).more:
+            pass
+        assert store.is_revoked(Presented(jti=jti), now=now)
+        assert store.is_revoked(Presented(subject=other, issued_at=now), now=now)
+        assert self.sids(store, subject, now) == [live.sid]
+        assert store.find_session(ended.sid, now=now) is None
 
     def test_a_store_that_is_set_up_has_no_error(self, store: SessionStore) -> None:
         assert [each for each in store.check() if each.level == "error"] == []

@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from ...sessions.session import (
-    NEVER,
-    Presented,
-    Revocation,
-)
+from ...sessions.session import NEVER, Lives, Presented, Revocation
 from ...sessions.store import Follower, SessionStore
 from .hands import DAY, HOUR, MINUTE, NOW, ODD_TEXTS, TICK, Hands, new
 
@@ -86,6 +82,16 @@ class Revoking(Hands):
         assert not store.is_revoked(Presented(**{**asked, "jti": new()}), now=NOW)
 
     # ── following ─────────────────────────────────────────────────────────────────────
+
+    def test_a_token_of_which_no_expiry_is_known_is_refused_as_long_as_any_lives(
+        self, store: SessionStore
+    ) -> None:
+        guessed, known = new(), new()
+        store.cover(Lives(of_session=1.0, of_token=8.0))
+        store.revoke_token(guessed, now=NOW, expires_at=NOW + 1, expiry_is_known=False)
+        store.revoke_token(known, now=NOW, expires_at=NOW + 1)
+        assert store.is_revoked(Presented(jti=guessed), now=NOW + 8 - TICK)
+        assert not store.is_revoked(Presented(jti=known), now=NOW + 1)
 
     def test_a_new_follower_learns_all_that_is_in_force(
         self, store: SessionStore, subject: str

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from ...sessions.session import ENTRY_LENGTH, MAX_MEMO, MAX_REPLACED, Presented, replaced_entry
+from ...sessions.session import (
+    ENTRY_LENGTH,
+    MAX_MEMO,
+    MAX_REPLACED,
+    MAX_USER_AGENT,
+    Device,
+    Presented,
+    Rotation,
+    replaced_entry,
+)
 from ...sessions.store import Follower, SessionStore
 from .hands import DAY, GRACE, HOUR, NOW, ODD_TEXTS, TICK, Hands, live_until
 
@@ -25,7 +34,7 @@ class Rotating(Hands):
             memo="m",
             memo_before="",
             expires_at=NOW + 8 * DAY,
-        ) == ("rotated", None)
+        ) == Rotation("rotated")
         assert store.find_session(before.sid, now=NOW + 5) == replace(
             before,
             jti="second",
@@ -43,7 +52,9 @@ class Rotating(Hands):
     ) -> None:
         session = self.login(store, subject, jti="first")
         for _ in range(3):
-            assert self.rotate(store, session.sid, "first", "second", grace=0) == ("rotated", None)
+            assert self.rotate(store, session.sid, "first", "second", grace=0) == Rotation(
+                "rotated"
+            )
         assert self.found(store, session.sid, NOW).previous_jti == "first"
 
     def test_a_replay_within_the_grace_gets_the_same_successor(
@@ -83,7 +94,7 @@ class Rotating(Hands):
         current = self.found(store, session.sid)
         for _ in range(2):
             replay = self.rotate(store, session.sid, "first", "x", NOW + later)
-            assert replay == ("replayed", current)
+            assert replay == Rotation("replayed", current)
         assert self.rotate(store, session.sid, "second", "third", NOW + later).verdict == "rotated"
 
     def test_the_successor_was_seen_when_it_was_rotated(
@@ -128,7 +139,7 @@ class Rotating(Hands):
         assert current.jti == str(MAX_REPLACED)
         for number in range(MAX_REPLACED):
             replay = self.rotate(store, session.sid, str(number), "x", NOW + GRACE - TICK)
-            assert replay == ("replayed", current)
+            assert replay == Rotation("replayed", current)
 
     def test_a_token_replaced_longer_ago_than_the_grace_is_reuse_though_later_ones_are_not(
         self, store: SessionStore, subject: str
@@ -176,10 +187,10 @@ class Rotating(Hands):
         store.touch(session.sid, now=NOW, refresh_jti="second")
         current = store.find_session(session.sid, now=NOW)
         reuse = self.rotate(store, session.sid, "first", "x", NOW + HOUR)
-        assert reuse == ("reused", current)
+        assert reuse == Rotation("reused", current)
         assert store.find_session(session.sid, now=NOW + HOUR) is None
         assert self.sids(store, subject, NOW + HOUR) == []
-        assert self.rotate(store, session.sid, "second", "y", NOW + HOUR) == ("gone", None)
+        assert self.rotate(store, session.sid, "second", "y", NOW + HOUR) == Rotation("gone")
 
     def test_reuse_is_told_once(self, store: SessionStore, subject: str) -> None:
         session = self.login(store, subject, jti="first")
@@ -223,7 +234,7 @@ class Rotating(Hands):
 
     @pytest.mark.parametrize("odd", ["", *ODD_TEXTS])
     def test_an_unknown_session_is_gone(self, store: SessionStore, odd: str) -> None:
-        assert self.rotate(store, odd, "first", "second") == ("gone", None)
+        assert self.rotate(store, odd, "first", "second") == Rotation("gone")
         assert store.find_session(odd, now=NOW) is None
         store.touch(odd, now=NOW)
 
@@ -232,8 +243,8 @@ class Rotating(Hands):
     ) -> None:
         session = self.login(store, subject, jti="first")
         later = NOW + 7 * DAY
-        assert self.rotate(store, session.sid, "first", "x", later) == ("gone", None)
-        assert self.rotate(store, session.sid, "other", "x", later) == ("gone", None)
+        assert self.rotate(store, session.sid, "first", "x", later) == Rotation("gone")
+        assert self.rotate(store, session.sid, "other", "x", later) == Rotation("gone")
         assert not store.is_revoked(Presented(sid=session.sid), now=NOW)
 
     def test_rotation_keeps_a_session_alive_until_its_absolute_end(
@@ -269,6 +280,19 @@ class Rotating(Hands):
             session = self.login(store, subject, jti="first")
             assert self.rotate(store, session.sid, other, "x").verdict == "reused"
 
+    def test_the_client_of_the_last_rotation_is_kept_beside_that_of_the_login(
+        self, store: SessionStore, subject: str
+    ) -> None:
+        first = Device("Firefox", "192.0.2.1", "laptop")
+        session = self.login(store, subject, jti="first", device=first)
+        assert self.found(store, session.sid).last_device == Device("Firefox", "192.0.2.1")
+        second = Device("Fire\0fox" + "x" * 1000, "2001:db8::1", "ignored")
+        self.rotate(store, session.sid, "first", "second", device=second)
+        found = self.found(store, session.sid)
+        assert found.device == first
+        kept = ("Fire?fox" + "x" * 1000)[:MAX_USER_AGENT]
+        assert found.last_device == Device(kept, "2001:db8::1")
+
     # ── what the log-in decided ──────────────────────────────────────────────────────────
 
     def test_a_rotation_that_does_not_know_the_memo_writes_nothing_and_is_told_it(
@@ -276,12 +300,10 @@ class Rotating(Hands):
     ) -> None:
         session = self.login(store, subject, jti="first", memo="the memo")
         changed = self.rotate(store, session.sid, "first", "second", memo="m", memo_before="other")
-        assert changed == ("changed", session)
+        assert changed == Rotation("changed", session)
         assert self.found(store, session.sid) == session
-        assert self.rotate(store, session.sid, "first", "second", memo="the memo") == (
-            "rotated",
-            None,
-        )
+        rotated = self.rotate(store, session.sid, "first", "second", memo="the memo")
+        assert rotated == Rotation("rotated")
         assert self.found(store, session.sid).memo == "the memo"
 
     def test_a_replay_does_not_ask_for_the_memo(self, store: SessionStore, subject: str) -> None:
