@@ -44,7 +44,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     database = Database(app.config["AUTH_SERVICE_DATABASE"])
     database.create_tables()
     passwords = Passwords(app.config["AUTH_SERVICE_PASSWORD_HASHER"])
-    store = app.config["JWT_SESSION_STORE"] = prepared_store(app.config["JWT_SESSION_STORE"])
+    store = prepared_store(app.config["JWT_SESSION_STORE"], database)
+    app.config["JWT_SESSION_STORE"] = store
     app.extensions["auth_service"] = Service(
         accounts=Accounts(database, passwords),
         database=database,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, create_engine
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -79,6 +80,14 @@ class DisabledUser(Base):
     )
 
 
+class Note(Base):
+    """What the service has done once, by name."""
+
+    __tablename__ = "notes"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+
+
 class Database:
     """An engine and its sessions.
 
@@ -106,6 +115,18 @@ class Database:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def note(self, name: str) -> bool:
+        """Note that something was done.
+
+        :return: whether it is noted for the first time.
+        """
+        try:
+            with self.session.begin() as session:
+                session.add(Note(name=name))
+        except IntegrityError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the connections, so that a forked child doesn't share them."""

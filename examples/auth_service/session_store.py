@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from sqlalchemy.engine import make_url
@@ -10,7 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
 from flask_signet.stores import SessionStore, open_store
 
-from .database import sqlite_file
+from .database import Database, sqlite_file
+
+log = logging.getLogger("auth_service")
 
 #: Seconds that a request waits for the store, at most.
 TIMEOUT = 2
@@ -28,10 +31,15 @@ class StoreSettingError(Exception):
         )
 
 
-def prepared_store(url: str) -> SessionStore:
+def prepared_store(url: str, database: Database) -> SessionStore:
     """The store, ready for use: its tables, or its mark in Redis, are made if they are missing.
 
     Only the owner may read the file of SQLite, and the files that SQLite makes beside it.
+
+    If there was a store before, and there is nothing in it now, all users are logged out: the store
+    refuses what was issued before now. That is logged.
+
+    :param database: it remembers that there was a store.
 
     :raises StoreSettingError: if the URL names no store, if the extra of the store is not
         installed, or if the store does not answer.
@@ -44,11 +52,13 @@ def prepared_store(url: str) -> SessionStore:
             file = sqlite_file(make_url(url))
             if file is not None:
                 file.touch(mode=0o600)
-        store.upgrade()
+        upgraded = store.upgrade()
     except StoreUnavailableError as error:
         raise StoreSettingError(url, error.__cause__ or error) from error
     except (ConfigurationError, ArgumentError, OSError, ValueError) as error:
         raise StoreSettingError(url, error) from error
+    if not database.note("session store") and not upgraded.before:
+        log.error("%s is empty: its past is lost, so all users are logged out", place(url))
     return store
 
 

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from dateutil.relativedelta import relativedelta
 
-from flask_signet.sessions.session import NEVER
+from flask_signet.engine.mint import Wanted
+from flask_signet.engine.pair import Wish
+from flask_signet.engine.signet import Signet
+from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.sessions.session import NEVER, Lives
 from tests.conftest import Clock
-from tests.engine.signets import Make
+from tests.engine.signets import Make, Watched, claims, loose, refresh
 
 DAY = 86_400
 
@@ -77,3 +81,89 @@ def test_the_longest_life(
 ) -> None:
     """No token of now lives longer: the longest of its lifetimes counts."""
     assert make(**options).longest_life(clock()) == clock() + seconds
+
+
+# ── what was given out counts ────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def covered(store: Watched, monkeypatch: pytest.MonkeyPatch) -> list[Lives]:
+    """The lives that the store is told of."""
+    told: list[Lives] = []
+    cover = store.cover
+
+    def note(lives: Lives) -> bool:
+        told.append(lives)
+        return bool(cover(lives))
+
+    monkeypatch.setattr(store, "cover", note)
+    return told
+
+
+def test_the_store_is_told_once_how_long_tokens_live(watched: Signet, covered: list[Lives]) -> None:
+    """Of a session its access tokens count, of a loose token both kinds; what is shorter is no
+    news."""
+    for _ in range(2):
+        refresh(watched, watched.open("ada").refresh_token)
+    assert covered == [(901, 901)]
+    for kind in ("refresh", "access", "refresh"):
+        loose(watched, kind=kind)
+    assert covered[1:] == [(0, 30 * DAY + 1)]
+
+
+@pytest.mark.parametrize("by", ["delta", "claims", "loader", "rotation"])
+def test_the_store_is_told_of_a_longer_life_before_the_token_leaves(
+    make: Make, store: Watched, covered: list[Lives], clock: Clock, by: str
+) -> None:
+    """Whatever made it longer: an argument, an `exp` among the claims, or one of a loader's."""
+    end = int(clock()) + 7200
+    loader = {"additional_claims": lambda identity: {"exp": end}} if by == "loader" else {}
+    signet = make(SESSION_STORE=store, DECODE_LEEWAY=5, **loader)
+    if by == "rotation":
+        pair = signet.open("ada")
+        pair = refresh(signet, pair.refresh_token, Wish(access_expires_delta=7200))
+    else:
+        wish = {
+            "delta": Wish(access_expires_delta=7200),
+            "claims": Wish(claims={"exp": end}),
+            "loader": Wish(),
+        }[by]
+        pair = signet.open("ada", wish)
+    assert claims(signet, pair.access_token)["exp"] == end
+    assert covered[-1] == (7200 + 5 + 1, 7200 + 5 + 1)
+
+
+def test_the_store_is_told_of_a_token_that_never_expires(
+    watched: Signet, covered: list[Lives]
+) -> None:
+    """What it belongs to is refused for ever once it has ended."""
+    watched.open("ada", Wish(access_expires_delta=False))
+    assert covered[-1] == (NEVER, NEVER)
+
+
+def test_a_store_that_is_down_hears_of_usual_loose_tokens_later(
+    watched: Signet, store: Watched, covered: list[Lives], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is revoked lives long enough by the options of now: such a log-in does not fail. A
+    longer token does not leave, nor one of a session."""
+    monkeypatch.setattr("flask_signet.engine.storage._PAUSE", 0)
+    store.is_down = True
+    assert loose(watched)
+    with pytest.raises(StoreUnavailableError):
+        watched.issue("ada", Wanted(expires_delta=timedelta(days=60)))
+    with pytest.raises(StoreUnavailableError):
+        watched.open("ada")
+    store.is_down = False
+    covered.clear()
+    loose(watched)
+    assert covered == [(0, 901)]
+
+
+def test_a_store_that_hangs_is_not_asked_for_what_can_wait_at_each_login(
+    watched: Signet, store: Watched
+) -> None:
+    """One log-in waits for it, the next ones do not."""
+    store.is_down = True
+    for _ in range(3):
+        loose(watched)
+    assert store.asked == ["cover"]

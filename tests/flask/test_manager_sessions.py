@@ -15,6 +15,7 @@ from flask_signet import (
     create_refresh_token,
     create_token_pair,
     decode_token,
+    end_session,
     end_sessions,
     get_jwt_identity,
     list_sessions,
@@ -280,17 +281,22 @@ def test_without_csrf_claims_none_is_handed_on(ticking: Clock) -> None:
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(days=365), timedelta(seconds=901), False])
-def test_a_token_that_would_outlive_what_refuses_it(lifetime: Any, ticking: Clock) -> None:
-    """Ended sessions are remembered for JWT_ACCESS_TOKEN_EXPIRES: longer is an error."""
+def test_a_token_that_lives_longer_than_the_option_dies_with_its_session(
+    lifetime: Any, ticking: Clock
+) -> None:
+    """The session's end is remembered for as long as the longest of its tokens lives."""
     app = application(SESSION_STORE=MemoryStore())
     with app.app_context():
         pair = create_token_pair("alice")
-    with pytest.raises(ValueError, match="give session=False"):
-        stepping_up(app, pair.access_token, expires_delta=lifetime)
-    assert stepping_up(app, pair.access_token, expires_delta=timedelta(seconds=900))["sid"]
-    assert "sid" not in stepping_up(
-        app, pair.access_token, expires_delta=timedelta(days=1), session=False
-    )
+    bearer = {"Authorization": f"Bearer {pair.access_token}"}
+    with app.test_request_context(headers=bearer):
+        verify_jwt_in_request()
+        long = create_access_token("alice", expires_delta=lifetime)
+        assert end_session()
+    ticking.tick(900)
+    bearer = {"Authorization": f"Bearer {long}"}
+    with app.test_request_context(headers=bearer), pytest.raises(RevokedTokenError):
+        verify_jwt_in_request()
 
 
 def test_each_manager_knows_its_own_sessions_alone() -> None:

@@ -312,6 +312,16 @@ def test_a_process_that_starts_later_refuses_all_from_before_as_well(store, mono
     assert not view.refuses(Presented(jti="any", issued_at=NOW), now=NOW)
 
 
+def test_a_token_that_tells_the_second_alone_is_good_in_the_second_of_the_birth(store, monotonic):
+    """It may have been issued before or after; `iat` does not tell."""
+    store.born_at = second = float(int(NOW)) + 0.5
+    view = RevocationView(store, max_staleness=2.0, monotonic=monotonic)
+    assert not view.refuses(Presented(issued_at=second - 0.5), now=NOW)
+    assert view.refuses(Presented(issued_at=second - 0.499), now=NOW)
+    assert view.refuses(Presented(issued_at=second - 1.5), now=NOW)
+    assert view.refuses(Presented(), now=NOW)
+
+
 def test_a_store_that_is_said_to_be_the_first_is_not_for_a_process_that_knew_another(
     view, store, monotonic
 ):

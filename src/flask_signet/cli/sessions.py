@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from ..engine.signet import Signet
 from ..flask.installation import installation, installations
+from ..sessions.session import PAGE, Session
 from .output import (
     ID_MAY_BEGIN_WITH_A_HYPHEN,
     as_json,
@@ -42,6 +43,15 @@ def _signet(manager: str, tenant: str | None) -> Signet:
     return signet
 
 
+def _all_sessions(signet: Signet, subject: str, tenant: str | None) -> Iterator[Session]:
+    """All pages of a subject's sessions."""
+    page = signet.sessions_of(subject, tenant=tenant)
+    yield from page
+    while len(page) == PAGE:
+        page = signet.sessions_of(subject, tenant=tenant, after=page[-1].place)
+        yield from page
+
+
 @sessions_cli.command("list")
 @click.argument("subject")
 @manager_option
@@ -57,11 +67,12 @@ def list_sessions(subject: str, manager: str, tenant: str | None, as_json: bool)
             "label": session.device.label,
             "address": session.device.address,
             "user_agent": session.device.user_agent,
+            "last_address": session.last_device.address,
             "created": moment_text(session.created_at),
             "last_seen": moment_text(session.last_seen_at),
             "expires": moment_text(session.expires_at),
         }
-        for session in signet.sessions_of(subject, tenant=tenant)
+        for session in _all_sessions(signet, subject, tenant)
     ]
     print_rows(rows, as_json=as_json, nothing=f"{subject} has no session")
 

@@ -33,14 +33,30 @@ def required_store(manager: str = "") -> SessionStore:
 
 
 @store_cli.command()
+@click.option(
+    "--first",
+    is_flag=True,
+    help="There was no store before: tokens from before now are good, and can open sessions.",
+)
 @as_json
 @reports
-def upgrade(as_json: bool) -> None:
-    """Make the store's tables, or bring them up to this version. May be repeated."""
-    versions = required_store().upgrade()
+def upgrade(first: bool, as_json: bool) -> None:
+    """Make the store's tables, or bring them up to this version. May be repeated.
+
+    A store that has nothing may have lost everything. So without --first the tokens from before now
+    are refused: some of them may have been revoked.
+    """
+    now = installation().signet().clock()
+    versions = required_store().upgrade(now=now, first=first)
     text = f"upgraded the store from version {versions.before} to {versions.after}"
     if versions.before == versions.after:
         text = f"the store is up to date: version {versions.after}"
+    elif not versions.before and not first:
+        text = (
+            f"made the store, version {versions.after}. Tokens from before now are refused, for "
+            "the store may have been emptied. If there never was one before, run `flask jwt store "
+            "upgrade --first`: they are good then"
+        )
     say(text, versions._asdict(), as_json=as_json)
 
 

@@ -22,8 +22,9 @@ from ..sessions.revocations import RevocationView
 from ..sessions.session import Presented, Rotation, Successor, stored_id
 from . import events
 from .admission import Admission
-from .end import Ending, is_of_session, own_id
+from .end import Ending, own_id
 from .identity import Identifying
+from .lifetimes import is_of_session
 from .moments import issued_at, number
 from .owners import NOBODY, Owner
 from .rule import Rule

@@ -11,18 +11,13 @@ from hashlib import sha256
 from typing import Any
 
 from ..exceptions import MissingRequiredClaimError
-from ..sessions.session import MAX_SUBJECT, NEVER, Session, adopted_sid, stored_id
+from ..sessions.session import MAX_SUBJECT, NEVER, PAGE, Place, Session, adopted_sid, stored_id
 from . import events
-from .lifetimes import Lifetimes
+from .lifetimes import Lifetimes, is_of_session
 from .owners import NOBODY, Owner
 from .verify import Verifying
 
 Claims = Mapping[str, Any]
-
-
-def is_of_session(claims: Claims) -> bool:
-    """Whether a token belongs to a session that the store keeps, or kept."""
-    return isinstance(claims.get("sid"), str) and "auth_time" in claims
 
 
 def own_id(claims: Claims) -> str:
@@ -117,13 +112,22 @@ class Ending(Verifying, Lifetimes):
         self.doubt()
         self.tell(events.token_revoked, kind="subject", value=told)
 
-    def sessions_of(self, subject: Any, *, tenant: str | None = None) -> list[Session]:
-        """The live sessions of a subject, the one opened last first.
+    def sessions_of(
+        self,
+        subject: Any,
+        *,
+        tenant: str | None = None,
+        limit: int = PAGE,
+        after: Place | None = None,
+    ) -> list[Session]:
+        """The live sessions of a subject, the one opened last first: a page of them.
 
         :param tenant: None: the tenant of now.
+        :param limit: the page's length. A shorter answer is the last page.
+        :param after: the place of the last session of the page before.
         """
-        store = self.store
-        return store.list_sessions(self.owner(tenant).filed_subject(subject), now=self.clock())
+        store, filed = self.store, self.owner(tenant).filed_subject(subject)
+        return store.list_sessions(filed, now=self.clock(), limit=limit, after=after)
 
     def revoke(
         self, token_or_jti: str, issuer: str | None = None, *, tenant: str | None = None
@@ -140,9 +144,10 @@ class Ending(Verifying, Lifetimes):
             # Of a bare jti nothing else is known: it is refused for as long as any token lives.
             until = self.longest_life(self.clock())
             if issuer is not None:
-                self._refuse_of(issuer, token_or_jti, until)
+                self._refuse_of(issuer, token_or_jti, until, expiry_is_known=False)
             else:
-                self._refuse(token_or_jti, self.owner(tenant).filed(token_or_jti), until)
+                filed = self.owner(tenant).filed(token_or_jti)
+                self._refuse(token_or_jti, filed, until, expiry_is_known=False)
             return
         token = self.verify(token_or_jti, allow_expired=True, foreign=True)
         if token.issuer is None:
@@ -205,16 +210,32 @@ class Ending(Verifying, Lifetimes):
                 self.end_of(claims)
             ended.add(str(claims.get("sid")))
 
-    def _refuse_of(self, issuer: str, jti: str, expires_at: float) -> None:
+    def _refuse_of(
+        self, issuer: str, jti: str, expires_at: float, *, expiry_is_known: bool = True
+    ) -> None:
         filed = Owner(self.owner_name).filed_of(issuer, jti)
-        self._refuse(f"{issuer} {jti}", filed, expires_at)
+        self._refuse(f"{issuer} {jti}", filed, expires_at, expiry_is_known=expiry_is_known)
 
-    def _refuse(self, jti: str, filed: str, expires_at: float, subject: str = "") -> None:
+    def _refuse(
+        self,
+        jti: str,
+        filed: str,
+        expires_at: float,
+        subject: str = "",
+        *,
+        expiry_is_known: bool = True,
+    ) -> None:
         """Refuse one token.
 
         :param jti: as listeners are told it.
         :param filed: the name under which the store keeps it.
         """
-        self.store.revoke_token(filed, now=self.clock(), expires_at=expires_at, subject=subject)
+        self.store.revoke_token(
+            filed,
+            now=self.clock(),
+            expires_at=expires_at,
+            subject=subject,
+            expiry_is_known=expiry_is_known,
+        )
         self.doubt()
         self.tell(events.token_revoked, kind="jti", value=jti)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from ..options.lifetime import lifetime_seconds
 from ..sessions.session import NEVER
 from .setup import Setup
+
+
+def is_of_session(claims: Mapping[str, Any]) -> bool:
+    """Whether a token belongs to a session that the store keeps, or kept."""
+    return isinstance(claims.get("sid"), str) and "auth_time" in claims
 
 
 class Lifetimes(Setup):
@@ -34,9 +41,10 @@ class Lifetimes(Setup):
         return NEVER if seconds is None else opened_at + seconds
 
     def refuse_until(self, now: float) -> float:
-        """When the last access token of a session that ends now has expired by itself.
+        """When the last access token of a session that ends now has expired, by the options.
 
-        Its refresh tokens need no entry: a session that is gone takes none.
+        Its refresh tokens need no entry: a session that is gone takes none. If longer tokens were
+        given out, the store knows it: see :meth:`cover`.
         """
         seconds = lifetime_seconds(self.settings.access_expires, now)
         return NEVER if seconds is None else now + seconds + self.settings.leeway + 1
@@ -53,17 +61,21 @@ class Lifetimes(Setup):
             ends.append(NEVER if seconds is None else now + seconds + settings.leeway + 1)
         return max(ends)
 
-    def is_longer_than_refused(self, expires_delta: Any) -> bool:
-        """Whether an access token would outlive the entry that refuses it.
+    def cover(self, claims: Mapping[str, Any], moment: float) -> None:
+        """Have the store remember what ends for as long as a token lives that is about to go out.
 
-        The entry of a session that ends lives as long as the option's access tokens do, see
-        :meth:`refuse_until`.
+        What was given out counts, also after a deployment that shortens the options.
 
-        :param expires_delta: what an application wants instead of the option; None: the option.
+        :param claims: those of the token.
+        :raises StoreUnavailableError: if the store does not answer, and nothing else refuses the
+            token for as long as it lives.
         """
-        if self.storage is None or expires_delta is None:
-            return False
-        now = self.clock()
-        most = lifetime_seconds(self.settings.access_expires, now)
-        seconds = lifetime_seconds(expires_delta, now)
-        return most is not None and (seconds is None or seconds > most)
+        of_session, expires = is_of_session(claims), claims.get("exp", NEVER)
+        # A session that is gone takes no refresh token, whatever the list says.
+        takes_no_entry = of_session and claims.get("type") == "refresh"
+        if self.storage is None or takes_no_entry or type(expires) not in (int, float):
+            return
+        life = ceil(expires - moment) + self.settings.leeway + 1 if expires != NEVER else NEVER
+        if not self.storage.covers(life, of_session=of_session):
+            is_usual = not of_session and moment + life <= self.longest_life(moment)
+            self.storage.cover(life, of_session=of_session, is_usual=is_usual)

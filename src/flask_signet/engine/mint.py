@@ -11,9 +11,8 @@ from ..exceptions import ConfigurationError
 from ..jose.jwk import Key
 from ..jwt.encode import encode, expiry, new_id
 from ..options.lifetime import lifetime_seconds
-from .end import is_of_session
 from .identity import Identifying
-from .lifetimes import Lifetimes
+from .lifetimes import Lifetimes, is_of_session
 from .moments import ISSUED_CLAIM
 from .owners import OWNER_CLAIM, TENANT_CLAIM, Owner
 from .rule import EXPLICIT_TYP, Kind
@@ -63,9 +62,10 @@ class Minting(Identifying, Lifetimes):
         The loaders are asked in the order in which Flask-JWT-Extended asks them.
 
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if the lifetime is zero, or the token too long; or if the token would
-            outlive what refuses it once its session has ended.
+        :raises ValueError: if the lifetime is zero, or the token too long.
         :raises ConfigurationError: if there is no key to sign with.
+        :raises StoreUnavailableError: if it lives longer than any token before it, and the store,
+            which has to know that, does not answer.
         """
         header = self._header(identity, wanted)
         added = self._added("additional_claims", identity, wanted.claims)
@@ -83,6 +83,8 @@ class Minting(Identifying, Lifetimes):
                 f"the token has {len(text)} characters, {self.prefix}MAX_TOKEN_LENGTH is "
                 f"{self.settings.max_token_length}: put less into its claims"
             )
+        if self.storage is not None:
+            self.cover(claims, self.clock())
         return text
 
     def _payload(self, subject: Any, wanted: Wanted, added: dict[str, Any]) -> dict[str, Any]:
@@ -97,20 +99,12 @@ class Minting(Identifying, Lifetimes):
         return {**self._claims(subject, wanted), **added, **wanted.session, **owner.claims}
 
     def _inherited(self, subject: Any, wanted: Wanted) -> dict[str, Any]:
-        """The claims of the session whose token is in use, if it is the same identity's.
-
-        :raises ValueError: if the token would live longer than ended sessions are remembered.
-        """
+        """The claims of the session whose token is in use, if it is the same identity's."""
         made_by, claim = wanted.made_by, self.settings.identity_claim_key
         if made_by is None or not is_of_session(made_by):
             return {}
         if str(made_by.get(claim)) != str(subject):
             return {}
-        if self.is_longer_than_refused(wanted.expires_delta):
-            raise ValueError(
-                f"expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES, and the token "
-                "belongs to a session: give session=False for a token that outlives the session"
-            )
         names = ["sid", "auth_time"]
         if self.settings.puts_csrf and isinstance(made_by.get("csrf"), str):
             names.append("csrf")  # a page that has the session's value goes on with it

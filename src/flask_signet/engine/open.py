@@ -31,13 +31,12 @@ class Opening(Pairing):
         :param fresh: whether the access token is fresh.
         :param refresh_expires_delta: how long the refresh token lives; None: as the option says.
         :raises TypeError: if the identity, or a claim, can't be in a token.
-        :raises ValueError: if a lifetime is zero, the access token's is longer than the option, or
-            the claims that the session keeps are too long.
+        :raises ValueError: if a lifetime is zero, or the claims that the session keeps are too
+            long.
         :raises ConfigurationError: if a refresh could not give the identity to the loaders.
         :raises StoreUnavailableError: if the store does not answer.
         """
         holder = Holder(identity, self.wire_identity(identity), self.owner())
-        self.check_access_lifetime(wish.access_expires_delta)
         if self.storage is None:
             if refresh_expires_delta is None and wish.remember is False:
                 refresh_expires_delta = self._short_life()
@@ -65,10 +64,7 @@ class Opening(Pairing):
         )
         if opened.session != session:  # it was dated after a "log out everywhere"
             pair = self.pair(holder, opened.session, wish, fresh=fresh)
-        if opened.ended:
-            self.doubt()
-        for surplus in opened.ended:
-            self.tell(events.token_revoked, kind="sid", value=surplus.sid)
+        self.tell_ended(opened.ended)
         self.tell(events.token_issued, sid=session.sid, subject=holder.subject)
         return pair
 

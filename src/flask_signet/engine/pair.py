@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from ..jwt.encode import new_id
 from ..jwt.token import TokenPair
 from ..sessions.kept import RESERVED, Kept
 from ..sessions.session import NEVER, UNKNOWN_DEVICE, Device, Session
+from . import events
 from .mint import Claims, Fresh, Minting, Wanted
 from .owners import Owner
 
@@ -175,6 +176,12 @@ class Pairing(Minting):
         refresh = self._refresh(holder, wish, named, refresh_expires_delta)
         return TokenPair(access, refresh, sid)
 
+    def tell_ended(self, sessions: Iterable[Session]) -> None:
+        """Tell listeners of sessions that were ended for a new one."""
+        for session in sessions:
+            self.doubt()
+            self.tell(events.token_revoked, kind="sid", value=session.sid)
+
     def _access(self, holder: Holder, wish: Wish, session: Mapping[str, Any], fresh: Fresh) -> str:
         wanted = Wanted(
             kind="access",
@@ -201,15 +208,3 @@ class Pairing(Minting):
             owner=holder.owner,
         )
         return self.issue(holder.identity, wanted)
-
-    def check_access_lifetime(self, wanted: Any) -> None:
-        """Refuse an access token that outlives the entry that refuses it once its session ended.
-
-        :param wanted: the ``access_expires_delta`` that an application gave.
-        :raises ValueError: if it is longer than the option's.
-        """
-        if self.is_longer_than_refused(wanted):
-            raise ValueError(
-                f"access_expires_delta is longer than {self.prefix}ACCESS_TOKEN_EXPIRES: sessions "
-                "that end are remembered for no longer than that"
-            )

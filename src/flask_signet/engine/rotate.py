@@ -30,7 +30,8 @@ from . import events
 from .admission import Admission, Credentials
 from .check import Checking
 from .confirm import Confirming
-from .end import is_of_session, own_id
+from .end import own_id
+from .lifetimes import is_of_session
 from .mint import Claims
 from .moments import issued_at
 from .owners import NOBODY, Owner
@@ -92,7 +93,6 @@ class Rotating(Pairing, Checking, Confirming):
         :raises StoreUnavailableError: if the store does not answer.
         """
         self.check_rotates()
-        self.check_access_lifetime(wish.access_expires_delta)
         state = self._ask_for_state(admission)
         claims = admission.claims
         wire_identity = claims[self.settings.identity_claim_key]
@@ -172,7 +172,9 @@ class Rotating(Pairing, Checking, Confirming):
             token_expires_at=float(claims.get("exp", NEVER)),
             grace=self.settings.refresh_reuse_grace,
             refuse_until=self.refuse_until(session.created_at),
+            max_sessions=self.settings.max_sessions_per_subject,
         )
+        self.tell_ended(outcome.ended)
         if outcome.verdict == "rotated" and outcome.session not in (None, session):
             pair = self.pair(holder, outcome.session, wish)
         return outcome, pair
@@ -219,6 +221,7 @@ class Rotating(Pairing, Checking, Confirming):
             expires_at=min(now + self.idle_seconds(now, kept.remember), end),
             memo=kept.memo,
             memo_before=memo,
+            device=self.kept_of(wish.device),
         )
         next_row = Session(
             sid=sid,

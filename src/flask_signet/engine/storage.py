@@ -7,6 +7,7 @@ revocations and its notes of sessions in use.
 from __future__ import annotations
 
 import logging
+import time
 from threading import Lock
 from typing import Any, Final
 
@@ -14,10 +15,14 @@ from ..exceptions import ConfigurationError, StoreUnavailableError
 from ..options.table import Settings
 from ..sessions.last_seen import Noted
 from ..sessions.revocations import RevocationView
+from ..sessions.session import Lives
 from ..sessions.store import SessionStore
 from .moments import Moments
 
 log: logging.Logger = logging.getLogger("flask_signet")
+
+_PAUSE: Final = 0.5
+"""Seconds in which a store that failed is not asked again for what can wait."""
 
 _HOPELESS: Final = frozenset({"corrupt", "newer_schema"})
 """Findings that no command of ours mends: with them an application does not start."""
@@ -31,7 +36,18 @@ class Storage:
     :param option: the option's name, for messages.
     """
 
-    __slots__ = ("_lock", "_store", "_view", "moments", "noted", "option", "timeout", "wanted")
+    __slots__ = (
+        "_covered",
+        "_lock",
+        "_pause_until",
+        "_store",
+        "_view",
+        "moments",
+        "noted",
+        "option",
+        "timeout",
+        "wanted",
+    )
 
     def __init__(
         self, wanted: Any, *, timeout: float = 2.0, option: str = "JWT_SESSION_STORE"
@@ -41,6 +57,8 @@ class Storage:
         self.option: str = option
         self.noted: Noted = Noted()
         self.moments: Moments = Moments()
+        self._covered = Lives()
+        self._pause_until = float("-inf")
         self._lock = Lock()
         self._store: SessionStore | None = None
         self._view: tuple[float, RevocationView] | None = None
@@ -85,7 +103,10 @@ class Storage:
                 if view is None or view[0] != max_staleness:
                     # A store that announces nothing is asked at each check: one indexed read.
                     bound = max_staleness if getattr(store, "announces", True) else 0
-                    view = max_staleness, RevocationView(store, max_staleness=bound)
+                    view = (
+                        max_staleness,
+                        RevocationView(store, max_staleness=bound, on_another_epoch=self._uncover),
+                    )
                     self._view = view
         return view[1]
 
@@ -98,6 +119,42 @@ class Storage:
         """Have the next check ask the store: this process has just revoked something."""
         if self._view is not None:
             self._view[1].doubt()
+
+    # ── the longest life of a token ──────────────────────────────────────────────────────
+
+    def covers(self, life: float, *, of_session: bool) -> bool:
+        """Whether the store remembers what ends for as long as a token lives.
+
+        :param life: seconds, the leeway included.
+        :param of_session: whether it is the access token of a session.
+        """
+        covered = self._covered
+        return life <= (covered.of_session if of_session else covered.of_token)
+
+    def cover(self, life: float, *, of_session: bool, is_usual: bool) -> None:
+        """Have the store remember what ends for so long: see :meth:`.SessionStore.cover`.
+
+        :param is_usual: whether the entries live as long by the options of now. Then the store's
+            note counts only once the options are shorter: a log-in without a session does not fail
+            for it, and it is written later.
+        :raises StoreUnavailableError: if the store does not answer, unless it is usual.
+        """
+        if is_usual and (self.is_failing or time.monotonic() < self._pause_until):
+            return
+        lives = Lives(of_session=life if of_session else 0.0, of_token=life)
+        try:
+            is_kept = self.store.cover(lives)
+        except StoreUnavailableError:
+            self._pause_until = time.monotonic() + _PAUSE
+            if not is_usual:
+                raise
+        else:
+            if is_kept:
+                self._covered = self._covered.longest(lives)
+
+    def _uncover(self) -> None:
+        """The store was emptied: it knows no longer how long tokens live."""
+        self._covered = Lives()
 
     def note_use(self, sid: str, *, now: float, issued_at: float, refresh_jti: str = "") -> None:
         """Note that a session is in use. Never raises; most calls write nothing."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, request, url_for
 
 from ..engine.callbacks import settled
 from ..engine.rotate import TO_ROTATE
@@ -18,6 +18,7 @@ from ..engine.signet import Signet
 from ..exceptions import NoAuthorizationError, WrongTokenError
 from ..jose.jws import parse_payload
 from ..jwt.token import TokenPair
+from ..sessions.session import PAGE
 from .boundaries import answered
 from .credentials import Search, find
 from .csrf import refuse_cross_site
@@ -53,7 +54,9 @@ def token_blueprint(
                                   401 where there is no token of ours
     ``POST /auth/logout``         with cookies, the same for ``navigator.sendBeacon``, which
                                   sends no header: the CSRF value may be a field of a form
-    ``GET /auth/sessions``        one's sessions; ``current`` marks the one that asks
+    ``GET /auth/sessions``        one's sessions, the newest first; ``current`` marks the one
+                                  that asks. A page has 100; where there may be more, the
+                                  header ``Link`` has the address of the next (RFC 8288)
     ``DELETE /auth/sessions``     log out everywhere, ``?others=true``: everywhere else: 204
     ``DELETE /auth/sessions/ID``  end one of one's own sessions: 204, or 404
     ============================  =======================================================
@@ -149,14 +152,22 @@ class _TokenViews:
 
     @answered
     def sessions(self) -> Response:
-        found = UNNAMED.list_sessions(_owner())
-        return jsonify([session._asdict() for session in found])
+        owner, after = _owner(), request.args.get("after")
+        try:
+            found = UNNAMED.list_sessions(owner, after=after)
+        except ValueError:
+            return make_response(_message("after is no place in a list of sessions"), 400)
+        response = jsonify([session._asdict() for session in found])
+        if len(found) == PAGE:
+            following = url_for(request.endpoint or "", after=found[-1].place)
+            response.headers["Link"] = f'<{following}>; rel="next"'  # RFC 8288
+        return response
 
     @answered
     def end_all(self) -> Response:
         owner, here = _owner(), None
         if request.args.get("others") == "true":
-            here = next((each.sid for each in UNNAMED.list_sessions(owner) if each.current), None)
+            here = installation().current.sid()
         UNNAMED.end_sessions(owner, except_sid=here)
         return make_response("", 204)
 

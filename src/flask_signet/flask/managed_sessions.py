@@ -12,7 +12,7 @@ from ..engine.pair import Wish
 from ..engine.rotate import TO_ROTATE
 from ..exceptions import NoAuthorizationError
 from ..jwt.token import TokenPair
-from ..sessions.session import Device
+from ..sessions.session import PAGE, Device, Place
 from .boundaries import answered
 from .cookies import forget_cookies
 from .credentials import find
@@ -232,17 +232,37 @@ class ManagedSessions(Installing):
         signet.end_all(subject, except_sid=except_sid, issuer=issuer, tenant=tenant)
 
     @answered
-    def list_sessions(self, subject: Any, *, tenant: str | None = None) -> list[SessionInfo]:
-        """The live sessions of a user, the one opened last first. There is no token in them.
+    def list_sessions(
+        self,
+        subject: Any,
+        *,
+        tenant: str | None = None,
+        limit: int = PAGE,
+        after: str | None = None,
+    ) -> list[SessionInfo]:
+        """The live sessions of a user, the one opened last first: a page of them.
+
+        There is no token in them.
 
         :param subject: the user, as for :meth:`end_sessions`.
         :param tenant: None: the tenant of this request, or of its token.
+        :param limit: how many at most; a shorter answer is the last page.
+        :param after: the ``place`` of the last session of the page before, which may have ended
+            since.
+        :raises ValueError: if ``after`` is no such text, or ``limit`` is below 1.
         :raises ConfigurationError: if there is no store.
         :raises StoreUnavailableError: if the store does not answer.
         """
         current = self._here().current
         signet = current.signet()
-        sessions = signet.sessions_of(current.subject(signet, subject), tenant=tenant)
+        if limit < 1:
+            raise ValueError("limit takes a whole number above zero")
+        sessions = signet.sessions_of(
+            current.subject(signet, subject),
+            tenant=tenant,
+            limit=limit,
+            after=None if after is None else Place.read(after),
+        )
         sid = current.sid()
         return [SessionInfo.of(each, current=each.sid == sid) for each in sessions]
 

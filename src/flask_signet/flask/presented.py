@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from flask import has_request_context
 
 from ..engine.admission import Credentials
-from ..engine.end import is_of_session
+from ..engine.lifetimes import is_of_session
 from ..engine.rule import Kind
 from ..engine.signet import Signet
 from ..exceptions import CSRFError, SignetError

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..sessions.session import Session
+from ..sessions.session import Place, Session
 
 
 class SessionInfo(NamedTuple):
     """A session, for its owner to recognize. Times are seconds since 1970; there is no token.
 
-    ``expires_at`` moves with each refresh; ``current`` marks the session of this request.
+    ``user_agent`` and ``address`` are of the log-in; ``last_user_agent`` and ``last_address`` are
+    of the last refresh. ``expires_at`` moves with each refresh; ``current`` marks the session of
+    this request.
     """
 
     sid: str
@@ -21,6 +23,8 @@ class SessionInfo(NamedTuple):
     address: str
     label: str
     current: bool
+    last_user_agent: str = ""
+    last_address: str = ""
 
     @classmethod
     def of(cls, session: Session, *, current: bool) -> SessionInfo:
@@ -34,4 +38,11 @@ class SessionInfo(NamedTuple):
             session.device.address,
             session.device.label,
             current,
+            session.last_device.user_agent,
+            session.last_device.address,
         )
+
+    @property
+    def place(self) -> str:
+        """Where the session is in the list of its user's: for ``list_sessions(after=…)``."""
+        return str(Place(self.created_at, self.sid))

@@ -557,6 +557,7 @@ class Settings:
         0,
         checks.count,
         "How many sessions one subject can have at once: the oldest are ended; 0: any number.",
+        strict=100,
         new=True,
     )
     revocation_max_staleness: float = _option(

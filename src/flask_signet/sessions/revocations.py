@@ -21,7 +21,7 @@ from typing import Final
 
 from ..exceptions import StoreUnavailableError
 from .id_set import IdSet
-from .session import MAX_SUBJECT, Presented, Revocation, ended_by, stored_id
+from .session import MAX_SUBJECT, Presented, Revocation, ended_by, latest_issue, stored_id
 from .store import Follower, SessionStore, Synced
 
 log: logging.Logger = logging.getLogger("flask_signet")
@@ -126,7 +126,9 @@ class RevocationView:
                 and ended_by(issued_at, stored_id(sid), entry)
             ):
                 return True
-        return issued_at < self._born_at or issued_at <= self._emptied_at
+        if self._born_at and latest_issue(issued_at) < self._born_at:
+            return True
+        return issued_at <= self._emptied_at
 
     # ── keeping up ───────────────────────────────────────────────────────────────────────
 

@@ -39,8 +39,9 @@ MAX_REPLACED: Final = 8
 """How many of the refresh tokens that were replaced last a session remembers."""
 
 _MARK_LENGTH: Final = 22  # characters of a digest: 132 bits
-ENTRY_LENGTH: Final = _MARK_LENGTH + 18
-"""Characters of one of them: a digest, and a moment in microseconds with zeros before it."""
+_MOMENT_LENGTH: Final = 18  # digits of a moment in microseconds, with zeros before it
+ENTRY_LENGTH: Final = _MARK_LENGTH + _MOMENT_LENGTH
+"""Characters of one of them: a digest, and a moment."""
 
 MAX_REPLACED_TEXT: Final = MAX_REPLACED * ENTRY_LENGTH
 
@@ -162,6 +163,27 @@ def bounded_device(device: Device) -> Device:
     )
 
 
+class Place(NamedTuple):
+    """Where a session is in its subject's list, the newest first."""
+
+    created_at: float
+    sid: str
+
+    @classmethod
+    def read(cls, text: str) -> Place:
+        """The inverse of ``str``.
+
+        :raises ValueError: if it is no such text.
+        """
+        moment, _, sid = text.partition(".")
+        if not (moment.isascii() and moment.isdigit() and len(moment) <= _MOMENT_LENGTH):
+            raise ValueError("that is no place in a list of sessions")
+        return cls(seconds(int(moment)), sid)
+
+    def __str__(self) -> str:
+        return f"{microseconds(self.created_at)}.{self.sid}"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One session, as it was when the store answered. It contains no token.
@@ -253,6 +275,11 @@ class Session:
             replaced=replaced_entry(stored, self.rotated_at),
             unseen=True,
         )
+
+    @property
+    def place(self) -> Place:
+        """Where the session is in its subject's list."""
+        return Place(self.created_at, self.sid)
 
     def refused_until(self, refuse_until: float, now: float, life: float = 0.0) -> float:
         """When the last access token of the session has expired, if the session ends ``now``.
@@ -361,7 +388,7 @@ def replaced_entry(jti: str, moment: float) -> str:
 
     :param jti: in the form of :func:`stored_id`.
     """
-    return f"{replaced_mark(jti)}{microseconds(moment):018d}"
+    return f"{replaced_mark(jti)}{microseconds(moment):0{_MOMENT_LENGTH}d}"
 
 
 def with_replaced(replaced: str, jti: str, moment: float) -> str:
@@ -454,6 +481,18 @@ class Presented(NamedTuple):
     sid: str = ""
     subject: str = ""
     issued_at: float = 0.0
+
+
+def latest_issue(issued_at: float) -> float:
+    """The last moment at which a token may have been issued.
+
+    ``iat`` is as a rule whole seconds: it tells a second, not a moment. A store refuses what was
+    issued before its memory begins (:attr:`.Synced.born_at`), and a token that was issued in that
+    very second, perhaps after it, is good.
+
+    :param issued_at: :attr:`Presented.issued_at`.
+    """
+    return issued_at + 0.999_999 if issued_at.is_integer() else issued_at
 
 
 def ended_by(created_at: float, sid: str, entry: Revocation) -> bool:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from .session import PAGE, Lives, Opened, Presented, Revocation, Rotation, Session, Successor
+from .session import PAGE, Lives, Opened, Place, Presented, Revocation, Rotation, Session, Successor
 
 
 class Synced(NamedTuple):
@@ -35,7 +35,7 @@ class Synced(NamedTuple):
     :param epoch: the store's name for its own memory. If it changes, the store was emptied or
         exchanged, and no longer knows what it once refused.
     :param born_at: when that memory begins, in seconds since 1970. What was issued before is
-        refused. 0: there was no store before.
+        refused, see :func:`.latest_issue`. 0: there was no store before.
     """
 
     entries: Sequence[Revocation]
@@ -260,14 +260,14 @@ class SessionStore(Protocol):
         """A live session, or None."""
 
     def list_sessions(
-        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+        self, subject: str, *, now: float, limit: int = PAGE, after: Place | None = None
     ) -> list[Session]:
         """The live sessions of a subject, the newest first: a page of them.
 
         The cost does not grow with the sessions that ended, nor with those beyond the page.
 
         :param limit: the page's length. A shorter answer is the last page.
-        :param after: the last session of the page before.
+        :param after: the place of the last session of the page before.
         """
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
@@ -288,13 +288,15 @@ class SessionStore(Protocol):
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> None:
+    def cover(self, lives: Lives) -> bool:
         """Have what ends from now on remembered for at least so long: one conditional write.
 
         A token that lives longer than any before it is given out after this has returned. So it
         counts what was ever given out, not what the options of now say. Nothing shortens it.
 
         :param lives: what is longer than the store knows counts.
+        :return: whether the store knows it for good. False: it was written in a transaction of the
+            application's, which may still be rolled back.
         """
 
     def revoke_token(
@@ -357,8 +359,7 @@ class SessionStore(Protocol):
         memory begins now (:attr:`Synced.born_at`): what was issued before is refused, since it may
         have been revoked. That there was no store before is for the operator to say.
 
-        :param now: seconds since 1970; None: by this machine's clock. It counts in whole seconds,
-            as ``iat`` does.
+        :param now: seconds since 1970; None: by this machine's clock.
         :param first: there was no store before: what was issued before is good, and refresh tokens
             from before open sessions. It may be said later too, of a store that is set up.
         """

@@ -21,6 +21,7 @@ from ..sessions.session import (
     Kind,
     Lives,
     Opened,
+    Place,
     Presented,
     Revocation,
     Rotation,
@@ -188,20 +189,22 @@ class MemoryStore:
             return None if ended else session
 
     def list_sessions(
-        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+        self, subject: str, *, now: float, limit: int = PAGE, after: Place | None = None
     ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
         with self._lock:
             live = self._live(stored_id(subject, MAX_SUBJECT), now)
         if after is not None:
-            live = [each for each in live if _age(each) < _age(after)]
+            live = [each for each in live if each.place < after]
         return live[:limit]
 
     def _live(self, subject: str, now: float) -> list[Session]:
         """All live sessions of a subject, the newest first."""
         sids = self._of_subject.get(subject, ())
         found = (self.find_session(sid, now=now) for sid in sids)
-        return sorted((each for each in found if each is not None), key=_age, reverse=True)
+        return sorted(
+            (each for each in found if each is not None), key=lambda each: each.place, reverse=True
+        )
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
@@ -262,10 +265,11 @@ class MemoryStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> None:
+    def cover(self, lives: Lives) -> bool:
         """See :meth:`.SessionStore.cover`."""
         with self._lock:
             self._lives = self._lives.longest(lives)
+        return True
 
     def revoke_token(
         self,
@@ -407,11 +411,6 @@ class MemoryFollower:
 
     def close(self) -> None:
         """See :meth:`.Follower.close`."""
-
-
-def _age(session: Session) -> tuple[float, str]:
-    """The order of a subject's sessions."""
-    return session.created_at, session.sid
 
 
 def _in_force(entry: Revocation, now: float) -> bool:

@@ -116,6 +116,26 @@ def test_the_default_store_is_a_file_of_the_owner_s(app: Flask, client: FlaskCli
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_store_that_lost_everything_logs_everybody_out_and_says_so(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first store is no word; a second one refuses the tokens of the first."""
+    app = make_app()
+    client = app.test_client()
+    register(client)
+    before = log_in(client)
+    assert "empty" not in caplog.text
+    app.extensions["auth_service"].close()
+    for file in Path(app.instance_path).glob("sessions.sqlite3*"):
+        file.unlink()
+    client = make_app().test_client()
+    assert "sessions.sqlite3 is empty" in caplog.text
+    assert client.get(USERS, headers=bearer(before["access_token"])).status_code == 401
+    assert client.patch(TOKENS, headers=bearer(before["refresh_token"])).status_code == 401
+    after = log_in(client)
+    assert client.get(USERS, headers=bearer(after["access_token"])).status_code == 200
+
+
 @pytest.mark.parametrize("name", ["sessions.sqlite3?timeout=5", "our%20sessions.sqlite3"])
 def test_a_file_named_in_a_url_is_the_owner_s_too(
     make_app: MakeApp, tmp_path: Path, name: str

@@ -117,7 +117,7 @@ class Opening(Hands):
         pages, last = [], None
         while not pages or len(pages[-1]) == 3:
             pages.append(store.list_sessions(subject, now=NOW + 9, limit=3, after=last))
-            last = pages[-1][-1]
+            last = pages[-1][-1].place
         listed = [each.sid for page in pages for each in page]
         assert listed == [each.sid for each in reversed(opened[1:])]
         assert [len(page) for page in pages] == [3, 3, 1]
@@ -128,7 +128,7 @@ class Opening(Hands):
         opened = [self.login(store, subject, NOW + number) for number in range(4)]
         [_, last] = store.list_sessions(subject, now=NOW + 4, limit=2)
         self.logout(store, last.sid, NOW + 4)
-        rest = store.list_sessions(subject, now=NOW + 4, limit=2, after=last)
+        rest = store.list_sessions(subject, now=NOW + 4, limit=2, after=last.place)
         assert [each.sid for each in rest] == [opened[1].sid, opened[0].sid]
 
     def test_a_list_has_a_hundred_sessions_at_most_unless_it_is_told(
