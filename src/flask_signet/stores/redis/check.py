@@ -11,17 +11,16 @@ from redis.exceptions import ResponseError
 from ...exceptions import StoreUnavailableError
 from ...sessions.store import Finding
 from .follower import RedisFollower
-from .server import NO_RIGHTS, NOT_SET_UP, PARTITIONS, Server
-
-VERSION: Final = 1
-"""Of what is in the keys. It is in each partition's ``meta``."""
+from .server import NO_RIGHTS, NOT_SET_UP, Server
+from .upgrade import VERSION, memories
 
 
 def check(server: Server) -> list[Finding]:
     """See :meth:`.SessionStore.check`."""
     try:
         with server.failing():
-            found = [*_version_findings(_versions(server)), *_info_findings(server)]
+            versions = {each.version for each in memories(server)}
+            found = [*_version_findings(versions), *_info_findings(server)]
             RedisFollower(server).listen()
     except StoreUnavailableError as error:
         if str(error) != NO_RIGHTS:
@@ -30,22 +29,12 @@ def check(server: Server) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _versions(server: Server) -> set[str | None]:
-    """The versions of the partitions; None for one that is not set up, or lost its memory."""
-    pipeline = server.pipeline()
-    for part in PARTITIONS:
-        pipeline.hget(server.key(part, "meta"), "version")
-        pipeline.exists(*server.memory_of(part))
-    answers = pipeline.execute()
-    pairs = zip(answers[::2], answers[1::2], strict=True)
-    return {version if count == 3 else None for version, count in pairs}
-
-
-def _version_findings(versions: set[str | None]) -> list[Finding]:
+def _version_findings(versions: set[int]) -> list[Finding]:
     mend = "run `flask jwt store upgrade`"
-    if None in versions:
-        return [Finding("error", "not_set_up", NOT_SET_UP, mend)]
-    newest = max(int(version or 0) for version in versions)
+    if 0 in versions:
+        first = f"{mend}; at the very first set-up, with --first"
+        return [Finding("error", "not_set_up", NOT_SET_UP, first)]
+    newest = max(versions)
     if newest == VERSION and len(versions) == 1:
         return []
     newer = newest > VERSION

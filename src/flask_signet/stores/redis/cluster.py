@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 class _Call(NamedTuple):
     command: str
-    key: str
+    key: str  # decides which node is asked
     args: tuple[Any, ...]
     options: dict[str, Any]
 
@@ -29,7 +29,14 @@ class ClusterPipeline:
         self._calls: list[_Call] = []
 
     def __getattr__(self, command: str) -> Callable[..., None]:
-        return lambda key, *args, **options: self._calls.append(_Call(command, key, args, options))
+        def call(key: str, *args: Any, **options: Any) -> None:
+            self._calls.append(_Call(command, key, (key, *args), options))
+
+        return call
+
+    def eval(self, script: str, count: int, *arguments: Any) -> None:
+        """A script; the first of the arguments are its keys."""
+        self._calls.append(_Call("eval", arguments[0], (script, count, *arguments), {}))
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """The answers, in the order of the questions."""
@@ -63,7 +70,7 @@ class ClusterPipeline:
     def _ask_node(self, node: Any, calls: list[_Call]) -> list[Any]:
         pipeline = self._cluster.get_redis_connection(node).pipeline(transaction=False)
         for call in calls:
-            getattr(pipeline, call.command)(call.key, *call.args, **call.options)
+            getattr(pipeline, call.command)(*call.args, **call.options)
         try:
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         except (RedisConnectionError, RedisTimeoutError):

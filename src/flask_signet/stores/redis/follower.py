@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...exceptions import StoreUnavailableError
-from ...sessions.session import Revocation
+from ...sessions.session import Revocation, seconds
 from ...sessions.store import Synced
-from . import scripts
+from .prelude import MARK
 from .rows import listed_revocation, to_revocation
 from .server import FAILURES, NOT_SET_UP, PARTITIONS, Server
 
@@ -39,6 +39,7 @@ class RedisFollower:
         self._read: dict[str, _End] = {}
         self._scans: dict[str, tuple[_End, int]] = {}  # the end when it began, the cursor
         self._epoch = ""
+        self._born = 0
 
     # ── what is pushed ───────────────────────────────────────────────────────────────────
 
@@ -119,24 +120,26 @@ class RedisFollower:
             self._give_up()
             raise
         complete = not self._scans and self._read == heads
-        return Synced(entries, complete, self._epoch)
+        return Synced(entries, complete, self._epoch, seconds(self._born))
 
     def _heads(self) -> dict[str, _End]:
         """The newest number of each partition, and the end of its chain: one round trip."""
         pipeline = self._server.pipeline()
         for part in PARTITIONS:
-            pipeline.hmget(self._server.key(part, "meta"), "epoch", "number", "chain")
+            pipeline.hmget(self._server.key(part, "meta"), "epoch", "number", "chain", "born")
         answers = self._server.primary_answers(pipeline, PARTITIONS[0])
-        if any(epoch is None for epoch, _, _ in answers):
+        if any(epoch is None for epoch, *_ in answers):
             raise StoreUnavailableError(NOT_SET_UP)
-        epochs = " ".join(epoch for epoch, _, _ in answers)
+        # Where a partition was made anew, the others learned of it before.
+        self._born = max(int(born or 0) for *_, born in answers)
+        epochs = " ".join(epoch for epoch, *_ in answers)
         epoch = hashlib.sha256(epochs.encode()).hexdigest()[:32]
         if epoch != self._epoch:
             self._epoch = epoch
             self._read, self._scans = {}, {}
         return {
             part: (int(number), chain)
-            for part, (_, number, chain) in zip(PARTITIONS, answers, strict=True)
+            for part, (_, number, chain, _) in zip(PARTITIONS, answers, strict=True)
         }
 
     def _catch_up(self, heads: Mapping[str, _End], limit: int) -> list[Revocation]:
@@ -199,7 +202,7 @@ class RedisFollower:
             values = self._server.client.hmget(self._server.key(part, "subjects"), subjects)
             everywhere = dict(zip(subjects, values, strict=True))
         for member, expires in members:
-            if member != scripts.MARK:
+            if member != MARK:
                 subject = member.partition(":")[2]
                 yield listed_revocation(member, expires, everywhere.get(subject))
 

@@ -25,9 +25,11 @@ def session_fields(session: Session) -> list[Any]:
         **{name: getattr(session, name) for name in texts},
         **{name: microseconds(getattr(session, name)) for name in times},
         **session.device._asdict(),
-        # Sessions from before these two fields have neither; no step of `upgrade` is needed.
+        # Sessions from before these fields have none of them; no step of `upgrade` is needed.
         "replaced": session.replaced,
         "unseen": int(session.unseen),
+        "last_user_agent": session.last_device.user_agent,
+        "last_address": session.last_device.address,
     }
     return [item for pair in fields.items() for item in pair]
 
@@ -49,6 +51,7 @@ def to_session(flat: Sequence[str]) -> Session:
         replaced=row.get("replaced", ""),
         unseen=row.get("unseen") == "1",
         device=Device(row["user_agent"], row["address"], row["label"]),
+        last_device=Device(row.get("last_user_agent", ""), row.get("last_address", "")),
     )
 
 

@@ -25,9 +25,9 @@ from redis.exceptions import (
 
 from ...exceptions import StoreUnavailableError
 from ...sessions.session import microseconds
-from . import scripts
 from .client import checked, client_maker, database_of, is_cluster_url
 from .cluster import ClusterPipeline
+from .prelude import EMPTIED
 
 PARTITIONS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
@@ -89,7 +89,7 @@ class Server:
                 # is looked at, because Redis 6 gives a script's error no class of its own.
                 self._hang_up()
                 raise StoreUnavailableError(READ_ONLY) from error
-            if scripts.EMPTIED in said:
+            if EMPTIED in said:
                 raise StoreUnavailableError(NOT_SET_UP) from error
             if isinstance(error, NoPermissionError | AuthenticationError):
                 raise StoreUnavailableError(NO_RIGHTS) from error
@@ -123,7 +123,7 @@ class Server:
     # ── questions ────────────────────────────────────────────────────────────────────────
 
     def pipeline(self) -> Any:
-        """Questions that are asked together. Each has the key as its first argument."""
+        """Questions that are asked together. Each but ``eval`` has a key as its first argument."""
         if self.is_cluster:
             return ClusterPipeline(self.client)
         return self.client.pipeline(transaction=False)

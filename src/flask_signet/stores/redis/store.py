@@ -8,14 +8,15 @@ publishes it.
 A partition has an epoch from ``upgrade`` on. Without one it was emptied, or never set up: then
 nothing can be said of any token, and every operation raises. That sessions are gone would be safe;
 that revoked tokens would be taken again is not. The same holds if the server threw away a
-partition's list. Sessions of an earlier epoch are gone.
+partition's list. Sessions of an earlier epoch are gone. When a partition is made anew, all of them
+learn that the store's memory begins then: what was issued before is refused.
 
 Only a primary is asked. A replica may be behind without end, and would not say so.
 """
 
 from __future__ import annotations
 
-import secrets
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,9 @@ from ...exceptions import StoreUnavailableError
 from ...sessions.session import (
     MAX_REPLACED_TEXT,
     MAX_SUBJECT,
+    PAGE,
     SEEN_EVERY,
+    Lives,
     Opened,
     Presented,
     Revocation,
@@ -41,11 +44,12 @@ from ...sessions.session import (
     stored_id,
 )
 from ...sessions.store import Finding, Pruned, Upgraded
-from . import scripts
-from .check import VERSION, check
+from . import scripts, steps
+from .check import check
 from .follower import RedisFollower
 from .rows import session_fields, to_session
 from .server import NOT_SET_UP, PARTITIONS, Server
+from .upgrade import cover, upgrade
 
 
 class RedisStore:
@@ -89,16 +93,18 @@ class RedisStore:
         self, session: Session, *, refuse_until: float, max_sessions: int = 0
     ) -> Opened:
         """See :meth:`.SessionStore.open_session`."""
-        row, ended = self._server.run(
+        now, until = session.last_seen_at, microseconds(refuse_until)
+        row, *ended = self._server.run(
             scripts.OPEN,
             _part_of_sid(session.sid),
-            session.last_seen_at,
-            microseconds(refuse_until),
+            now,
+            until,
             max_sessions,
             *session_fields(session),
             row=session.sid,
         )
-        return Opened(to_session(row), tuple(to_session(each) for each in ended))
+        asked = steps.Surplus(session.subject, max_sessions, now, until)
+        return Opened(to_session(row), steps.end_surplus(self._server, asked, ended))
 
     def rotate(
         self,
@@ -125,6 +131,8 @@ class RedisStore:
             MAX_REPLACED_TEXT,
             microseconds(grace),
             microseconds(refuse_until),
+            successor.device.user_agent,
+            successor.device.address,
             row=sid or "-",
         )
         return Rotation(verdict, to_session(row[0]) if row else None)
@@ -137,6 +145,7 @@ class RedisStore:
         token_expires_at: float,
         grace: float,
         refuse_until: float,
+        max_sessions: int = 0,
     ) -> Rotation:
         """See :meth:`.SessionStore.adopt`."""
         jti, now = session.previous_jti, session.created_at
@@ -166,7 +175,14 @@ class RedisStore:
                 self.end_session(session.sid, now=now, refuse_until=refuse_until)
                 return Rotation("gone")
             verdict = "rotated"
-        return Rotation(verdict, to_session(row[0]) if row else None)
+        ended: tuple[Session, ...] = ()
+        if verdict == "rotated" and max_sessions > 0:
+            # Not before it is certain that the token was good: who has one that was revoked logs
+            # nobody out with it.
+            until = microseconds(refuse_until)
+            asked = steps.Surplus(session.subject, max_sessions, now, until)
+            ended = steps.end_surplus(self._server, asked)
+        return Rotation(verdict, to_session(row[0]) if row else None, ended)
 
     def end_session(
         self, sid: str, *, now: float, refuse_until: float, subject: str = ""
@@ -190,6 +206,8 @@ class RedisStore:
     ) -> None:
         """See :meth:`.SessionStore.end_sessions`."""
         subject, except_sid = stored_id(subject, MAX_SUBJECT), stored_id(except_sid)
+        # A last step that hangs takes the other half of the time.
+        deadline = time.monotonic() + self.timeout / 2
         self._server.run(
             scripts.END_ALL,
             partition(subject),
@@ -199,7 +217,8 @@ class RedisStore:
             # A session of another partition is another subject's, and not found in this one.
             row=except_sid,
         )
-        self._server.wait_until_heard()
+        # Its first step is the request that `wait_until_heard` would make.
+        steps.drop_ended(self._server, subject, now, deadline)
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
@@ -207,11 +226,12 @@ class RedisStore:
         row = self._server.run(scripts.FIND, _part_of_sid(sid), now, row=sid or "-")
         return to_session(row) if row else None
 
-    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+    def list_sessions(
+        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+    ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
         subject = stored_id(subject, MAX_SUBJECT)
-        rows = self._server.run(scripts.LIST, partition(subject), now, subject)
-        return [to_session(row) for row in rows]
+        return steps.list_sessions(self._server, subject, now, limit, after)
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
@@ -234,13 +254,26 @@ class RedisStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+    def cover(self, lives: Lives) -> None:
+        """See :meth:`.SessionStore.cover`."""
+        cover(self._server, lives)
+
+    def revoke_token(
+        self,
+        jti: str,
+        *,
+        now: float,
+        expires_at: float,
+        subject: str = "",
+        expiry_is_known: bool = True,
+    ) -> bool:
         """See :meth:`.SessionStore.revoke_token`."""
-        if microseconds(expires_at) <= microseconds(now):
+        if expiry_is_known and microseconds(expires_at) <= microseconds(now):
             return False
-        jti = stored_id(jti)
-        until = microseconds(expires_at)
-        is_new = self._server.run(scripts.REVOKE, partition(jti), now, jti, until)
+        jti, until = stored_id(jti), microseconds(expires_at)
+        is_new = self._server.run(
+            scripts.REVOKE, partition(jti), now, jti, until, int(expiry_is_known)
+        )
         self._server.wait_until_heard()
         return bool(is_new)
 
@@ -249,9 +282,9 @@ class RedisStore:
         jti, sid = stored_id(presented.jti), stored_id(presented.sid)
         subject = stored_id(presented.subject, MAX_SUBJECT)
         members = _members(jti, sid, subject)
-        if not members:
-            return False
-        expiries, everywhere = self._look_up(members, subject)
+        born_at, expiries, everywhere = self._look_up(members, subject)
+        if presented.issued_at < born_at:
+            return True
         in_force = [expiry is not None and expiry > microseconds(now) for expiry in expiries]
         # The subject's entry is the last. It alone depends on when the session was opened.
         if any(in_force[:-1] if subject else in_force):
@@ -264,23 +297,31 @@ class RedisStore:
 
     def _look_up(
         self, members: Sequence[tuple[str, str]], subject: str
-    ) -> tuple[list[float | None], str | None]:
-        """The expiry of each member, and the subject's value in ``subjects``: one round trip."""
+    ) -> tuple[float, list[float | None], str | None]:
+        """The store's birth, the expiry of each member, the subject's value in ``subjects``.
+
+        One round trip.
+        """
         server = self._server
-        parts = sorted({part for part, _ in members})
+        # Of a token that says nothing of itself there is no member, but it has an age.
+        parts = sorted({part for part, _ in members}) or [PARTITIONS[0]]
         with server.failing():
             pipeline = server.pipeline()
             for part in parts:
                 pipeline.exists(*server.memory_of(part))
+            for part in parts:
+                pipeline.hget(server.key(part, "meta"), "born")
             for part, member in members:
                 pipeline.zscore(server.key(part, "revoked"), member)
             if subject:
                 pipeline.hget(server.key(partition(subject), "subjects"), subject)
             answers = server.primary_answers(pipeline, parts[0])
-        if any(count < 3 for count in answers[: len(parts)]):
+        count = len(parts)
+        if any(found < 3 for found in answers[:count]):
             raise StoreUnavailableError(NOT_SET_UP)
-        expiries = answers[len(parts) : len(parts) + len(members)]
-        return expiries, (answers[-1] if subject else None)
+        born_at = seconds(max(int(born or 0) for born in answers[count : 2 * count]))
+        expiries = answers[2 * count :][: len(members)]
+        return born_at, expiries, (answers[-1] if subject else None)
 
     def follow(self) -> RedisFollower:
         """See :meth:`.SessionStore.follow`."""
@@ -289,33 +330,19 @@ class RedisStore:
     # ── what the operator does ───────────────────────────────────────────────────────────
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
-        """See :meth:`.SessionStore.prune`. Sessions go by themselves, by their time to live."""
-        left = batch
-        for part in PARTITIONS:
-            if left <= 0:
-                break
-            left -= int(self._server.run(scripts.PRUNE, part, now, left))
-        return Pruned(0, batch - left, left <= 0)
+        """See :meth:`.SessionStore.prune`."""
+        return steps.prune(self._server, now, batch)
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
         return check(self._server)
 
-    def upgrade(self) -> Upgraded:
+    def upgrade(self, *, now: float | None = None, first: bool = False) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`.
 
-        A partition without an epoch gets a new one; the others are left alone.
+        A partition without an epoch gets a new one; the others keep theirs.
         """
-        with self._server.failing():
-            versions = [int(self._upgrade(part)) for part in PARTITIONS]
-        before = 0 if 0 in versions else max(versions)
-        return Upgraded(before, before or VERSION)
-
-    def _upgrade(self, part: str) -> str:
-        keys = [*self._server.memory_of(part), self._server.key(part, "log")]
-        epoch = secrets.token_urlsafe(16)
-        before: str = self._server.evaluate(scripts.UPGRADE, keys, epoch, VERSION, scripts.MARK)
-        return before
+        return upgrade(self._server, now=time.time() if now is None else now, first=first)
 
     # ── the application's keys ───────────────────────────────────────────────────────────
 
