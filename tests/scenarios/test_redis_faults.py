@@ -162,7 +162,7 @@ def test_fault_redis_empty_after_a_restart_lets_nobody_in(forgetful, caplog):
             assert other.get(pair) == 503
             assert other.refresh(pair).status_code == 503
         with caplog.at_level(logging.ERROR, logger="flask_signet"):
-            other.app.extensions["flask-signet"][""].store().upgrade(first=True)
+            other.app.extensions["flask-signet"][""].store().upgrade()
             until(lambda: scenario.get(second) != 503, "the end of the 503s")
         assert "emptied or exchanged" in caplog.text
         for pair in (first, second, ended):
