@@ -214,7 +214,8 @@ def test_a_server_that_lost_its_last_writes_is_read_again(own_redis):
     follower.close()
 
 
-def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monotonic):
+@pytest.mark.parametrize("says_first", [False, True])
+def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monotonic, says_first):
     view = RevocationView(own_redis, max_staleness=2.0, pause=0, monotonic=monotonic)
     session = Session.begin(new("user"), new(), now=NOW)
     own_redis.open_session(session, refuse_until=UNTIL)
@@ -234,9 +235,11 @@ def test_fault_redis_empty_is_an_error_until_it_is_set_up_again(own_redis, monot
     monotonic.tick(10)
     with pytest.raises(StoreUnavailableError):
         view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW)
-    own_redis.upgrade(first=True)
+    own_redis.upgrade(now=NOW + 5, first=says_first)
     monotonic.tick(10)
-    # The revocations are lost, so all tokens from before are refused here.
+    # The revocations are lost, so all tokens from before are refused here. Where the operator
+    # denies it, this process still knows.
     assert view.refuses(Presented(sid=session.sid, issued_at=NOW), now=NOW + 5)
     assert not view.refuses(Presented(sid="new", issued_at=NOW + 6), now=NOW + 6)
+    assert own_redis.is_revoked(Presented(sid="x", issued_at=NOW), now=NOW + 6) != says_first
     view.close()

@@ -10,9 +10,10 @@ import redis
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.session import Presented, Session, Successor, partition
+from flask_signet.sessions.session import Lives, Presented, Session, Successor, partition
+from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
-from flask_signet.stores.redis import PARTITIONS
+from flask_signet.stores.redis import PARTITIONS, RedisStore
 
 from ..contract import DAY, NOW, SessionStoreContract, live_until, new
 from ..proxy import Proxy
@@ -61,6 +62,22 @@ def test_in_a_cluster_what_one_revokes_the_other_refuses_at_its_next_check(clust
         while not view.refuses(Presented(sid=session.sid), now=NOW):
             assert time.monotonic() < end
     view.close()
+
+
+def test_in_a_cluster_all_nodes_learn_what_one_of_them_lost(cluster_store):
+    store = RedisStore(cluster_store.client, prefix="another")
+    store.upgrade(first=True)
+    lives = Lives(of_session=60.0, of_token=90.0)
+    store.cover(lives)
+    store.client.delete(store.key("K", "meta"))
+    with pytest.raises(StoreUnavailableError, match="flask jwt store upgrade"):
+        store.cover(lives)
+    assert store.upgrade(now=NOW) == Upgraded(0, 1)
+    names = ("born", "session_life", "token_life")
+    facts = {tuple(store.client.hmget(store.key(part, "meta"), names)) for part in PARTITIONS}
+    assert facts == {(str(int(NOW) * 1_000_000), "60000000", "90000000")}
+    assert store.upgrade(first=True) == Upgraded(1, 1)
+    assert store.follow().sync().born_at == 0
 
 
 @pytest.fixture
@@ -183,6 +200,7 @@ def test_a_replica_is_asked_nothing_for_it_may_be_behind(tmp_path):
             lambda: behind.list_sessions(session.subject, now=NOW),
             lambda: behind.is_revoked(Presented(sid=session.sid), now=NOW),
             lambda: behind.follow().sync(),
+            lambda: behind.cover(Lives()),
             behind.load_keys,
             lambda: rotate(behind, session, "second"),
             lambda: rotate(behind, replace(session, sid="unknown"), "second"),

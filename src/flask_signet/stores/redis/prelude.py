@@ -21,13 +21,11 @@ MANY: Final = 200
 While a script runs Redis serves nobody else, so its work does not grow with what a subject has.
 """
 
+_BOUNDS: Final = f"local MANY, PAGE = {MANY}, {PAGE}"
+
 # KEYS: meta, revoked, subjects, log [, session]
 # ARGV: now, the tag and colon, the channel, the partition [, ...]
-PRELUDE: Final = (
-    f"""
-local MANY, PAGE = {MANY}, {PAGE}
-"""
-    + """
+_RULES: Final = """
 local meta, revoked, subjects, log, row = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, tag, channel, part = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local NEVER, SLACK = 253402300799000000, 60000
@@ -285,4 +283,6 @@ local function refuse(session, handed_in, mark, grace, refuse_until)
   return {'reused', session.flat}
 end
 """
-)
+
+PRELUDE: Final = _BOUNDS + _RULES
+"""The beginning of every script that a store runs on a partition."""

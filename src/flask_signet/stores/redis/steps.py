@@ -52,7 +52,7 @@ def list_sessions(
         found += map(to_session, rows)
         if is_last:
             break
-        if time.monotonic() > deadline:
+        if len(found) < limit and time.monotonic() > deadline:
             raise StoreUnavailableError
     return found
 
