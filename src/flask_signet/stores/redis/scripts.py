@@ -67,17 +67,17 @@ ADOPT: Final = (
     PRELUDE
     + """
 local jti, following, issued_at, token_expires_at = unpack(ARGV, 5, 8)
-local grace, refuse_until, subject, mark = unpack(ARGV, 9, 12)
+local grace, refuse_until, subject, mark, latest_issue = unpack(ARGV, 9, 13)
 if redis.call('ZSCORE', revoked, 'jti:' .. jti) then
   local session = live(row)
   if not session then return told({'gone'}) end
   if session.jti == following then return told({'rotated', session.flat}) end
   return refuse(session, jti, mark, grace, refuse_until)
 end
-if tonumber(issued_at) < born then return told({'gone'}) end
+if tonumber(latest_issue) < born then return told({'gone'}) end
 if tonumber((everywhere(subject))) >= tonumber(issued_at) then return told({'gone'}) end
 revoke('jti', jti, token_expires_at, '0', '')
-keep(13)
+keep(14)
 return {'adopted', redis.call('HGETALL', row)}
 """
 )

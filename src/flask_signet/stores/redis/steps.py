@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...exceptions import StoreUnavailableError
-from ...sessions.session import PAGE, Session, microseconds, partition
+from ...sessions.session import PAGE, Place, Session, microseconds, partition
 from ...sessions.store import Pruned
 from . import scripts
 from .prelude import MANY
@@ -36,7 +36,7 @@ class Surplus(NamedTuple):
 
 
 def list_sessions(
-    server: Server, subject: str, now: float, limit: int, after: Session | None
+    server: Server, subject: str, now: float, limit: int, after: Place | None
 ) -> list[Session]:
     """See :meth:`.SessionStore.list_sessions`. One step, where few have expired meanwhile.
 

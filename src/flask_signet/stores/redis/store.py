@@ -28,6 +28,7 @@ from ...sessions.session import (
     SEEN_EVERY,
     Lives,
     Opened,
+    Place,
     Presented,
     Revocation,
     Rotation,
@@ -36,6 +37,7 @@ from ...sessions.session import (
     checked_memo,
     checked_rotation,
     ended_by,
+    latest_issue,
     microseconds,
     partition,
     replaced_entry,
@@ -163,6 +165,7 @@ class RedisStore:
             microseconds(refuse_until),
             session.subject,
             replaced_mark(jti),
+            microseconds(latest_issue(issued_at)),
             *session_fields(session),
             row=session.sid,
         )
@@ -227,7 +230,7 @@ class RedisStore:
         return to_session(row) if row else None
 
     def list_sessions(
-        self, subject: str, *, now: float, limit: int = PAGE, after: Session | None = None
+        self, subject: str, *, now: float, limit: int = PAGE, after: Place | None = None
     ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
         subject = stored_id(subject, MAX_SUBJECT)
@@ -254,9 +257,10 @@ class RedisStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> None:
+    def cover(self, lives: Lives) -> bool:
         """See :meth:`.SessionStore.cover`."""
         cover(self._server, lives)
+        return True
 
     def revoke_token(
         self,
@@ -283,7 +287,7 @@ class RedisStore:
         subject = stored_id(presented.subject, MAX_SUBJECT)
         members = _members(jti, sid, subject)
         born_at, expiries, everywhere = self._look_up(members, subject)
-        if presented.issued_at < born_at:
+        if latest_issue(presented.issued_at) < born_at:
             return True
         in_force = [expiry is not None and expiry > microseconds(now) for expiry in expiries]
         # The subject's entry is the last. It alone depends on when the session was opened.

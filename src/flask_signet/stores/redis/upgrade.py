@@ -60,7 +60,7 @@ def upgrade(server: Server, *, now: float, first: bool) -> Upgraded:
         missing = [part for part, each in found.items() if not each.version]
         born = max(each.born for each in found.values())
         if missing:
-            born = max(born, microseconds(int(now)))
+            born = max(born, microseconds(now))
         facts = _facts(
             born=0 if first else born,
             session_life=max(each.session_life for each in found.values()),
