@@ -58,18 +58,21 @@ def list_sessions(
 
 
 def end_surplus(
-    server: Server, asked: Surplus, answer: tuple[Sequence[_Row], int] | None = None
+    server: Server, asked: Surplus, begun: Sequence[Any] | None = None
 ) -> tuple[Session, ...]:
     """End the sessions of a subject that are too many, the oldest first, and at most a page.
 
-    :param answer: of the script that opened the session, if that has begun with it: the sessions
-        that it ended, and whether the index is too long for one script.
+    :param begun: the answer of the script that opened the session, which has begun with it: the
+        sessions that it ended, and whether the index is too long for one script.
     """
-    part = partition(asked.subject)
-    if answer is None:
-        answer = server.run(
-            scripts.END_SURPLUS, part, asked.now, asked.subject, asked.refuse_until, asked.limit
-        )
+    answer: Sequence[Any] = begun or server.run(
+        scripts.END_SURPLUS,
+        partition(asked.subject),
+        asked.now,
+        asked.subject,
+        asked.refuse_until,
+        asked.limit,
+    )
     rows, is_too_long = answer
     if is_too_long:
         # What is not ended by then is ended by the next log-ins.
