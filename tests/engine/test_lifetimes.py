@@ -92,9 +92,9 @@ def covered(store: Watched, monkeypatch: pytest.MonkeyPatch) -> list[Lives]:
     told: list[Lives] = []
     cover = store.cover
 
-    def note(lives: Lives) -> bool:
+    def note(lives: Lives) -> None:
         told.append(lives)
-        return bool(cover(lives))
+        cover(lives)
 
     monkeypatch.setattr(store, "cover", note)
     return told

@@ -7,7 +7,7 @@ no read before it" (P8).
 import pytest
 
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.session import Presented, Session, Successor
+from flask_signet.sessions.session import Lives, Presented, Session, Successor
 
 from .contract import DAY, NOW, live_until, new
 from .proxy import behind_proxy
@@ -48,9 +48,11 @@ COSTS = {
     "list_sessions": (1, 1, 1),
     "open_session": (2, 2, 1),
     # Redis: the second has the followers hear before it is acknowledged.
-    "end_session": (7, 6, 2),
-    "end_sessions": (6, 5, 2),
-    "revoke_token": (6, 5, 2),
+    # MariaDB: the lives of tokens are asked for once the number is taken.
+    "end_session": (7, 7, 2),
+    "end_sessions": (8, 8, 2),  # the last two remove the rows
+    "revoke_token": (6, 6, 2),
+    "cover what is covered": (1, 1, 1),
 }
 ENGINES = ("postgresql", "mysql", "redis")
 
@@ -70,6 +72,7 @@ def test_an_operation_takes_so_many_round_trips(proxied, name):
         "end_session": lambda s: store.end_session(s.sid, now=NOW, refuse_until=UNTIL),
         "end_sessions": lambda s: store.end_sessions(s.subject, now=NOW, expires_at=NOW + DAY),
         "revoke_token": lambda s: store.revoke_token(new(), now=NOW, expires_at=NOW + DAY),
+        "cover what is covered": lambda s: store.cover(Lives(60.0, 60.0)),
         "replay within the grace": lambda s: rotate(store, s, s.jti, grace=10),
     }
     first, second = login(store), login(store)
@@ -86,7 +89,8 @@ def test_logging_out_everywhere_costs_the_same_for_any_number_of_sessions(proxie
     subject = new("user")
     for _ in range(sessions):
         login(store, subject)
-    store.end_sessions(new("user"), now=NOW, expires_at=NOW + DAY)
+    warm = login(store)  # connects, and loads the script
+    store.end_sessions(warm.subject, now=NOW, expires_at=NOW + DAY)
     cost = turns(proxy, lambda: store.end_sessions(subject, now=NOW, expires_at=NOW + DAY))
     assert cost == COSTS["end_sessions"][ENGINES.index(engine)]
 

@@ -143,14 +143,13 @@ class Storage:
             return
         lives = Lives(of_session=life if of_session else 0.0, of_token=life)
         try:
-            is_kept = self.store.cover(lives)
+            self.store.cover(lives)
         except StoreUnavailableError:
             self._pause_until = time.monotonic() + _PAUSE
             if not is_usual:
                 raise
         else:
-            if is_kept:
-                self._covered = self._covered.longest(lives)
+            self._covered = self._covered.longest(lives)
 
     def _uncover(self) -> None:
         """The store was emptied: it knows no longer how long tokens live."""

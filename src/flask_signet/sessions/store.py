@@ -288,15 +288,13 @@ class SessionStore(Protocol):
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> bool:
+    def cover(self, lives: Lives) -> None:
         """Have what ends from now on remembered for at least so long: one conditional write.
 
         A token that lives longer than any before it is given out after this has returned. So it
         counts what was ever given out, not what the options of now say. Nothing shortens it.
 
         :param lives: what is longer than the store knows counts.
-        :return: whether the store knows it for good. False: it was written in a transaction of the
-            application's, which may still be rolled back.
         """
 
     def revoke_token(

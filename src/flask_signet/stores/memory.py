@@ -265,11 +265,10 @@ class MemoryStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> bool:
+    def cover(self, lives: Lives) -> None:
         """See :meth:`.SessionStore.cover`."""
         with self._lock:
             self._lives = self._lives.longest(lives)
-        return True
 
     def revoke_token(
         self,

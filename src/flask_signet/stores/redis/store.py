@@ -257,10 +257,9 @@ class RedisStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def cover(self, lives: Lives) -> bool:
+    def cover(self, lives: Lives) -> None:
         """See :meth:`.SessionStore.cover`."""
         cover(self._server, lives)
-        return True
 
     def revoke_token(
         self,

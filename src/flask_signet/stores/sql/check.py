@@ -18,7 +18,7 @@ _NOT_SET_UP: Final = Finding(
     level="error",
     code="not_set_up",
     message="the store's tables are missing",
-    mend="run `flask jwt store upgrade`",
+    mend="run `flask jwt store upgrade`, at the very first set-up with `--first`",
 )
 
 

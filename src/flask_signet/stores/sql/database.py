@@ -76,6 +76,7 @@ class Database:
         self._own: Engine | None = None
         self._kind: EngineKind | None = None
         self._shared: Engine | None = None
+        self._owed: list[Callable[[Connection], object]] = []
         if isinstance(bind, Engine) and bind.dialect.name == "sqlite":
             transactions_on(bind)  # from now on: a request may have begun when we are first asked
         if isinstance(bind, str | URL):
@@ -131,14 +132,19 @@ class Database:
         self._own.dispose(close=False)
         self._pid = os.getpid()
 
-    def join(self, work: Callable[[Connection], Answer]) -> Answer:
+    def join(self, work: Callable[[Connection], Answer], *, stays: bool = False) -> Answer:
         """Run the work in the application's transaction where it must, else as :meth:`run` does.
 
         What is written then stays if the application commits, and goes if it rolls back.
+
+        :param stays: the work is done again before the next write, in case it was rolled back.
         """
         theirs = self._open_transaction()
         if theirs is None:
+            self._pay()
             return self.run(work)
+        if stays:
+            self._owed.append(work)
         with theirs.begin_nested():
             return work(theirs)
 
@@ -149,7 +155,15 @@ class Database:
         """
         if self._open_transaction() is not None:
             raise StoreUnavailableError(COMMIT_FIRST)
+        self._pay()
         return self.run(work)
+
+    def _pay(self) -> None:
+        """Do what a roll-back of the application's may have undone."""
+        for owed in list(self._owed):
+            self.run(owed)
+            with contextlib.suppress(ValueError):  # another thread has paid as well
+                self._owed.remove(owed)
 
     def _open_transaction(self) -> Connection | None:
         """The application's transaction in this thread that holds the lock of SQLite, if any."""

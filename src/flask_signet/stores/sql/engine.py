@@ -19,6 +19,7 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     Executable,
+    Row,
     case,
     create_engine,
     event,
@@ -27,7 +28,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ...exceptions import ConfigurationError
 from ...sessions.store import Finding
-from .schema import revocations_table, store_table
+from . import statements
+from .schema import revocations_table
 
 RESTORE: Final = "restore it from a backup, or remove it and log everybody out"
 """How to mend a damaged file."""
@@ -104,18 +106,23 @@ class EngineKind(ABC):
     def prepare(self, engine: Engine) -> None:  # noqa: B027 - needing nothing is the default
         """Register the listeners that the engine's connections need."""
 
-    def next_numbers(self, connection: Connection, count: int) -> int | None:
+    def next_numbers(self, connection: Connection, count: int, mark: str) -> Row[Any] | None:
         """Take the next numbers for revocations. A row stays locked until the transaction ends.
 
-        :return: the last of them; None if the row is missing.
+        :param mark: the mark of the entries that get the numbers.
+        :return: the row, as in :data:`.statements.TURN`, with the last of them; None if it is
+            missing.
         """
-        statement = (
-            store_table.update()
-            .values(last_number=store_table.c.last_number + count)
-            .returning(store_table.c.last_number)
-        )
-        number: int | None = connection.execute(statement).scalar()
-        return number
+        parameters = {"count": count, "new_mark": mark}
+        return connection.execute(statements.TAKE_TURN, parameters).first()
+
+    @abstractmethod
+    def clock(self, connection: Connection) -> int:
+        """The server's time in microseconds since 1970, whatever its time zone is."""
+
+    def identity(self, engine: Engine) -> object:
+        """What the engine's URL leads to at this moment; None where that can't be told."""
+        return None
 
     @abstractmethod
     def insert_session(self) -> Executable:
@@ -195,6 +202,7 @@ def update_on_conflict(insert: Any) -> Executable:
             "expires_at": later(new.expires_at, table.expires_at),
             "not_before": new.not_before,
             "except_sid": new.except_sid,
+            "mark": new.mark,
         },
     )
     return statement

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import URL, Connection, Engine, Executable, event, text
+from sqlalchemy import URL, Connection, Engine, Executable, Row, event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
 from ...exceptions import StoreUnavailableError
 from ...sessions.store import Finding
+from . import statements
 from .engine import PATIENCE, EngineKind, Trouble, error_code, later, leave_replicas
 from .schema import revocations_table, sessions_table
 
@@ -56,14 +57,15 @@ class MySQL(EngineKind):
                     f"lock_wait_timeout = {lock_wait}"
                 )
 
-    def next_numbers(self, connection: Connection, count: int) -> int | None:
-        """See :meth:`.EngineKind.next_numbers`."""
-        # The server has no UPDATE ... RETURNING. LAST_INSERT_ID(n) returns n with the answer.
-        statement = text(
-            "UPDATE signet_store SET last_number = LAST_INSERT_ID(last_number + :count)"
-        )
-        result = connection.execute(statement, {"count": count})
-        return result.lastrowid if result.rowcount else None
+    def next_numbers(self, connection: Connection, count: int, mark: str) -> Row[Any] | None:
+        """See :meth:`.EngineKind.next_numbers`. The server has no UPDATE ... RETURNING."""
+        connection.execute(statements.COUNT_UP, {"count": count, "new_mark": mark})
+        return connection.execute(statements.TURN).first()
+
+    def clock(self, connection: Connection) -> int:
+        """See :meth:`.EngineKind.clock`."""
+        # Without an argument it knows of no time zone. It counts whole seconds.
+        return int(connection.exec_driver_sql("SELECT UNIX_TIMESTAMP()").scalar_one()) * 1_000_000
 
     def insert_session(self) -> Executable:
         """See :meth:`.EngineKind.insert_session`."""
@@ -79,6 +81,7 @@ class MySQL(EngineKind):
             expires_at=later(new.expires_at, table.expires_at),
             not_before=new.not_before,
             except_sid=new.except_sid,
+            mark=new.mark,
         )
 
     def is_transient(self, error: DBAPIError) -> bool:

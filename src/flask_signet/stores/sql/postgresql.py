@@ -78,6 +78,11 @@ class PostgreSQL(EngineKind):
         """See :meth:`.EngineKind.upsert_revocation`."""
         return update_on_conflict(postgresql.insert(revocations_table))
 
+    def clock(self, connection: Connection) -> int:
+        """See :meth:`.EngineKind.clock`."""
+        epoch = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+        return int(connection.exec_driver_sql(epoch).scalar_one())
+
     def announce(self, connection: Connection) -> None:
         """See :meth:`.EngineKind.announce`."""
         connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})

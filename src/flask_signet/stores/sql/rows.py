@@ -6,7 +6,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from ...sessions.session import Device, Revocation, Session, microseconds, seconds
+from ...sessions.session import (
+    UNKNOWN_DEVICE,
+    Device,
+    Revocation,
+    Session,
+    microseconds,
+    seconds,
+)
 
 
 def session_values(session: Session) -> dict[str, object]:
@@ -24,6 +31,8 @@ def session_values(session: Session) -> dict[str, object]:
         "user_agent": session.device.user_agent,
         "address": session.device.address,
         "label": session.device.label,
+        "last_user_agent": session.last_device.user_agent,
+        "last_address": session.last_device.address,
         "memo": session.memo,
         "replaced": session.replaced,
         "unseen": int(session.unseen),
@@ -32,6 +41,10 @@ def session_values(session: Session) -> dict[str, object]:
 
 def to_session(row: Row[Any]) -> Session:
     """The session of a row."""
+    device = Device(row.user_agent, row.address, row.label)
+    last = Device(row.last_user_agent, row.last_address)
+    if last == UNKNOWN_DEVICE and not row.previous_jti:
+        last = device._replace(label="")  # a process of version 3 opened it, and nobody rotated it
     return Session(
         sid=row.sid,
         subject=row.subject,
@@ -45,11 +58,12 @@ def to_session(row: Row[Any]) -> Session:
         memo=row.memo,
         replaced=row.replaced,
         unseen=bool(row.unseen),
-        device=Device(row.user_agent, row.address, row.label),
+        device=device,
+        last_device=last,
     )
 
 
-def revocation_values(entry: Revocation, number: int) -> dict[str, object]:
+def revocation_values(entry: Revocation, number: int, mark: str) -> dict[str, object]:
     """The row of an entry of the list of revocations: values by column."""
     return {
         "kind": entry.kind,
@@ -58,6 +72,7 @@ def revocation_values(entry: Revocation, number: int) -> dict[str, object]:
         "expires_at": microseconds(entry.expires_at),
         "not_before": microseconds(entry.not_before),
         "except_sid": entry.except_sid,
+        "mark": mark,
     }
 
 

@@ -46,19 +46,32 @@ from ...sessions.session import (
 Step = Callable[[Connection], object]
 
 
-def _add_sessions_columns(connection: Connection, *names: str) -> None:
-    """Add columns with a default to the table of sessions, those that are not there yet."""
-    known = {column["name"] for column in inspect(connection).get_columns(sessions_table.name)}
+def _add_columns(connection: Connection, table: Table, *names: str) -> None:
+    """Add columns with a default to a table, those that are not there yet."""
+    known = {column["name"] for column in inspect(connection).get_columns(table.name)}
     for name in names:
         if name not in known:
-            column = CreateColumn(metadata.tables[sessions_table.name].c[name])
+            column = CreateColumn(metadata.tables[table.name].c[name])
             described = column.compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {sessions_table.name} ADD COLUMN {described}")
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {described}")
+
+
+def _remember_more(connection: Connection) -> None:
+    """Step 4: how long tokens live, since when the store remembers, and by which writes."""
+    # The index comes first. In PostgreSQL a column locks out readers too, until the transaction
+    # ends, and with a large table the index takes a while.
+    for index in metadata.tables[sessions_table.name].indexes:
+        if index.name == "signet_sessions_live":
+            index.create(connection, checkfirst=True)
+    _add_columns(connection, sessions_table, "last_user_agent", "last_address")
+    _add_columns(connection, revocations_table, "mark")
+    _add_columns(connection, store_table, "mark", "born_at", "session_life", "token_life")
 
 
 STEPS: Final[dict[int, Step]] = {
     2: lambda connection: keys_table.create(connection, checkfirst=True),
-    3: lambda connection: _add_sessions_columns(connection, "replaced", "unseen"),
+    3: lambda connection: _add_columns(connection, sessions_table, "replaced", "unseen"),
+    4: _remember_more,
 }
 """By the number of a version of the schema: the step to it from the version before.
 
@@ -150,6 +163,13 @@ store_table: Table = Table(
     # The number of the newest revocation. The lock of this row makes the numbers rise in the order
     # in which the entries become visible: a follower that has read a number has missed none below.
     _column("last_number", BigInteger()),
+    # Since version 4, as the rest. Drawn at random by whoever takes numbers; the entries have it
+    # too. So a follower sees whether the past that it has read is still the store's.
+    _column("mark", Text(32), default="''"),
+    _column("born_at", BigInteger(), default="0"),
+    # How long tokens live, in microseconds: SessionStore.cover.
+    _column("session_life", BigInteger(), default="0"),
+    _column("token_life", BigInteger(), default="0"),
     **_INNODB,
 )
 
@@ -171,7 +191,10 @@ sessions_table: Table = Table(
     _column("memo", Text(MAX_MEMO)),
     _column("replaced", Text(MAX_REPLACED_TEXT), default="''"),  # since version 3, as the next
     _column("unseen", Integer(), default="0"),
+    _column("last_user_agent", Text(MAX_USER_AGENT), default="''"),  # since version 4, as the next
+    _column("last_address", Text(MAX_ADDRESS), default="''"),
     Index("signet_sessions_subject", "subject", "created_at"),
+    Index("signet_sessions_live", "subject", "expires_at"),  # since version 4
     Index("signet_sessions_expires_at", "expires_at"),
     **_INNODB,
 )
@@ -185,6 +208,7 @@ revocations_table: Table = Table(
     _column("expires_at", BigInteger()),
     _column("not_before", BigInteger()),
     _column("except_sid", Text(MAX_ID)),
+    _column("mark", Text(32), default="''"),  # since version 4
     Index("signet_revocations_number", "number", unique=True),
     Index("signet_revocations_expires_at", "expires_at"),
     **_INNODB,

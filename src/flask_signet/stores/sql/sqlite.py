@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Executable, event
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from ...exceptions import ConfigurationError
+from ...sessions.session import microseconds
 from ...sessions.store import Finding
 from .engine import (
     RESTORE,
@@ -27,6 +29,7 @@ _LOCKED: Final = "database is locked"
 _TROUBLES: Final[tuple[tuple[str, Trouble], ...]] = (
     ("no such table", "not_set_up"),
     ("no such column", "not_set_up"),
+    ("has no column named", "not_set_up"),
     ("malformed", "corrupt"),
     ("not a database", "corrupt"),
     ("readonly database", "read_only"),
@@ -42,6 +45,26 @@ def _refuse_without_folder(file: Path) -> None:
             f"the folder {file.parent} of the SQLite file is not there: make it, and run "
             "`flask jwt store upgrade` again"
         )
+
+
+_IDENTITY: Final = "signet_identity"
+"""Where the pool's record of a connection says to which file it leads."""
+
+
+def _file(url: URL) -> Path | None:
+    """The file of a URL; None for what is in memory, and for SQLite's own ``file:`` URIs."""
+    if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):
+        return None
+    return Path(str(url.database)).absolute()
+
+
+def _identity(file: Path | None) -> tuple[int, int] | None:
+    """The device and the inode of what has the file's name now: another file has others."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 class SQLite(EngineKind):
@@ -61,6 +84,18 @@ class SQLite(EngineKind):
         """See :meth:`.EngineKind.connect_args`."""
         return {"timeout": 0.7 * self.timeout}  # the busy timeout, seconds
 
+    #: The file of the engine: its name as it was meant when it was first looked at.
+    file: Path | None = None
+
+    def identity(self, engine: Engine) -> tuple[int, int] | None:
+        """See :meth:`.EngineKind.identity`."""
+        self.file = self.file or _file(engine.url)
+        return _identity(self.file)
+
+    def clock(self, connection: Connection) -> int:
+        """See :meth:`.EngineKind.clock`. There is no server: it is this machine's."""
+        return microseconds(time.time())
+
     def create(self, url: URL) -> Engine:
         """See :meth:`.EngineKind.create`.
 
@@ -75,21 +110,32 @@ class SQLite(EngineKind):
 
     def prepare(self, engine: Engine) -> None:
         """See :meth:`.EngineKind.prepare`."""
+        file = self.file = _file(engine.url)
 
         @event.listens_for(engine, "do_connect")
         def refuse_to_create(dialect: Any, record: Any, args: Any, params: Any) -> None:
-            database = str(engine.url.database)
-            if database.startswith("file:"):
+            if file is None:
                 return
+            # Before the file is opened: if it is exchanged meanwhile, the next checkout sees it.
+            record.info[_IDENTITY] = _identity(file)
             if self.may_create:
-                _refuse_without_folder(Path(database))
+                _refuse_without_folder(file)
                 return
             try:
-                Path(database).stat()
+                file.stat()
             except (FileNotFoundError, NotADirectoryError):
                 raise dialect.dbapi.OperationalError("no such table: no such file") from None
             except OSError as error:
                 raise dialect.dbapi.OperationalError(_CAN_T_OPEN) from error
+
+        @event.listens_for(engine, "checkout")
+        def leave_another_file(connection: Any, record: Any, proxy: Any) -> None:
+            # Whoever restores a backup gives its name to another file. A connection to the old one
+            # would write revocations where nobody reads them.
+            if file is None or self.may_create:
+                return
+            if record.info[_IDENTITY] != _identity(file):
+                raise DisconnectionError("the SQLite file was exchanged")
 
         @event.listens_for(engine, "connect")
         def make_durable(connection: Any, record: Any) -> None:

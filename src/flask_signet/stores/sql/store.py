@@ -6,15 +6,22 @@ together (a session goes, its ``sid`` is revoked) is one transaction.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import logging
+import time
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Row, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from ...exceptions import StoreUnavailableError
 from ...sessions.session import (
     MAX_SUBJECT,
+    NEVER,
+    PAGE,
     SEEN_EVERY,
+    Lives,
     Opened,
+    Place,
     Presented,
     Revocation,
     Rotation,
@@ -23,6 +30,7 @@ from ...sessions.session import (
     checked_memo,
     checked_rotation,
     is_still_good,
+    latest_issue,
     microseconds,
     replaced_entry,
     seconds,
@@ -31,13 +39,19 @@ from ...sessions.session import (
 from ...sessions.store import Finding, Pruned, Upgraded
 from . import statements
 from .check import check
-from .database import Database, HasEngine
-from .entries import next_number, write_entries, write_entry
+from .database import NOT_SET_UP, Database, HasEngine
+from .engine import deadline
+from .entries import take_turn, write_entries
 from .follower import SqlFollower
-from .prune import prune
+from .moments import Moments, moments
+from .prune import SWEPT, prune, remove_ended, remove_expired
 from .rows import session_values, to_session
 from .schema import keys_id, keys_table, sessions_table
 from .upgrade import upgrade
+
+log: logging.Logger = logging.getLogger("flask_signet")
+
+_STEP = 1_000  # rows that a log-out everywhere removes in one transaction
 
 
 class SqlStore:
@@ -72,37 +86,57 @@ class SqlStore:
         """See :meth:`.SessionStore.open_session`."""
 
         def work(connection: Connection) -> Opened:
-            opened = session.opened_after(_moments(connection, session.subject).last)
+            found = moments(connection, session.subject, session.last_seen_at)
+            opened = found.dated(session)
             connection.execute(self._database.kind.insert_session(), session_values(opened))
-            ended: list[Session] = []
-            if max_sessions:
-                ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
-            return Opened(opened, tuple(ended))
+            ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
+            self._sweep(connection, opened, found)
+            return Opened(opened, ended)
 
         return self._database.join(work)
 
     def _end_surplus(
         self, connection: Connection, opened: Session, max_sessions: int, refuse_until: float
-    ) -> list[Session]:
+    ) -> tuple[Session, ...]:
+        """End the oldest sessions of a subject who has too many: them, the oldest first."""
         # The new session is visible to all before this reads. So of any number of log-ins at
         # once, the last one to read sees them all.
-        now = opened.last_seen_at
+        if not max_sessions:
+            return ()
+        now, kind = opened.last_seen_at, self._database.kind
         parameters = {
             "for_subject": opened.subject,
             "now": microseconds(now),
             "max_sessions": max_sessions,
+            "window": max_sessions + statements.WINDOW,
         }
-        rows = connection.execute(statements.SURPLUS, parameters).all()
-        if not rows:
-            return []
+        sids = list(connection.execute(statements.SURPLUS, parameters).scalars())[-PAGE:]
+        if not sids:
+            return ()
         with self._database.transaction(connection):
-            surplus = [to_session(row) for row in reversed(rows)]
-            ended = [each for each in surplus if _delete(connection, each.sid)]
-            entries = (
-                Revocation("sid", each.sid, each.refused_until(refuse_until, now)) for each in ended
-            )
-            write_entries(self._database.kind, connection, *entries)
+            rows = connection.execute(statements.LOCK, {"sids": sids}).all()
+            ended = tuple(to_session(row) for row in rows)  # those that nobody else has ended
+            if ended:
+                connection.execute(statements.REMOVE, {"sids": [each.sid for each in ended]})
+                turn = take_turn(kind, connection, len(ended))
+                life = turn.lives.of_session
+                entries = [
+                    Revocation("sid", each.sid, each.refused_until(refuse_until, now, life))
+                    for each in ended
+                ]
+                write_entries(kind, connection, turn, *entries)
         return ended
+
+    def _sweep(self, connection: Connection, opened: Session, found: Moments) -> None:
+        """Remove some rows of the subject's that nobody needs. The log-in does not depend on it."""
+        subject, now = opened.subject, opened.last_seen_at
+        try:
+            if found.has_expired:
+                remove_expired(self._database.kind, connection, subject, now=now)
+            if found.has_ended:
+                remove_ended(connection, subject, found.ended_at, found.spared, SWEPT)
+        except DBAPIError as error:
+            log.warning("rows of sessions that are over were not removed at a log-in: %s", error)
 
     def rotate(
         self,
@@ -123,6 +157,8 @@ class SqlStore:
             "entry": replaced_entry(jti, now),
             "old_memo": successor.memo_before,
             "new_memo": successor.memo,
+            "new_user_agent": successor.device.user_agent,
+            "new_address": successor.device.address,
             "expiry": microseconds(successor.expires_at),
             "now": microseconds(now),
         }
@@ -157,9 +193,10 @@ class SqlStore:
         with self._database.transaction(connection):
             ended = _delete(connection, session.sid)
             if ended:
-                until = session.refused_until(refuse_until, now)
+                turn = take_turn(self._database.kind, connection)
+                until = session.refused_until(refuse_until, now, turn.lives.of_session)
                 entry = Revocation("sid", session.sid, until)
-                write_entries(self._database.kind, connection, entry)
+                write_entries(self._database.kind, connection, turn, entry)
         return Rotation("reused", session) if ended else Rotation("gone")
 
     def adopt(
@@ -170,6 +207,7 @@ class SqlStore:
         token_expires_at: float,
         grace: float,
         refuse_until: float,
+        max_sessions: int = 0,
     ) -> Rotation:
         """See :meth:`.SessionStore.adopt`."""
         jti, now = session.previous_jti, session.created_at
@@ -177,21 +215,25 @@ class SqlStore:
 
         def work(connection: Connection) -> Rotation:
             with self._database.transaction(connection):
-                # The number comes first. Its lock makes adoptions wait for each other, and for
-                # the end of all sessions of a subject.
-                number = next_number(kind, connection)
-                moments = _moments(connection, session.subject, jti)
-                was_revoked = moments.refused_until > 0
-                if not was_revoked and moments.not_before < microseconds(issued_at):
-                    opened = session.opened_after(moments.last)
+                # The turn comes first. Its lock makes adoptions wait for each other, and for the
+                # end of all sessions of a subject.
+                turn = take_turn(kind, connection)
+                found = moments(connection, session.subject, now, jti)
+                was_revoked = found.refused_until > 0
+                is_good = not was_revoked and found.lets_in(issued_at)
+                if is_good:
+                    opened = found.dated(session)
                     entry = Revocation("jti", jti, token_expires_at)
-                    write_entry(kind, connection, entry, number)
+                    write_entries(kind, connection, turn, entry)
                     connection.execute(insert(sessions_table), session_values(opened))
-                    return Rotation("rotated", opened)
-            found = _find(connection, session.sid, now) if was_revoked else None
-            if found is not None and found.jti == session.jti:
-                return Rotation("rotated", found)
-            return self._refuse(connection, found, jti, now, grace, refuse_until)
+            if is_good:
+                ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
+                self._sweep(connection, opened, found)
+                return Rotation("rotated", opened, ended)
+            adopted = _find(connection, session.sid, now) if was_revoked else None
+            if adopted is not None and adopted.jti == session.jti:
+                return Rotation("rotated", adopted)
+            return self._refuse(connection, adopted, jti, now, grace, refuse_until)
 
         if microseconds(token_expires_at) <= microseconds(now):
             return Rotation("gone")
@@ -205,12 +247,16 @@ class SqlStore:
 
         def work(connection: Connection) -> Session | None:
             session = _find(connection, sid, now)
-            until = session.refused_until(refuse_until, now) if session else refuse_until
             with self._database.transaction(connection):
                 ended = _delete(connection, sid, subject)
                 if ended or not subject:
+                    turn = take_turn(self._database.kind, connection)
+                    life = turn.lives.of_session
+                    until = max(refuse_until, now + life)
+                    if session:
+                        until = session.refused_until(refuse_until, now, life)
                     entry = Revocation("sid", sid, until)
-                    write_entries(self._database.kind, connection, entry)
+                    write_entries(self._database.kind, connection, turn, entry)
             return session if ended else None
 
         return self._database.write(work)
@@ -224,31 +270,59 @@ class SqlStore:
 
         def work(connection: Connection) -> None:
             with self._database.transaction(connection):
-                number = next_number(kind, connection)
-                last = _moments(connection, subject).last
+                turn = take_turn(kind, connection)
+                last = moments(connection, subject, now).last
                 spared = _find(connection, except_sid, now) if except_sid else None
                 entry = Revocation(
                     kind="subject",
                     value=subject,
-                    expires_at=expires_at,
+                    expires_at=max(expires_at, now + turn.lives.of_token),
                     not_before=max(seconds(microseconds(now)), last),
                     except_sid=spared.sid if spared and spared.subject == subject else "",
                 )
-                write_entry(kind, connection, entry, number)
+                write_entries(kind, connection, turn, entry)
+            self._remove_ended(connection, entry)
 
         self._database.write(work)
+
+    def _remove_ended(self, connection: Connection, entry: Revocation) -> None:
+        """Remove the rows of the sessions that the entry has just ended, in steps.
+
+        They are gone without it. So nothing that fails here is an error of the log-out. It takes
+        half of the operation's time: the last step may need the rest.
+        """
+        end = (deadline.get() or 0.0) - self.timeout / 2
+        ended_at = microseconds(entry.not_before)
+        count = _STEP
+        try:
+            while count == _STEP and time.monotonic() < end:
+                count = remove_ended(connection, entry.value, ended_at, entry.except_sid, _STEP)
+        except DBAPIError as error:
+            log.warning("rows of sessions that were ended are left for `prune`: %s", error)
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
         return self._database.run(lambda connection: _find(connection, stored_id(sid), now))
 
-    def list_sessions(self, subject: str, *, now: float) -> list[Session]:
+    def list_sessions(
+        self, subject: str, *, now: float, limit: int = PAGE, after: Place | None = None
+    ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
-        parameters = {"for_subject": stored_id(subject, MAX_SUBJECT), "now": microseconds(now)}
-        rows = self._database.run(
-            lambda connection: connection.execute(statements.LIST, parameters).all()
-        )
-        return [to_session(row) for row in rows]
+        parameters = {
+            "for_subject": stored_id(subject, MAX_SUBJECT),
+            "now": microseconds(now),
+            "page": limit,
+            "after_moment": microseconds(after.created_at if after else NEVER),
+            "after_sid": after.sid if after else "",
+        }
+
+        def work(connection: Connection) -> list[Session]:
+            rows = connection.execute(statements.LIST_FEW, parameters).all()
+            if not rows or rows[0].in_window > statements.WINDOW:
+                rows = connection.execute(statements.LIST_MANY, parameters).all()
+            return [to_session(row) for row in rows]
+
+        return self._database.run(work)
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
@@ -283,18 +357,48 @@ class SqlStore:
 
     # ── what is refused ──────────────────────────────────────────────────────────────────
 
-    def revoke_token(self, jti: str, *, now: float, expires_at: float, subject: str = "") -> bool:
+    def cover(self, lives: Lives) -> None:
+        """See :meth:`.SessionStore.cover`."""
+        parameters = {
+            "of_session": microseconds(lives.of_session),
+            "of_token": microseconds(lives.of_token),
+        }
+
+        def work(connection: Connection) -> None:
+            # Nearly always there is nothing to raise. Then nothing waits for SQLite's one writer.
+            row = connection.execute(statements.LIVES).first()
+            if row is None:
+                raise StoreUnavailableError(NOT_SET_UP)
+            if any(old < new for old, new in zip(row, parameters.values(), strict=True)):
+                connection.execute(statements.COVER, parameters)
+
+        self._database.join(work, stays=True)
+
+    def revoke_token(
+        self,
+        jti: str,
+        *,
+        now: float,
+        expires_at: float,
+        subject: str = "",
+        expiry_is_known: bool = True,
+    ) -> bool:
         """See :meth:`.SessionStore.revoke_token`."""
         jti, kind = stored_id(jti), self._database.kind
 
         def work(connection: Connection) -> bool:
             with self._database.transaction(connection):
-                number = next_number(kind, connection)
-                until = _moments(connection, "", jti).refused_until
-                write_entry(kind, connection, Revocation("jti", jti, expires_at), number)
-            return until <= microseconds(now)
+                turn = take_turn(kind, connection)
+                before = moments(connection, "", now, jti).refused_until
+                until = expires_at
+                if not expiry_is_known:
+                    until = max(expires_at, now + turn.lives.of_token)
+                # An entry that says it already stays where it is, and no follower reads it again.
+                if max(before, microseconds(now)) < microseconds(until):
+                    write_entries(kind, connection, turn, Revocation("jti", jti, until))
+            return before <= microseconds(now) < microseconds(until)
 
-        if microseconds(expires_at) <= microseconds(now):
+        if expiry_is_known and microseconds(expires_at) <= microseconds(now):
             return False
         return self._database.write(work)
 
@@ -307,10 +411,13 @@ class SqlStore:
             "for_subject": stored_id(presented.subject, MAX_SUBJECT),
             "issued_at": microseconds(presented.issued_at),
         }
-        found = self._database.run(
+        row = self._database.run(
             lambda connection: connection.execute(statements.IS_REVOKED, parameters).first()
         )
-        return found is not None
+        if row is None:
+            raise StoreUnavailableError(NOT_SET_UP)
+        latest = microseconds(latest_issue(presented.issued_at))
+        return bool(row.is_refused or latest < row.born_at)
 
     def follow(self) -> SqlFollower:
         """See :meth:`.SessionStore.follow`."""
@@ -320,15 +427,18 @@ class SqlStore:
 
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
         """See :meth:`.SessionStore.prune`."""
-        return self._database.write(lambda connection: prune(connection, now=now, batch=batch))
+        kind = self._database.kind
+        return self._database.write(
+            lambda connection: prune(kind, connection, now=now, batch=batch)
+        )
 
     def check(self) -> list[Finding]:
         """See :meth:`.SessionStore.check`."""
         return check(self._database)
 
-    def upgrade(self) -> Upgraded:
+    def upgrade(self, *, now: float | None = None, first: bool = False) -> Upgraded:
         """See :meth:`.SessionStore.upgrade`."""
-        return upgrade(self._database)
+        return upgrade(self._database, now=time.time() if now is None else now, first=first)
 
     # ── the application's keys ───────────────────────────────────────────────────────────
 
@@ -355,29 +465,6 @@ class SqlStore:
 
     def __repr__(self) -> str:
         return f"<SqlStore on {self._database.kind_name}>"
-
-
-class _Moments(NamedTuple):
-    """What adopting and ending need to know of a subject and a token. Microseconds; 0 is never.
-
-    :param opened_at: when the subject last logged in.
-    :param not_before: when the subject was last logged out everywhere.
-    :param refused_until: until when the token is refused.
-    """
-
-    opened_at: int
-    not_before: int
-    refused_until: int
-
-    @property
-    def last(self) -> float:
-        """When the subject last logged in or was logged out everywhere, in seconds."""
-        return seconds(max(self.opened_at, self.not_before))
-
-
-def _moments(connection: Connection, subject: str, jti: str = "") -> _Moments:
-    row = connection.execute(statements.MOMENTS, {"for_subject": subject, "for_jti": jti}).one()
-    return _Moments(row[0] or 0, row[1] or 0, row[2] or 0)
 
 
 def _find(connection: Connection, sid: str, now: float) -> Session | None:

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, update
 
 from ...exceptions import StoreUnavailableError
+from ...sessions.session import microseconds
 from ...sessions.store import Upgraded
 from . import statements
 from .database import NOT_SET_UP, Database
@@ -18,22 +19,27 @@ _TIMEOUT: Final = 600.0
 """Seconds for each statement of an upgrade: the server may have to write a large table anew."""
 
 
-def upgrade(database: Database) -> Upgraded:
+def upgrade(database: Database, *, now: float, first: bool) -> Upgraded:
     """See :meth:`.SessionStore.upgrade`."""
     before = _version(database)  # within the store's own timeout
-    if before >= newest_version():
-        return Upgraded(before, before)
+    if before < newest_version():
+        _take_all_steps(database, before, 0 if first else microseconds(now))
+    if first:
+        database.run(lambda connection: connection.execute(statements.FIRST_OF_ALL).rowcount)
+    return Upgraded(before, max(before, newest_version()))
+
+
+def _take_all_steps(database: Database, before: int, born_at: int) -> None:
     if database.is_shared:
-        database.run(lambda connection: _upgrade(database, connection, before))
-        return Upgraded(before, newest_version())
+        database.run(lambda connection: _upgrade(database, connection, before, born_at))
+        return
     patient = Database(database.bind, _TIMEOUT)
     if isinstance(patient.kind, SQLite):
         patient.kind.may_create = True
     try:
-        patient.run(lambda connection: _upgrade(patient, connection, before))
+        patient.run(lambda connection: _upgrade(patient, connection, before, born_at))
     finally:
         patient.close()
-    return Upgraded(before, newest_version())
 
 
 def _version(database: Database) -> int:
@@ -46,9 +52,9 @@ def _version(database: Database) -> int:
         return 0
 
 
-def _upgrade(database: Database, connection: Connection, before: int) -> None:
+def _upgrade(database: Database, connection: Connection, before: int, born_at: int) -> None:
     if not before:
-        _create(database, connection)
+        _create(database, connection, born_at)
         return
     for version in range(before + 1, newest_version() + 1):
         with database.kind.upgrading(connection):
@@ -58,7 +64,7 @@ def _upgrade(database: Database, connection: Connection, before: int) -> None:
                 connection.execute(update(store_table), {"version": version})
 
 
-def _create(database: Database, connection: Connection) -> None:
+def _create(database: Database, connection: Connection, born_at: int) -> None:
     if isinstance(database.kind, SQLite):
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     with database.kind.upgrading(connection):
@@ -70,5 +76,6 @@ def _create(database: Database, connection: Connection) -> None:
                 "version": newest_version(),
                 "epoch": secrets.token_urlsafe(16),
                 "last_number": 0,
+                "born_at": born_at,
             }
             connection.execute(insert(store_table), row)
