@@ -15,7 +15,7 @@ from flask.cli import FlaskGroup
 from flask_signet import JWTManager, create_token_pair, decode_token
 from flask_signet.cli import jwt_cli
 from flask_signet.flask.installation import installation
-from tests.applications import set_clock
+from tests.applications import NOW, set_clock
 
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
@@ -141,11 +141,12 @@ def test_a_store_in_order_is_said_to_be(app: Flask) -> None:
 
 def test_prune_removes_what_has_expired(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """`prune` counts what it removed, in batches however small."""
+    long_ago = time.time() - 400 * 86_400
+    set_clock(monkeypatch, lambda: long_ago)
     for _ in range(3):
         login(app)
     assert json.loads(run(app, "store", "prune", "--json").output)["sessions"] == 0
-    later = time.time() + 400 * 86_400
-    set_clock(monkeypatch, lambda: later)
+    set_clock(monkeypatch, time.time)
     result = run(app, "store", "prune", "--batch", "1", "--json")
     assert json.loads(result.output)["sessions"] == 3
     assert run(app, "store", "prune", "--batch", "0").exit_code == 2
@@ -156,11 +157,10 @@ def test_prune_is_an_hour_late(app: Flask, monkeypatch: pytest.MonkeyPatch) -> N
     with app.app_context():
         store = installation().store()
         assert store is not None
-        store.revoke_token("stolen", now=time.time(), expires_at=time.time() + 600)
-    ahead = time.time() + 3_600
-    set_clock(monkeypatch, lambda: ahead)
+        store.revoke_token("stolen", now=NOW, expires_at=NOW + 600)
+    set_clock(monkeypatch, lambda: NOW + 3_600)
     assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 0
-    set_clock(monkeypatch, lambda: ahead + 601)
+    set_clock(monkeypatch, lambda: NOW + 3_600 + 601)
     assert json.loads(run(app, "store", "prune", "--json").output)["revocations"] == 1
 
 

@@ -322,6 +322,7 @@ def test_a_refresh_token_without_a_session_is_not_looked_for(
 ) -> None:
     """Of a token from before the store only the list of revocations is asked."""
     text = loose(watched, kind="refresh")
+    store.asked.clear()
     confirm(watched, text, REFRESH)
     assert store.asked == ["sync"]
     watched.revoke(text)

@@ -10,7 +10,14 @@ import redis
 
 from flask_signet.exceptions import StoreUnavailableError
 from flask_signet.sessions.revocations import RevocationView
-from flask_signet.sessions.session import Lives, Presented, Session, Successor, partition
+from flask_signet.sessions.session import (
+    Lives,
+    Presented,
+    Session,
+    Successor,
+    microseconds,
+    partition,
+)
 from flask_signet.sessions.store import Upgraded
 from flask_signet.stores import open_store
 from flask_signet.stores.redis import PARTITIONS, RedisStore
@@ -75,7 +82,7 @@ def test_in_a_cluster_all_nodes_learn_what_one_of_them_lost(cluster_store):
     assert store.upgrade(now=NOW) == Upgraded(0, 1)
     names = ("born", "session_life", "token_life")
     facts = {tuple(store.client.hmget(store.key(part, "meta"), names)) for part in PARTITIONS}
-    assert facts == {(str(int(NOW) * 1_000_000), "60000000", "90000000")}
+    assert facts == {(str(microseconds(NOW)), "60000000", "90000000")}
     assert store.upgrade(first=True) == Upgraded(1, 1)
     assert store.follow().sync().born_at == 0
 

@@ -264,7 +264,7 @@ def test_another_store_in_the_same_place_has_another_epoch(store, following):
     later = revoke(store, 3)
     synced = following.sync()
     assert synced.epoch != epoch
-    assert synced.born_at == int(NOW)
+    assert synced.born_at == NOW
     assert [entry.value for entry in synced.entries] == later
 
 

@@ -242,10 +242,12 @@ def test_the_command_says_from_which_version_to_which(url, steps):
     app.config.update(JWT_SECRET_KEY=SECRET, JWT_SESSION_STORE=url)
     JWTManager(app)
 
-    def upgrade() -> Result:
-        return app.test_cli_runner().invoke(jwt_cli, ["store", "upgrade"])
+    def upgrade(*more: str) -> Result:
+        return app.test_cli_runner().invoke(jwt_cli, ["store", "upgrade", *more])
 
-    assert upgrade().output == "upgraded the store from version 0 to 1\n"
+    assert upgrade().output.startswith("made the store, version 1. Tokens from before now are ")
+    metadata.drop_all(open_store(url).engine)
+    assert upgrade("--first").output == "upgraded the store from version 0 to 1\n"
     steps(AddColumn("second"))
     assert upgrade().output == "upgraded the store from version 1 to 2\n"
     assert upgrade().output == "the store is up to date: version 2\n"
