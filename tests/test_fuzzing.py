@@ -968,7 +968,7 @@ def judged(response: Response, guard: str, kind: str, made: list[str], sent: str
     """The outcome, by the answer."""
     answer = json.loads(response.get_data())
     challenge = "WWW-Authenticate" in response.headers
-    refused = response.status_code in {400, 401, 422} and "identity" not in answer
+    refused = response.status_code in {400, 401, 413, 422} and "identity" not in answer
     if refused is (response.status_code == 200) or challenge is not (response.status_code == 401):
         verdict = "crashed"  # an answer that is none of ours
     elif refused:

@@ -244,6 +244,15 @@ class Settings:
         strict=8 * 1024,
         new=True,
     )
+    max_body_length: int = _option(
+        "MAX_BODY_LENGTH",
+        1024 * 1024,
+        checks.positive,
+        "Bytes of a JSON body that is read for its token, or of a form that is read for its CSRF "
+        "value; a longer one is answered 413 unread.",
+        strict=256 * 1024,
+        new=True,
+    )
     allow_base64_padding: bool = _option(
         "ALLOW_BASE64_PADDING",
         False,
