@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
+from flask.views import MethodView
+from flask_cors import cross_origin
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_signet import Key, get_jwt_identity, get_jwt_request_location, jwt_required
@@ -439,6 +441,41 @@ def test_json(content_type: str, body: str | bytes, expected: tuple[int, str]) -
     assert answer(response) == expected
 
 
+TWICE = [
+    f'{{"access_token": "{mint()}", "access_token": "{mint()}"}}',
+    f'{{"access_token": "x", "access_token": "{mint()}"}}',
+    f'{{"access_token": "{mint()}", "acces\\u0073_token": ""}}',
+    f'{{"access_token": "{mint()}", "amount": 1, "amount": 1000}}',
+    f'{{"access_token": "{mint()}", "order": [{{"amount": 1, "amount": 1000}}]}}',
+]
+
+
+@pytest.mark.parametrize("body", TWICE)
+@pytest.mark.parametrize("optional", [False, True])
+def test_strict_refuses_a_member_twice(body: str, optional: bool) -> None:
+    """Readers differ on which one counts: a body with a token and such a name is 400."""
+    app = application("strict", JWT_TOKEN_LOCATION=["headers", "json"])
+    path = "/optional" if optional else "/required"
+    found = app.test_client().post(path, data=body, content_type="application/json")
+    assert answer(found) == (400, "The JSON body has two members of one name")
+    compatible = application(JWT_TOKEN_LOCATION="json").test_client()
+    assert compatible.post(path, data=body, content_type="application/json").status_code in (
+        *(200, 401),
+    )
+
+
+def test_strict_lets_a_body_be_that_has_no_token() -> None:
+    """What is not about the token is the application's to read."""
+    app = application("strict", JWT_TOKEN_LOCATION=["headers", "json"])
+    found = app.test_client().post(
+        "/required",
+        data='{"a": 1, "a": 2}',
+        content_type="application/json",
+        headers=bearer(mint()),
+    )
+    assert answer(found) == (200, "alice")
+
+
 def test_json_key_of_each_kind() -> None:
     """A refresh guard reads JWT_REFRESH_JSON_KEY, an access guard JWT_JSON_KEY."""
     app = application(JWT_TOKEN_LOCATION="json", JWT_JSON_KEY="a", JWT_REFRESH_JSON_KEY="r")
@@ -672,6 +709,95 @@ def test_options(profile: str, headers: dict[str, str], status: int) -> None:
     client = app.test_client()
     assert client.options("/own", headers=headers).status_code == status
     assert client.get("/own", headers=PREFLIGHT).status_code == 401  # of no other method
+
+
+def view_of_options(profile: str, guard: Any = None, **options: Any) -> tuple[Flask, list[str]]:
+    """An application whose guarded view serves OPTIONS, and the methods that it ran for."""
+    app, ran = application(profile, **options), []
+
+    @(guard or jwt_required())
+    def own() -> Response:
+        ran.append(request.method)
+        return jsonify(identity=get_jwt_identity())
+
+    app.add_url_rule(
+        "/own", "own", own, methods=["GET", "PUT", "OPTIONS"], provide_automatic_options=False
+    )
+    return app, ran
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize("location", ALL_LOCATIONS)
+def test_strict_answers_a_preflight_for_the_view(location: str, optional: bool) -> None:
+    """What needs no token never reaches the body: the answer is Flask's own, with `Allow` (E9)."""
+    app, ran = view_of_options(
+        "strict", jwt_required(optional=optional), JWT_TOKEN_LOCATION=location
+    )
+    found = app.test_client().options("/own", headers={**PREFLIGHT, **bearer(mint())})
+    assert (found.status_code, found.data) == (200, b"")
+    assert set(found.allow) == {"GET", "HEAD", "PUT", "OPTIONS"}
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "options", "headers", "reached"),
+    [
+        ("strict", {}, {}, []),
+        ("strict", {}, bearer(mint()), ["OPTIONS"]),
+        ("strict", {"JWT_OPTIONS_EXEMPT": "all"}, PREFLIGHT, ["OPTIONS"]),
+        ("compatible", {}, PREFLIGHT, ["OPTIONS"]),
+        ("compatible", {"JWT_OPTIONS_EXEMPT": "preflight"}, PREFLIGHT, []),
+    ],
+)
+def test_an_options_request_reaches_the_view(
+    profile: str, options: dict[str, Any], headers: dict[str, str], reached: list[str]
+) -> None:
+    """With a token, or where every OPTIONS request is exempt, as in Flask-JWT-Extended."""
+    app, ran = view_of_options(profile, **options)
+    app.test_client().options("/own", headers=headers)
+    assert ran == reached
+
+
+def test_a_preflight_does_not_reach_an_async_view_or_a_class() -> None:
+    """Nor the method `options` of a view that is a class, nor another manager's guard."""
+    app, ran = application("strict", TESTING=True), []
+
+    @jwt_required()
+    async def waiting() -> Response:
+        ran.append("async")
+        return jsonify()
+
+    class Thing(MethodView):
+        decorators = [jwt_required()]  # noqa: RUF012 - as Flask's documentation has it
+
+        def options(self) -> Response:
+            ran.append("class")
+            return jsonify()
+
+    app.add_url_rule("/async", "async", waiting, methods=["OPTIONS"])
+    app.add_url_rule("/class", view_func=Thing.as_view("class"))
+    for path in ("/async", "/class"):
+        assert app.test_client().options(path, headers=PREFLIGHT).status_code == 200
+    assert ran == []
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_flask_cors_answers_a_preflight_on_either_side_of_the_guard(is_inside: bool) -> None:
+    """Its decorator says that it answers OPTIONS, and never calls the view for one."""
+    app, ran = application("strict"), []
+
+    def view() -> Response:
+        ran.append(request.method)
+        return jsonify(identity=get_jwt_identity())
+
+    cors, guard = cross_origin(origins="https://app.example", methods=["POST"]), jwt_required()
+    guarded = guard(cors(view)) if is_inside else cors(guard(view))
+    app.add_url_rule("/own", "own", guarded, methods=["POST"])
+    client = app.test_client()
+    found = client.options("/own", headers=PREFLIGHT)
+    assert found.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert client.post("/own").status_code == 401
+    assert ran == []
 
 
 # ── lengths come first ───────────────────────────────────────────────────────────────────

@@ -32,7 +32,15 @@ from ..exceptions import (
 )
 from ..options.checks import LOCATIONS
 from ..options.table import Settings
-from .bounded import MANY_COOKIES, MAX_BESIDE, arguments_of, cookies_of, json_of, says_json
+from .bounded import (
+    MANY_COOKIES,
+    MAX_BESIDE,
+    arguments_of,
+    cookies_of,
+    has_a_name_twice,
+    json_of,
+    says_json,
+)
 from .csrf import is_unsafe, refuse_cross_site, submitted_value
 
 _SEVERAL: Final = "The request has more than one token"
@@ -380,6 +388,8 @@ class Search:
         """The token of a member of a JSON body.
 
         :raises RequestTooLargeError: if the body is longer than ``JWT_MAX_BODY_LENGTH``.
+        :raises AmbiguousTokenError: if an object in it has two members of one name, where several
+            tokens are refused: who else reads it may take the other one (RFC 8259 section 4).
         """
         if not says_json(self.carrier):
             raise NoAuthorizationError("Invalid content-type. Must be application/json.")
@@ -387,6 +397,8 @@ class Search:
         name = settings.refresh_json_key if self.kind == "refresh" else settings.json_key
         body = json_of(self.carrier, settings.max_body_length)
         text = body.get(name) if isinstance(body, dict) else None
+        if settings.refuse_several_tokens and text is not None and has_a_name_twice(self.carrier):
+            raise AmbiguousTokenError("The JSON body has two members of one name")
         if not text:
             raise NoAuthorizationError(f'Missing "{name}" key in json data.')
         if not isinstance(text, str):

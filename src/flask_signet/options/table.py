@@ -294,7 +294,8 @@ class Settings:
         "REFUSE_SEVERAL_TOKENS",
         False,
         checks.flag,
-        "Answer 400 to a request with more than one token (RFC 6750 section 2).",
+        "Answer 400 to a request with more than one token (RFC 6750 section 2), and to a JSON body "
+        "with a token and two members of one name.",
         strict=True,
         new=True,
     )
@@ -302,7 +303,8 @@ class Settings:
         "OPTIONS_EXEMPT",
         "all",
         checks.choice("all", "preflight"),
-        "Which OPTIONS requests need no token: all of them, or a CORS preflight only.",
+        "Which OPTIONS requests need no token: all of them, or a CORS preflight only, which never "
+        "reaches the view.",
         strict="preflight",
         new=True,
     )
