@@ -222,6 +222,11 @@ def latin1(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
+# One part too many of each: the lengths that count lie between eight kilobytes and a megabyte.
+LONG: Final = ["a," * 20_000, " " * 40_000, "a;" * 40_000, "a&" * 40_000, "\t" * 8_200, "&" * 1_000]
+
+TOO_MANY_FIELDS: Final = b"csrf_token=x&" * 90_000
+
 SEPARATORS = st.sampled_from([" ", "  ", "\t", "\xa0", "\x0b", ",", "", "\x00", ", "])
 SCHEMES = st.sampled_from(
     ["Bearer", "bearer", "BEARER", "Basic", "", "Bearer Bearer", "\xa0Bearer"]
@@ -231,7 +236,7 @@ AUTHORIZATION = st.builds(
     SCHEMES,
     SEPARATORS,
     VALUES,
-    st.sampled_from(["", "", "", ",", " ", " x", ", Bearer x", ", \x0b ,", "\x1f"]),
+    st.sampled_from(["", "", "", ",", " ", " x", ", Bearer x", ", \x0b ,", "\x1f", *LONG]),
 )
 COOKIE_NAMES = st.sampled_from(
     [
@@ -245,14 +250,15 @@ COOKIE_NAMES = st.sampled_from(
     ]
 )
 COOKIES = st.lists(
-    st.builds(lambda name, value: f"{name}={value}", COOKIE_NAMES, VALUES), max_size=3
-).map("; ".join)
+    st.builds(lambda name, value: f"{name}={value}", COOKIE_NAMES, VALUES | st.sampled_from(LONG)),
+    max_size=3,
+).map("; ".join) | COOKIE_NAMES.map(lambda name: f"{name}=x;" * 33)
 QUERIES = st.lists(
     st.builds(
         lambda name, prefix, value: f"{name}{prefix}{value}",
         st.sampled_from(["jwt", "JWT", "j%77t", "", "x"]),
-        st.sampled_from(["=", "=Bearer%20", "", "=%", "=%ff"]),
-        VALUES,
+        st.sampled_from(["=", "=Bearer%20", "", "=%", "=%ff", "=\xff"]),
+        VALUES | st.sampled_from(LONG),
     ),
     max_size=3,
 ).map("&".join)
@@ -270,6 +276,7 @@ CONTENT_TYPES = (
             "multipart/form-data",
             "multipart/form-data; boundary=\xe9",
             "application/json; \xff=",
+            "application/json" + ";a=b" * 100,
         ]
     )
     | RAW
@@ -294,6 +301,10 @@ def bodies(draw: st.DrawFn) -> bytes:
                 latin1(part),
                 json.dumps(body).encode("utf-16"),
                 b"[" * 5000,
+                b"[" * 300_000,
+                TOO_MANY_FIELDS,
+                b"csrf_token=x&" * 2_000,
+                json.dumps(body).encode()[:-1] + b', "access_token": "x"}',
                 json.dumps(token).encode(),
             ]
         )

@@ -817,6 +817,7 @@ class Unsplit(str):
 
 
 LONG_HEADERS = {
+    "a short list": "a," * 1_000,
     "a list": "a," * (MEGABYTE // 2),
     "spaces": " " * MEGABYTE,
     "words": "Bearer " + "a " * (MEGABYTE // 2),

@@ -27,7 +27,8 @@ MAX_BODY: Final = 64 * 1024
 """Bytes of a body that our own endpoints read: fields of a log-in, or a token and a client."""
 
 MAX_FIELDS: Final = 1_000
-"""Fields of a form or of a query string; Werkzeug allows as many parts in a multipart form."""
+"""Fields of a form, a query string, a cookie header or an ``Authorization`` header. Werkzeug allows
+as many parts in a multipart form."""
 
 MAX_BESIDE: Final = 8 * 1024
 """Characters of a header or a query string beside the token. Most servers allow no more at all."""
@@ -214,8 +215,10 @@ def arguments_of(carrier: Request, limit: int = MAX_BESIDE) -> MultiDict[str, st
 def cookies_of(carrier: Request, name: str) -> list[str]:
     """The values of the cookies of one name, in their order.
 
-    :raises DecodeError: if all cookies of the request are longer than the bound.
+    :raises DecodeError: if all cookies of the request are longer than the bound, or more than a
+        thousand.
     """
-    if len(carrier.environ.get("HTTP_COOKIE", "")) > MAX_COOKIES:
+    raw = carrier.environ.get("HTTP_COOKIE", "")
+    if len(raw) > MAX_COOKIES or raw.count(";") >= MAX_FIELDS:
         raise DecodeError("Token is too long")
     return carrier.cookies.getlist(name)

@@ -35,6 +35,7 @@ from ..options.table import Settings
 from .bounded import (
     MANY_COOKIES,
     MAX_BESIDE,
+    MAX_FIELDS,
     arguments_of,
     cookies_of,
     has_a_name_twice,
@@ -179,7 +180,7 @@ class Search:
             raw: str = headers.environ.get("HTTP_AUTHORIZATION", "")
         else:
             raw = headers.get(name, "")
-        if len(raw) > self.settings.max_token_length + MAX_BESIDE:
+        if len(raw) > self.settings.max_token_length + MAX_BESIDE or raw.count(",") >= MAX_FIELDS:
             raise DecodeError("Token is too long")  # before anything is split
         value = raw.strip().strip(",")
         if not value:
