@@ -1154,7 +1154,10 @@ def endpoints(number: int) -> Outcome:
         response, said = asked(app, environ)
     except Exception:
         return Outcome("crashed", f"{made}: {traceback.format_exc()}")
-    tokens = [token, *good_tokens().values()]  # whatever is sent may have one of the latter in it
+    # Whatever is sent may have one of the others in it; a log-out takes one that has expired.
+    tokens = [token, *good_tokens().values()]
+    if (method, path) == ("DELETE", "/auth/tokens"):
+        tokens.append(expired())
     keys_to_it = {"login": [PASSWORD], "client": [CLIENT[1], BASIC], "nothing": [""]}
     seen = f"{sent} {unquote(sent.replace('+', ' '))}"
     was_shown = any(each in seen for each in keys_to_it.get(need, tokens))

@@ -68,7 +68,7 @@ def bound_body(carrier: Request, limit: int) -> None:
     if "wsgi.input_terminated" in environ and "stream" not in carrier.__dict__:
         # Chunked: the server ends the stream where the body ends, which may be never. Werkzeug's
         # own limit would cut such a body off, and call it whole.
-        carrier.stream = io.BufferedReader(_AtMost(environ["wsgi.input"], limit))
+        carrier.__dict__["stream"] = io.BufferedReader(_AtMost(environ["wsgi.input"], limit))
 
 
 class _AtMost(io.RawIOBase):
