@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
     "InvalidHeaderError": (("why",), 422, "invalid_request", "nothing", "invalid_request"),
     "InvalidQueryParamError": (("why",), 422, "invalid_request", "nothing", "invalid_request"),
     "AmbiguousTokenError": (("why",), 400, "invalid_request", "nothing", "invalid_request"),
+    "RequestTooLargeError": (("why",), 413, "invalid_request", "nothing", "invalid_request"),
     "NoAuthorizationError": (("why",), 401, "token_missing", "nothing", ""),
     "CSRFError": (("why",), 401, "csrf_failed", "nothing", "invalid_token"),
     "WrongTokenError": (("why",), 422, "wrong_token_type", "token", "invalid_token"),
@@ -133,6 +134,7 @@ def test_which_errors_are_of_the_request() -> None:
         "CSRFError",
         "InvalidHeaderError",
         "InvalidQueryParamError",
+        "RequestTooLargeError",
     }
 
 

@@ -32,12 +32,21 @@ from flask import Flask
 from werkzeug.test import create_environ, run_wsgi_app
 from werkzeug.wrappers import Response
 
-from flask_signet import Key, KeyRing, get_jwt_identity, jwt_required
+from flask_signet import (
+    Key,
+    KeyRing,
+    get_jwt_identity,
+    jwt_required,
+    key_blueprint,
+    oauth_blueprint,
+    token_blueprint,
+)
 from flask_signet.exceptions import DecodeError, InvalidKeyError, SignetError
 from flask_signet.jwt.claims import ClaimRules
 from flask_signet.jwt.verify import verify
 from flask_signet.keys.fetch import FetchError
 from flask_signet.keys.jwks import read_jwks
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
@@ -45,6 +54,7 @@ from tests.applications import (
     METHODS,
     NOW,
     OTHER_SECRET,
+    SECRET,
     application,
     expired,
     mint,
@@ -925,6 +935,65 @@ def disturb(environ: dict[str, Any], numbers: Random) -> None:
             environ[name] = prefix.get(name, "") + junk(numbers)
 
 
+def chunked(environ: dict[str, Any]) -> None:
+    """The same body without its length: the server ends it."""
+    environ.pop("CONTENT_LENGTH", None)
+    environ.update({"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"})
+
+
+LONG: Final = 1_200_000
+FORM: Final = "application/x-www-form-urlencoded"
+PART: Final = '--b\r\nContent-Disposition: form-data; name="user"\r\n\r\nalice\r\n'
+HEADERS: Final = (
+    *("HTTP_AUTHORIZATION", "HTTP_COOKIE", "QUERY_STRING", "CONTENT_TYPE", "HTTP_X_CSRF_TOKEN"),
+    *("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_RANGE", "HTTP_USER_AGENT", "HTTP_ORIGIN"),
+)
+BODIES: Final[list[tuple[str, bytes]]] = [
+    ("application/json", b"[" * 5_000),
+    ("application/json", b'{"a":' * 5_000),
+    ("application/json", b'{"user": "\\ud800", "password": "\\udfff"}'),
+    ("application/json", b'{"user": "alice", "password": 1, "device": [1], "remember": "x"}'),
+    ("application/json", b'{"access_token": "x", "access_token": "y"}'),
+    ("application/json", b'{"a": ' + b"1" * 10_000 + b"}"),
+    ("application/json", b"[" + b"[]," * (LONG // 3) + b"1]"),
+    ("application/json", b'{"refresh_token": "' + b"x" * LONG + b'"}'),
+    (FORM, b"a=1&" * (LONG // 4)),
+    (FORM, b"a&" * 2_000),
+    (FORM, b"token=\xff&client_id=%ff&csrf_token=%00"),
+    ("multipart/form-data; boundary=b", (PART + "--b--\r\n").encode()),
+    ("multipart/form-data; boundary=b", (PART * 1_500).encode()),
+    ("multipart/form-data; boundary=\xe9", b"--\xe9"),
+]
+UNITS: Final = ["a,", " ", "\t", "a&", "a;", ";a=b", "Bearer ", "a=b,", '"a",', "\xff", "=", "1-2,"]
+
+
+def attack(environ: dict[str, Any], numbers: Random) -> None:
+    """One of the requests that once cost a second, or ended in an error of the server."""
+    kind = numbers.choice(["header", "header", "body", "body", "cookies", "bytes", "length"])
+    if kind == "header":
+        name, start = numbers.choice(HEADERS), numbers.choice(["", "Bearer ", "Basic ", "jwt="])
+        unit, size = numbers.choice(UNITS), numbers.choice([600, 9_000, 30_000, LONG])
+        environ[name] = start + unit * (size // len(unit))
+    elif kind == "cookies":
+        name = numbers.choice(
+            ["access_token_cookie", "__Host-access_token", "refresh_token_cookie"]
+        )
+        texts = (f"{name}=x{at}" for at in range(numbers.choice([2, 33, 5_000])))
+        environ["HTTP_COOKIE"] = ";".join(texts)
+    elif kind == "bytes":
+        environ["HTTP_AUTHORIZATION"] = numbers.choice(["Basic \xe9", "Bearer \xe9", "Basic /w=="])
+        environ["QUERY_STRING"] = numbers.choice(
+            ["\xff=\xfe", "others=\xff", "jwt=\xff", "%ff=%fe"]
+        )
+    elif kind == "length":
+        environ["CONTENT_LENGTH"] = numbers.choice(["-1", "x", "0", "99999999999", "1e3", "\xb2"])
+    else:
+        environ["CONTENT_TYPE"], body = numbers.choice(BODIES)
+        set_body(environ, body)
+        if numbers.random() < 0.3:
+            chunked(environ)
+
+
 def requests(number: int) -> Outcome:
     """One request to a guarded view: with a good token, with a bad one, or with anything."""
     numbers = numbers_of("requests", number)
@@ -946,29 +1015,42 @@ def requests(number: int) -> Outcome:
             return Outcome("accepted")  # two tokens differ in their last bits only: none was made
     put(environ, app, location, token, refresh=refresh)
     if kind == "anything":
-        disturb(environ, numbers)
+        numbers.choice([disturb, disturb, attack])(environ, numbers)
     made = [name, guard, method, location, kind, str(environ)[:3000] if kind != "good" else ""]
-    sent = " ".join(value for value in environ.values() if isinstance(value, str))
+    sent = all_sent(environ)
+    try:
+        response, said = asked(app, environ)
+    except Exception:
+        return Outcome("crashed", f"{made}: {traceback.format_exc()}")
+    found = judged(response, guard, kind, made, sent)
+    pieces = [part[:16] for part in token.split(".") if len(part) >= 16]
+    return _without(said, pieces, found)
+
+
+def all_sent(environ: dict[str, Any]) -> str:
+    """All that the client sent, as one text."""
+    return " ".join(value for value in environ.values() if isinstance(value, str))
+
+
+def asked(app: Flask, environ: dict[str, Any]) -> tuple[Response, str]:
+    """The answer to a request, and all that was said: in the answer and in the log."""
     heard = Logged()
     logging.getLogger().addHandler(heard)
     try:
         body, status, headers = run_wsgi_app(app.wsgi_app, environ, buffered=True)
         response = Response(b"".join(body), status, headers)
-    except Exception:
-        return Outcome("crashed", f"{made}: {traceback.format_exc()}")
     finally:
         logging.getLogger().removeHandler(heard)
-    found = judged(response, guard, kind, made, sent)
-    said = " ".join([str(response.headers), response.get_data(as_text=True), *heard.texts])
-    pieces = [part[:16] for part in token.split(".") if len(part) >= 16]
-    return _without(said, pieces, found)
+    return response, " ".join(
+        [str(response.headers), response.get_data(as_text=True), *heard.texts]
+    )
 
 
 def judged(response: Response, guard: str, kind: str, made: list[str], sent: str) -> Outcome:
     """The outcome, by the answer."""
     answer = json.loads(response.get_data())
     challenge = "WWW-Authenticate" in response.headers
-    refused = response.status_code in {400, 401, 422} and "identity" not in answer
+    refused = response.status_code in {400, 401, 413, 422} and "identity" not in answer
     if refused is (response.status_code == 200) or challenge is not (response.status_code == 401):
         verdict = "crashed"  # an answer that is none of ours
     elif refused:
@@ -984,6 +1066,123 @@ def judged(response: Response, guard: str, kind: str, made: list[str], sent: str
     return Outcome(verdict, f"{response.status}, {answer}: {made}")
 
 
+# ── requests to the ready-made endpoints ─────────────────────────────────────────────────
+
+PASSWORD: Final = "Enchantress of Numbers, 1815"
+CLIENT: Final = ("orders", "kT7-uR2.vB9_xN4~pL6")
+BASIC: Final = f"Basic {base64.b64encode(':'.join(CLIENT).encode()).decode()}"
+ENDPOINTS: Final[list[tuple[str, str, str]]] = [
+    ("POST", "/auth/tokens", "login"),
+    ("PATCH", "/auth/tokens", "refresh"),
+    ("DELETE", "/auth/tokens", "access"),
+    ("GET", "/auth/sessions", "access"),
+    ("DELETE", "/auth/sessions", "access"),
+    ("POST", "/oauth/revoke", "client"),
+    ("POST", "/oauth/introspect", "client"),
+    ("GET", "/.well-known/jwks.json", "nothing"),
+    ("GET", "/.well-known/oauth-authorization-server", "nothing"),
+]
+"""Method, path, and what opens it."""
+
+ANSWERS: Final = {200, 201, 204, 304, 400, 401, 412, 413, 422}
+
+
+def authenticate(sent: Any) -> str | None:
+    return "alice" if sent.get("user") == "alice" and sent.get("password") == PASSWORD else None
+
+
+@cache
+def endpoint_apps(_batch: int) -> dict[str, Flask]:
+    """Applications with every ready-made endpoint; each batch has new ones, with empty stores."""
+    found = {}
+    for profile in ("compatible", "strict"):
+        for cookies in (False, True):
+            app = found[f"{profile}, {'cookies' if cookies else 'bodies'}"] = application(
+                profile,
+                JWT_TOKEN_LOCATION=["cookies"] if cookies else ["headers", "json"],
+                JWT_SESSION_STORE=MemoryStore(),
+                JWT_REFRESH_ROTATION=None if cookies else False,
+                JWT_CSRF_CHECK_FORM=cookies,
+                JWT_ENCODE_ISSUER="https://login.example.com",
+                PROPAGATE_EXCEPTIONS=True,
+            )
+            blueprints = (
+                token_blueprint(
+                    authenticate,
+                    cookies=cookies,
+                    label=lambda sent: sent.get("device"),
+                    remember=lambda sent: sent.get("remember"),
+                ),
+                oauth_blueprint(lambda *client: client == CLIENT),
+                key_blueprint(),
+            )
+            for blueprint in blueprints:
+                app.register_blueprint(blueprint)
+    return found
+
+
+def endpoints(number: int) -> Outcome:
+    """One request to a ready-made endpoint: right, with wrong credentials, or with anything."""
+    numbers = numbers_of("endpoints", number)
+    apps_of_now = endpoint_apps(number // 1_000)
+    name, (method, path, need) = numbers.choice(sorted(apps_of_now)), numbers.choice(ENDPOINTS)
+    kind = numbers.choice(["good", "bad", "anything", "anything"])
+    if kind == "bad" and need == "nothing":
+        kind = "good"
+    app, who = apps_of_now[name], f"{SEED}-{number}"
+    environ = create_environ(path, "https://localhost", method=method)
+    refresh = need == "refresh"
+    secret = OTHER_SECRET if kind == "bad" else SECRET
+    token = mint("refresh" if refresh else "access", sub=who, jti=who, secret=secret)
+    if need == "login":
+        fields = {"user": "alice", "password": "wrong" if kind == "bad" else PASSWORD}
+        as_json = numbers.random() < 0.5
+        set_body(environ, (json.dumps(fields) if as_json else urlencode(fields)).encode())
+        environ["CONTENT_TYPE"] = "application/json" if as_json else FORM
+    elif need == "client":
+        set_body(environ, urlencode({"token": token}).encode())
+        environ["CONTENT_TYPE"] = FORM
+        environ["HTTP_AUTHORIZATION"] = "Basic YTpi" if kind == "bad" else BASIC
+    elif need != "nothing":
+        put(environ, app, app.config["JWT_TOKEN_LOCATION"][0], token, refresh=refresh)
+    if kind == "anything":
+        for _ in range(numbers.choice([1, 1, 2])):
+            numbers.choice([disturb, attack, attack])(environ, numbers)
+    sent = all_sent(environ)
+    made = [name, method, path, kind, sent[:2_000] if kind != "good" else ""]
+    try:
+        response, said = asked(app, environ)
+    except Exception:
+        return Outcome("crashed", f"{made}: {traceback.format_exc()}")
+    # Whatever is sent may have one of the others in it; a log-out takes one that has expired.
+    tokens = [token, *good_tokens().values()]
+    if (method, path) == ("DELETE", "/auth/tokens"):
+        tokens.append(expired())
+    keys_to_it = {"login": [PASSWORD], "client": [CLIENT[1], BASIC], "nothing": [""]}
+    seen = f"{sent} {unquote(sent.replace('+', ' '))}"
+    was_shown = any(each in seen for each in keys_to_it.get(need, tokens))
+    found = judged_answer(response, kind, was_shown=was_shown, made=made)
+    return _without(said, [PASSWORD, CLIENT[1], token.rpartition(".")[2]], found)
+
+
+def judged_answer(response: Response, kind: str, *, was_shown: bool, made: list[str]) -> Outcome:
+    """The outcome, by the answer.
+
+    :param was_shown: whether the request has what opens the endpoint somewhere in it.
+    """
+    status, body = response.status_code, response.get_data()
+    is_ours = status in ANSWERS and (not body or response.content_type == "application/json")
+    is_told = ("WWW-Authenticate" in response.headers) is (status == 401)
+    if not is_ours or not is_told or (body and not isinstance(json.loads(body), dict | list)):
+        verdict = "crashed"  # an answer that is none of ours
+    elif status >= 400:
+        verdict = "wrongly refused" if kind == "good" else "refused"
+    else:
+        was_shown = was_shown and kind != "bad"
+        verdict = "accepted" if was_shown else "wrongly accepted"
+    return Outcome(verdict, f"{response.status}, {body[:200]!r}: {made}")
+
+
 # ── the tests ────────────────────────────────────────────────────────────────────────────
 
 
@@ -997,6 +1196,7 @@ TARGETS: Final[dict[str, tuple[Callable[[int], Outcome], int]]] = {
     "keys": (loads, 1_000),
     "key sets": (key_sets, 4_000),
     "requests": (requests, 2_500),
+    "endpoints": (endpoints, 2_500),
 }
 """The fuzzers, and how many cases an ordinary run makes."""
 
@@ -1066,6 +1266,9 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
         always(False),
         WRONG[1],
     ),
+    "every client": ("endpoints", "flask_signet.flask.oauth._authenticate", always(None), WRONG[0]),
+    "no field": ("endpoints", "flask_signet.flask.endpoints.fields_of", always({}), WRONG[1]),
+    "a parser's error": ("endpoints", "flask_signet.flask.bounded._UNREADABLE", (), WRONG[2]),
     "a view's error": ("requests", "flask_signet.engine.rule.check_fresh", broken, WRONG[2]),
 }
 

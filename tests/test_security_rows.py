@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parent
-LAST: Final = {"A": 17, "B": 9, "C": 7, "D": 8, "E": 12}
+LAST: Final = {"A": 17, "B": 9, "C": 7, "D": 8, "E": 17}
 ROWS: Final = [
     f"{letter}{number}" for letter, last in LAST.items() for number in range(1, last + 1)
 ]
@@ -426,7 +426,15 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "flask/test_cookies.py::test_prefix_that_a_browser_would_refuse",
         ],
     ),
-    "E9": ("OPTIONS runs the view", ["flask/test_credentials.py::test_options"]),
+    "E9": (
+        "OPTIONS runs the view",
+        [
+            "flask/test_credentials.py::test_options",
+            "flask/test_credentials.py::test_strict_answers_a_preflight_for_the_view",
+            "flask/test_credentials.py::test_an_options_request_reaches_the_view",
+            "flask/test_credentials.py::test_a_preflight_does_not_reach_an_async_view_or_a_class",
+        ],
+    ),
     "E10": (
         "a bad token taken for none",
         [
@@ -454,6 +462,64 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "examples/auth_service/test_local_path.py::test_a_path_of_this_host_is_kept",
             "examples/auth_service/test_local_path.py::test_anything_else_falls_back",
+        ],
+    ),
+    "E13": (
+        "a location that costs before it is refused: long, or of many parts",
+        [
+            "flask/test_credentials.py::test_a_long_header_is_measured_before_it_is_split",
+            "flask/test_credentials.py::test_a_long_query_string_is_measured_before_it_is_split",
+            "flask/test_credentials.py::test_long_cookies_are_measured_before_they_are_split",
+            "flask/test_credentials.py::test_not_every_one_of_many_cookies_is_verified",
+            "flask/test_credentials.py::test_a_long_body_is_measured_before_it_is_parsed",
+            "flask/test_credentials.py::test_a_long_form_is_measured_before_its_csrf_value_is_looked_for",
+            "test_fuzzing.py::test_every_answer_is_the_expected_one",
+        ],
+    ),
+    "E14": (
+        "a body that costs, or breaks a parser, at a ready-made endpoint",
+        [
+            "flask/test_bounded.py::test_the_bound_of_a_body_is_exact",
+            "flask/test_bounded.py::test_a_long_body_is_not_read",
+            "flask/test_bounded.py::test_whoever_reads_a_bounded_body_reads_no_more",
+            "flask/test_bounded.py::test_fields_of_a_form_are_counted_before_they_are_made",
+            "flask/test_endpoints.py::test_json_that_cannot_be_read_has_no_user",
+            "flask/test_endpoints.py::test_a_long_body_is_refused_at_every_endpoint",
+            "flask/test_endpoints.py::test_a_chunked_body_is_refused_where_it_is_too_long",
+            "flask/test_endpoints.py::test_what_is_no_text_is_no_label",
+            "flask/test_endpoints.py::test_a_query_string_of_any_bytes_is_read",
+            "flask/test_oauth.py::test_a_wrong_client_has_no_body_read",
+            "flask/test_oauth.py::test_a_long_body_is_refused_unread",
+            "flask/test_oauth.py::test_a_form_of_another_type_is_refused",
+            "flask/test_oauth.py::test_whoever_is_no_client_is_refused",
+            "flask/test_well_known.py::test_a_long_list_of_conditions_is_not_taken_apart",
+            "test_fuzzing.py::test_every_answer_is_the_expected_one",
+            "test_described_endpoints.py::test_every_answer_is_as_described",
+        ],
+    ),
+    "E15": (
+        "a member of a JSON body twice",
+        [
+            "flask/test_bounded.py::test_a_name_that_stands_twice_is_seen",
+            "flask/test_credentials.py::test_strict_refuses_a_member_twice",
+        ],
+    ),
+    "E16": (
+        "control characters of a label, a user agent or a subject in a terminal, a log or a page",
+        [
+            "sessions/test_printable.py::test_nothing_is_obeyed",
+            "cli/test_cli.py::test_a_terminal_obeys_no_client",
+            "sessions/test_last_seen.py::test_a_failure_is_one_line_of_the_log",
+            "examples/auth_service/test_pages.py::test_no_client_turns_a_line_of_the_sessions_page",
+        ],
+    ),
+    "E17": (
+        "a blocklist that does not answer lets a token in, or is an error of the server",
+        [
+            "stores/test_outages.py::test_a_server_that_is_not_there_is_an_outage",
+            "stores/test_outages.py::test_a_mistake_is_no_outage",
+            "engine/test_confirm.py::test_a_blocklist_that_does_not_answer",
+            "flask/test_answers.py::test_a_blocklist_that_does_not_answer",
         ],
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from flask import request
@@ -25,6 +26,8 @@ _SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
+# What no line of a page may have: it would hide, or turn round, what stands beside it.
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def device_name(user_agent: str) -> str:
@@ -32,6 +35,11 @@ def device_name(user_agent: str) -> str:
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     return " on ".join(filter(None, (browser, system)))
+
+
+def printable(text: str) -> str:
+    """A text that a client sent, for a page: control characters and turns of direction escaped."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def requesting_device() -> str:

@@ -30,7 +30,7 @@ from .accounts import EmailTakenError
 from .api import Credentials
 from .browser_session import end_session as log_browser_out
 from .browser_session import go, renew_session, start_session
-from .devices import device_name, moment
+from .devices import device_name, moment, printable
 from .errors import answer
 from .local_path import local_path
 from .schemas import (
@@ -97,6 +97,7 @@ def sessions() -> str:
         sessions=list_sessions(get_jwt_identity()),
         device_name=device_name,
         moment=moment,
+        printable=printable,
         csrf_values=_csrf_values(),
     )
 

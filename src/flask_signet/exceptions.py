@@ -58,6 +58,7 @@ __all__ = [
     "MissingRequiredClaimError",
     "NoAuthorizationError",
     "RecentLoginRequired",
+    "RequestTooLargeError",
     "RevokedTokenError",
     "SessionEndedError",
     "SignetError",
@@ -269,6 +270,14 @@ class AmbiguousTokenError(JWTExtendedException):
     """The request carries more than one token; RFC 6750 section 2 forbids it."""
 
     status: ClassVar[int] = 400
+    error_code: ClassVar[str] = "invalid_request"
+    challenge: ClassVar[str] = "invalid_request"
+
+
+class RequestTooLargeError(JWTExtendedException):
+    """The body is longer than what is read of it, or has more fields (RFC 9110 section 15.5.14)."""
+
+    status: ClassVar[int] = 413
     error_code: ClassVar[str] = "invalid_request"
     challenge: ClassVar[str] = "invalid_request"
 

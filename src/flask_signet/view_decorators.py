@@ -50,13 +50,12 @@ def jwt_required(optional: Any = False, *arguments: Any, **keywords: Any) -> Any
         return jwt_required()(optional)
     rule = Rule.of(flag(optional), *arguments, **keywords)
 
-    def check() -> None:
+    def check() -> object:
         if verify_jwt_in_request is _VERIFY_JWT_IN_REQUEST:
-            _admit(rule)
-        else:
-            verify_jwt_in_request(*rule.as_arguments(), **rule.as_keywords())
+            return _admit(rule)
+        return verify_jwt_in_request(*rule.as_arguments(), **rule.as_keywords())
 
-    return guarding(rule, check)
+    return guarding(rule, check, UNNAMED.name)
 
 
 # ── Flask-JWT-Extended's private names, which public code uses ───────────────────────────

@@ -243,3 +243,35 @@ def test_a_subject_is_as_in_the_tokens(app: Flask) -> None:
     assert sid in run(app, "sessions", "list", "user:ada").output
     run(app, "sessions", "end", "--subject", "user:ada")
     assert run(app, "sessions", "list", "user:ada").output == "user:ada has no session\n"
+
+
+# ── what clients choose ──────────────────────────────────────────────────────────────────
+
+EVIL = "a\x1b[2Jb\r\nc\x07\x7f\x9b\u202ed\u2028e"
+
+
+def test_a_terminal_obeys_no_client(app: Flask) -> None:
+    """Control characters of labels, user agents and subjects are printed as escapes."""
+    environ = {"HTTP_USER_AGENT": "Fire\x1b]0;fox\x07"}
+    with app.test_request_context(environ_overrides=environ):
+        sid = create_token_pair(EVIL, label=EVIL).sid
+    listed = run(app, "sessions", "list", EVIL)
+    assert len(listed.output.splitlines()) == 2
+    assert listed.output.split("\n")[1].startswith(sid)
+    assert r"a\x1b[2Jb\r\nc\x07\x7f\x9b\u202ed\u2028e" in listed.output
+    assert r"Fire\x1b]0;fox\x07" in listed.output
+    said = [
+        listed,
+        run(app, "sessions", "list", EVIL, "--json"),
+        run(app, "sessions", "list", f"{EVIL}2"),
+        run(app, "sessions", "end", f"{EVIL}3"),
+        run(app, "sessions", "end", "--subject", EVIL),
+        run(app, "sessions", "end", "--subject", EVIL, "--json"),
+        run(app, "keys", "list", "--manager", EVIL),
+        run(app, "keys", "retire", EVIL),
+    ]
+    for each in said:
+        assert each.output.isascii()
+        assert each.output.replace("\n", "").isprintable()
+    [session] = json.loads(said[1].output) or [None]
+    assert (session["label"], session["user_agent"]) == (EVIL, environ["HTTP_USER_AGENT"])

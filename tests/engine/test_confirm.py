@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
 from flask_signet.engine.mint import Wanted
 from flask_signet.engine.rule import Rule
@@ -114,6 +115,45 @@ def test_a_refusal_ends_the_questions(make: Make, store: Watched) -> None:
     signet.end(pair.sid)
     with pytest.raises(RevokedTokenError):
         confirm(signet, pair.access_token)
+
+
+@pytest.mark.parametrize("policy", ["refuse", "allow"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_blocklist_that_does_not_answer(
+    make: Make, policy: str, is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody knows of the token: 503, whatever the option about the session store says."""
+    gone = redis.exceptions.ConnectionError("Error 111 connecting to secret-host:6379")
+
+    def plain(*_token: Any) -> bool:
+        raise gone
+
+    async def waiting(*_token: Any) -> bool:
+        raise gone
+
+    signet = make(
+        SESSION_STORE="memory://",
+        REVOCATION_ON_STORE_ERROR=policy,
+        token_in_blocklist=waiting if is_async else plain,
+    )
+    with pytest.raises(StoreUnavailableError, match="The blocklist is not available") as caught:
+        confirm(signet, mint())
+    assert caught.value.__cause__ is gone
+    assert caught.value.retry_after == 1
+    assert "the token_in_blocklist_loader got no answer: ConnectionError" in caplog.text
+    assert "secret-host" not in caplog.text
+
+
+@pytest.mark.parametrize("own", [KeyError("jti"), OSError("disk"), RevokedTokenError({}, {})])
+def test_an_error_of_a_blocklist_stays_its_own(make: Make, own: Exception) -> None:
+    """A mistake in the loader is the application's, and a refusal of its own is one."""
+
+    def loader(*_token: Any) -> bool:
+        raise own
+
+    with pytest.raises(type(own)) as caught:
+        confirm(make(token_in_blocklist=loader), mint())
+    assert caught.value is own
 
 
 def test_a_rule_without_revocation(make: Make, store: Watched) -> None:

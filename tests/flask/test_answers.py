@@ -27,6 +27,7 @@ from flask_signet.exceptions import (
     NoAuthorizationError,
     RevokedTokenError,
     SignetError,
+    StoreUnavailableError,
     UserClaimsVerificationError,
     UserLookupError,
     WrongTokenError,
@@ -735,3 +736,24 @@ def test_the_search_finds_what_is_there() -> None:
     """The tests above can fail: an answer with a piece of the token in it would be found."""
     token = REFUSALS["forged"].token()
     assert any(piece in f"bad token: {token[20:40]}" for piece in windows(token))
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("error", [ConnectionError("gone"), StoreUnavailableError(retry_after=7)])
+def test_a_blocklist_that_does_not_answer(profile: str, error: Exception) -> None:
+    """503 with Retry-After; what else a loader raises goes to the application's own handlers."""
+    app = application(profile)
+    raised: list[Exception] = [error]
+
+    @manager(app).token_in_blocklist_loader
+    def blocklist(_header: Any, _payload: Any) -> bool:
+        raise raised[0]
+
+    app.register_error_handler(KeyError, lambda _error: ("my own", 500))
+    client = app.test_client()
+    answer = client.get("/required", headers=bearer(mint()))
+    seconds = str(getattr(error, "retry_after", 1))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, seconds)
+    assert answer.content_type == "application/json"
+    raised[0] = KeyError("jti")
+    assert client.get("/required", headers=bearer(mint())).text == "my own"

@@ -1,18 +1,23 @@
 """Where a token may be, in what form, in what order; what the strict profile refuses of it."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
+from flask.views import MethodView
+from flask_cors import cross_origin
+from werkzeug.test import create_environ, run_wsgi_app
 
-from flask_signet import get_jwt_identity, get_jwt_request_location, jwt_required
+from flask_signet import Key, get_jwt_identity, get_jwt_request_location, jwt_required
 from flask_signet.engine.admission import Credentials
 from flask_signet.exceptions import ConfigurationError
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
     NOW,
+    PROFILES,
     answer,
     application,
     bearer,
@@ -436,6 +441,41 @@ def test_json(content_type: str, body: str | bytes, expected: tuple[int, str]) -
     assert answer(response) == expected
 
 
+TWICE = [
+    f'{{"access_token": "{mint()}", "access_token": "{mint()}"}}',
+    f'{{"access_token": "x", "access_token": "{mint()}"}}',
+    f'{{"access_token": "{mint()}", "acces\\u0073_token": ""}}',
+    f'{{"access_token": "{mint()}", "amount": 1, "amount": 1000}}',
+    f'{{"access_token": "{mint()}", "order": [{{"amount": 1, "amount": 1000}}]}}',
+]
+
+
+@pytest.mark.parametrize("body", TWICE)
+@pytest.mark.parametrize("optional", [False, True])
+def test_strict_refuses_a_member_twice(body: str, optional: bool) -> None:
+    """Readers differ on which one counts: a body with a token and such a name is 400."""
+    app = application("strict", JWT_TOKEN_LOCATION=["headers", "json"])
+    path = "/optional" if optional else "/required"
+    found = app.test_client().post(path, data=body, content_type="application/json")
+    assert answer(found) == (400, "The JSON body has two members of one name")
+    compatible = application(JWT_TOKEN_LOCATION="json").test_client()
+    assert compatible.post(path, data=body, content_type="application/json").status_code in (
+        *(200, 401),
+    )
+
+
+def test_strict_lets_a_body_be_that_has_no_token() -> None:
+    """What is not about the token is the application's to read."""
+    app = application("strict", JWT_TOKEN_LOCATION=["headers", "json"])
+    found = app.test_client().post(
+        "/required",
+        data='{"a": 1, "a": 2}',
+        content_type="application/json",
+        headers=bearer(mint()),
+    )
+    assert answer(found) == (200, "alice")
+
+
 def test_json_key_of_each_kind() -> None:
     """A refresh guard reads JWT_REFRESH_JSON_KEY, an access guard JWT_JSON_KEY."""
     app = application(JWT_TOKEN_LOCATION="json", JWT_JSON_KEY="a", JWT_REFRESH_JSON_KEY="r")
@@ -669,6 +709,240 @@ def test_options(profile: str, headers: dict[str, str], status: int) -> None:
     client = app.test_client()
     assert client.options("/own", headers=headers).status_code == status
     assert client.get("/own", headers=PREFLIGHT).status_code == 401  # of no other method
+
+
+def view_of_options(profile: str, guard: Any = None, **options: Any) -> tuple[Flask, list[str]]:
+    """An application whose guarded view serves OPTIONS, and the methods that it ran for."""
+    app, ran = application(profile, **options), []
+
+    @(guard or jwt_required())
+    def own() -> Response:
+        ran.append(request.method)
+        return jsonify(identity=get_jwt_identity())
+
+    app.add_url_rule(
+        "/own", "own", own, methods=["GET", "PUT", "OPTIONS"], provide_automatic_options=False
+    )
+    return app, ran
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize("location", ALL_LOCATIONS)
+def test_strict_answers_a_preflight_for_the_view(location: str, optional: bool) -> None:
+    """What needs no token never reaches the body: the answer is Flask's own, with `Allow` (E9)."""
+    app, ran = view_of_options(
+        "strict", jwt_required(optional=optional), JWT_TOKEN_LOCATION=location
+    )
+    found = app.test_client().options("/own", headers={**PREFLIGHT, **bearer(mint())})
+    assert (found.status_code, found.data) == (200, b"")
+    assert set(found.allow) == {"GET", "HEAD", "PUT", "OPTIONS"}
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "options", "headers", "reached"),
+    [
+        ("strict", {}, {}, []),
+        ("strict", {}, bearer(mint()), ["OPTIONS"]),
+        ("strict", {"JWT_OPTIONS_EXEMPT": "all"}, PREFLIGHT, ["OPTIONS"]),
+        ("compatible", {}, PREFLIGHT, ["OPTIONS"]),
+        ("compatible", {"JWT_OPTIONS_EXEMPT": "preflight"}, PREFLIGHT, []),
+    ],
+)
+def test_an_options_request_reaches_the_view(
+    profile: str, options: dict[str, Any], headers: dict[str, str], reached: list[str]
+) -> None:
+    """With a token, or where every OPTIONS request is exempt, as in Flask-JWT-Extended."""
+    app, ran = view_of_options(profile, **options)
+    app.test_client().options("/own", headers=headers)
+    assert ran == reached
+
+
+def test_a_preflight_does_not_reach_an_async_view_or_a_class() -> None:
+    """Nor the method `options` of a view that is a class, nor another manager's guard."""
+    app, ran = application("strict", TESTING=True), []
+
+    @jwt_required()
+    async def waiting() -> Response:
+        ran.append("async")
+        return jsonify()
+
+    class Thing(MethodView):
+        decorators = [jwt_required()]  # noqa: RUF012 - as Flask's documentation has it
+
+        def options(self) -> Response:
+            ran.append("class")
+            return jsonify()
+
+    app.add_url_rule("/async", "async", waiting, methods=["OPTIONS"])
+    app.add_url_rule("/class", view_func=Thing.as_view("class"))
+    for path in ("/async", "/class"):
+        assert app.test_client().options(path, headers=PREFLIGHT).status_code == 200
+    assert ran == []
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_flask_cors_answers_a_preflight_on_either_side_of_the_guard(is_inside: bool) -> None:
+    """Its decorator says that it answers OPTIONS, and never calls the view for one."""
+    app, ran = application("strict"), []
+
+    def view() -> Response:
+        ran.append(request.method)
+        return jsonify(identity=get_jwt_identity())
+
+    cors, guard = cross_origin(origins="https://app.example", methods=["POST"]), jwt_required()
+    guarded = guard(cors(view)) if is_inside else cors(guard(view))
+    app.add_url_rule("/own", "own", guarded, methods=["POST"])
+    client = app.test_client()
+    found = client.options("/own", headers=PREFLIGHT)
+    assert found.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert client.post("/own").status_code == 401
+    assert ran == []
+
+
+# ── lengths come first ───────────────────────────────────────────────────────────────────
+
+MEGABYTE = 1_000_000
+
+
+class Unsplit(str):
+    """A header that nobody may take apart."""
+
+    __slots__ = ()
+
+    def _touch(self, *_arguments: object) -> Any:
+        raise AssertionError("the header was taken apart")
+
+    split = strip = partition = replace = lower = _touch
+
+
+LONG_HEADERS = {
+    "a short list": "a," * 1_000,
+    "a list": "a," * (MEGABYTE // 2),
+    "spaces": " " * MEGABYTE,
+    "words": "Bearer " + "a " * (MEGABYTE // 2),
+    "tabs": "Bearer x" + "\t" * MEGABYTE,
+    "a token": "Bearer " + "x" * MEGABYTE,
+    "another scheme": "Negotiate " + "x" * MEGABYTE,
+}
+
+
+@pytest.mark.parametrize("value", LONG_HEADERS.values(), ids=LONG_HEADERS)
+@pytest.mark.parametrize("path", ["/required", "/optional"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_long_header_is_measured_before_it_is_split(profile: str, path: str, value: str) -> None:
+    """Refused for its length, whatever it holds, and by an optional guard too."""
+    app = application(profile, TESTING=True)
+    environ = create_environ(path)
+    environ["HTTP_AUTHORIZATION"] = Unsplit(value)
+    body, status, _ = run_wsgi_app(app.wsgi_app, environ)
+    assert status[:3] == ("401" if profile == "strict" else "422")
+    assert json.loads(b"".join(body))["msg"] == "Token is too long"
+
+
+@pytest.mark.parametrize("scheme", ["", "Bearer"])
+def test_what_stands_beside_a_token_may_have_eight_kilobytes(scheme: str) -> None:
+    """The bound is that of the longest token and of all that may stand beside it."""
+    app = application(JWT_HEADER_TYPE=scheme, JWT_MAX_TOKEN_LENGTH=1_000)
+    value = f"{scheme} {mint()}".strip()
+    assert answer(get(app, value + " " * (9_192 - len(value)))) == (200, "alice")
+    assert answer(get(app, value + " " * (9_193 - len(value)))) == (422, "Token is too long")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("query", ["a&" * (MEGABYTE // 2), "jwt=x&" * 50_000, "=" * MEGABYTE])
+def test_a_long_query_string_is_measured_before_it_is_split(profile: str, query: str) -> None:
+    """Refused for its length, also where no parameter of it is a token."""
+    app = application(profile, JWT_TOKEN_LOCATION="query_string")
+    client = app.test_client()
+    found = client.get("/optional", environ_overrides={"QUERY_STRING": query})
+    assert answer(found) == (401 if profile == "strict" else 422, "Token is too long")
+    many = client.get("/optional", environ_overrides={"QUERY_STRING": "&" * 1_000})
+    many_status = 400 if profile == "strict" else 422
+    assert answer(many) == (many_status, "The query string has too many parameters")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("cookies", ["a;" * (MEGABYTE // 2), 'a="' + "\\0" * (MEGABYTE // 2)])
+def test_long_cookies_are_measured_before_they_are_split(profile: str, cookies: str) -> None:
+    """Refused for their length, also where none of them is a token."""
+    app = application(profile, JWT_TOKEN_LOCATION="cookies", JWT_COOKIE_SECURE=True)
+    found = app.test_client(use_cookies=False).get("/optional", headers={"Cookie": cookies})
+    assert answer(found) == (401 if profile == "strict" else 422, "Token is too long")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_not_every_one_of_many_cookies_is_verified(
+    profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 32 of one name are 400, and the answer has the browser forget them."""
+    app = application(profile, JWT_TOKEN_LOCATION="cookies", JWT_COOKIE_SECURE=True)
+    name = app.config["JWT_ACCESS_COOKIE_NAME"]
+    texts = [*(f"{name}=x{number}" for number in range(32)), f"{name}={mint()}"]
+    client = app.test_client(use_cookies=False)
+    monkeypatch.setattr(Key, "verify", Unsplit._touch)
+    found = client.get("/required", headers={"Cookie": "; ".join(texts)}, base_url="https://a.b")
+    assert answer(found) == (400, f'The request has too many cookies "{name}"')
+    assert any(line.startswith(f"{name}=;") for line in found.headers.getlist("Set-Cookie"))
+
+
+BODIES = {
+    "a long token": b'{"access_token": "' + b"x" * MEGABYTE + b'"}',
+    "a long list": b'{"a": [' + b"[]," * (MEGABYTE // 3) + b"1]}",
+    "brackets": b"[" * MEGABYTE,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("path", ["/required", "/optional"])
+def test_a_long_body_is_measured_before_it_is_parsed(
+    profile: str, path: str, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """413, whatever it holds: a token that may be there is no token that is missing."""
+    app = application(profile, JWT_TOKEN_LOCATION="json", JWT_MAX_BODY_LENGTH=100_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(app.json, "loads", Unsplit._touch)
+        found = app.test_client().post(path, data=body, content_type="application/json")
+    assert answer(found) == (413, "The body is too long: it may have 100000 bytes")
+
+
+@pytest.mark.parametrize(("profile", "length"), [("compatible", 1024**2), ("strict", 256 * 1024)])
+def test_the_bound_of_a_body_is_an_option(profile: str, length: int) -> None:
+    """JWT_MAX_BODY_LENGTH is 1 MiB, in the strict profile 256 KiB."""
+    client = application(profile, JWT_TOKEN_LOCATION="json").test_client()
+    body = json.dumps({"access_token": mint()}).encode()
+    for more, status in ((0, 200), (1, 413)):
+        data = body + b" " * (length - len(body) + more)
+        found = client.post("/required", data=data, content_type="application/json")
+        assert found.status_code == status
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_long_form_is_measured_before_its_csrf_value_is_looked_for(profile: str) -> None:
+    """The form is read before the token is verified: a stranger's cookie opens it."""
+    app = application(
+        profile,
+        JWT_TOKEN_LOCATION="cookies",
+        JWT_CSRF_CHECK_FORM=True,
+        JWT_MAX_BODY_LENGTH=100_000,
+        JWT_CSRF_CHECK_ORIGIN=False,
+    )
+    cookie = f"{app.config['JWT_ACCESS_COOKIE_NAME']}={mint()}"
+    client = app.test_client(use_cookies=False)
+    for data, status in (
+        (b"a=1&" * 50_000, 413),
+        (b"a&" * 1_000, 413),
+        (f"csrf_token={CSRF}".encode(), 200),
+    ):
+        found = client.post(
+            "/required",
+            data=data,
+            content_type="application/x-www-form-urlencoded",
+            headers={"Cookie": cookie},
+            base_url="https://a.b",
+        )
+        assert found.status_code == status
 
 
 # ── what is written to a log ─────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -20,6 +21,7 @@ from flask_signet import (
     set_access_cookies,
     set_refresh_cookies,
     token_blueprint,
+    update_session,
 )
 from tests.applications import bearer
 from tests.conftest import Clock
@@ -559,3 +561,208 @@ def test_without_a_store_the_choice_is_in_the_tokens_of_the_log_in() -> None:
             set_access_cookies(response, pair.access_token)
             set_refresh_cookies(response, pair.refresh_token)
             assert set(lives(response).values()) == {life}
+
+
+# ── what strangers send ──────────────────────────────────────────────────────────────────
+
+BOTH_WAYS = pytest.mark.parametrize("cookies", [True, False])
+
+
+def plain(**options: Any) -> Flask:
+    """An application whose tokens are in headers and JSON bodies."""
+    return application(cookies=False, JWT_TOKEN_LOCATION=["headers", "json"], **options)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 5_000,
+        b'{"user":' * 5_000,
+        b'{"user": ' + b"1" * 10_000 + b"}",
+        b'{"user": "\\ud800"}',
+        b'{"user": "ada", "x": ["\\udfff"]}',
+        b"\xff\xfe",
+        b"null",
+        b'"user"',
+        b"",
+    ],
+)
+def test_json_that_cannot_be_read_has_no_user(body: bytes, cookies: bool) -> None:
+    """Too deep, too large a number, half a surrogate pair: a wrong log-in, and no error of ours."""
+    app = application() if cookies else plain()
+    answer = app.test_client().post("/auth/tokens", data=body, content_type="application/json")
+    assert (answer.status_code, answer.json) == (401, {"msg": "Wrong user or password"})
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("path", ["tokens", "sessions", "logout"])
+def test_a_long_body_is_refused_at_every_endpoint(path: str, cookies: bool) -> None:
+    """Above 64 KiB: 413 in the form of all our answers, whatever the body is."""
+    app = application(JWT_CSRF_CHECK_FORM=True) if cookies else plain()
+    for content_type in ("application/json", "application/x-www-form-urlencoded", "x/y", ""):
+        for method in ("POST", "PATCH", "DELETE", "GET"):
+            answer = app.test_client().open(
+                f"/auth/{path}", method=method, data=b"a" * 65_537, content_type=content_type
+            )
+            if answer.status_code in (404, 405):
+                continue
+            assert answer.status_code == 413
+            assert answer.json == {"msg": "The body is too long: it may have 65536 bytes"}
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_chunked_body_is_refused_where_it_is_too_long() -> None:
+    """Its length is not known before; a guard that looks for a token reads no more either."""
+    client = plain().test_client()
+    for method, found in (("POST", 413), ("PATCH", 413), ("DELETE", 413)):
+        answer = client.open(
+            "/auth/tokens",
+            method=method,
+            input_stream=io.BytesIO(b'{"refresh_token": "' + b"x" * 66_000),
+            content_type="application/json",
+            environ_overrides={
+                "wsgi.input_terminated": True,
+                "HTTP_TRANSFER_ENCODING": "chunked",
+            },
+        )
+        assert answer.status_code == found
+
+
+def test_a_form_of_many_fields_is_refused() -> None:
+    """A thousand fields are no log-in: 413, and they are not taken apart."""
+    client = application().test_client()
+    for content_type, body in (
+        ("application/x-www-form-urlencoded", "a=&" * 1_000),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data\r\n\r\n\r\n" * 1_001,
+        ),
+    ):
+        answer = client.post("/auth/tokens", data=body, content_type=content_type)
+        assert answer.status_code == 413
+        assert set(answer.json or {}) == {"msg"}
+
+
+def test_flasks_own_limit_is_answered_in_our_form() -> None:
+    """A lower MAX_CONTENT_LENGTH counts, and its answer is JSON as all others."""
+    app = plain(MAX_CONTENT_LENGTH=10)
+    for sent in ({"json": {"user": "ada"}}, {"data": {"user": "ada and others"}}):
+        answer = app.test_client().post("/auth/tokens", **sent)
+        assert (answer.status_code, answer.json) == (413, {"msg": "The body is too long"})
+
+
+@pytest.mark.parametrize("device", [1, 1.5, True, None, [], {}, ["x"], {"a": 1}])
+def test_what_is_no_text_is_no_label(device: Any) -> None:
+    """A client sends any JSON: the recipe of the documentation takes it, and the list is empty."""
+    app = application(label=lambda sent: sent.get("device", ""))
+    client = app.test_client()
+    answer = client.post("/auth/tokens", json={"user": "ada", "device": device})
+    assert answer.status_code == 201
+    [session] = client.get("/auth/sessions").json or []
+    assert session["label"] == ""
+
+
+@pytest.mark.parametrize("chosen", ["yes", 1, 0, [], {"a": 1}])
+def test_what_is_neither_yes_nor_no_is_no_choice(chosen: Any) -> None:
+    """A client sends any JSON: the log-in goes on as the options say."""
+    app = application(remember=lambda sent: sent.get("remember"))
+    answer = app.test_client().post("/auth/tokens", json={"user": "ada", "remember": chosen})
+    assert answer.status_code == 201
+    assert set(lives(answer).values()) == {None}
+
+
+def test_a_label_of_the_application_is_a_text() -> None:
+    """In a view of one's own another type is the programmer's mistake, and is told so."""
+    with application().test_request_context():
+        for wrong in (5, ["x"], b"x"):
+            with pytest.raises(TypeError, match="label takes a text, not"):
+                create_token_pair("ada", label=wrong)  # type: ignore[arg-type]  # the mistake
+        create_token_pair("ada", label="")
+
+
+@pytest.mark.parametrize("query", ["others=\xff", "\xff=\xfe", "others=%ff", "&" * 900])
+def test_a_query_string_of_any_bytes_is_read(query: str) -> None:
+    """What is no UTF-8 asks for nothing: all sessions end, the others' too."""
+    client = plain().test_client()
+    tokens = client.post("/auth/tokens", json={"user": "ada"}).json or {}
+    answer = client.delete(
+        "/auth/sessions",
+        headers=bearer(tokens["access_token"]),
+        environ_overrides={"QUERY_STRING": query},
+    )
+    assert answer.status_code == 204
+    assert client.get("/me", headers=bearer(tokens["access_token"])).status_code == 401
+
+
+# ── where nothing rotates ────────────────────────────────────────────────────────────────
+
+
+def test_without_rotation_a_refresh_gives_an_access_token_alone() -> None:
+    """The refresh token stays good; the access token belongs to the session and its claims."""
+    app = plain(JWT_REFRESH_ROTATION=False)
+    with app.test_request_context():
+        pair = create_token_pair("ada", additional_claims={"tenant": "a"}, remember=True)
+    client, refresh = app.test_client(), bearer(pair.refresh_token)
+    for tenant in ("a", "b"):
+        answer = client.patch("/auth/tokens", headers=refresh)
+        assert answer.status_code == 201
+        body = answer.json or {}
+        assert set(body) == {"access_token", "token_type", "expires_in", "refresh_expires_in"}
+        with app.app_context():
+            claims = decode_token(body["access_token"])
+            update_session(pair.sid, claims={"tenant": "b"})
+        assert (claims["sid"], claims["sub"], claims["tenant"]) == (pair.sid, "ada", tenant)
+        assert (claims["type"], claims["fresh"], claims["remembered"]) == ("access", False, True)
+        assert client.get("/me", headers=bearer(body["access_token"])).json == "ada"
+    assert client.patch("/auth/tokens", headers=bearer(pair.access_token)).status_code == 422
+    assert client.delete("/auth/tokens", headers=refresh).status_code == 204
+    assert client.patch("/auth/tokens", headers=refresh).status_code == 401
+    assert client.get("/me", headers=bearer(body["access_token"])).status_code == 401
+
+
+def test_without_rotation_cookies_get_an_access_token_alone() -> None:
+    """The answer sets the access cookie, with the CSRF value that the session has."""
+    client = application(JWT_REFRESH_ROTATION=False).test_client()
+    client.post("/auth/tokens", data={"user": "ada"})
+    before, value = client.get_cookie("refresh_token_cookie"), csrf(client)
+    answer = client.patch("/auth/tokens", headers=csrf(client, "refresh"))
+    assert answer.status_code == 201
+    body = answer.json or {}
+    assert set(body) == {"sid", "csrf_token", "expires_in", "refresh_expires_in"}
+    assert csrf(client) == value == {"X-CSRF-TOKEN": body["csrf_token"]}
+    assert client.get_cookie("refresh_token_cookie") == before
+    assert client.get("/me").json == "ada"
+
+
+def test_without_rotation_a_user_who_is_gone_gets_nothing() -> None:
+    """The `user_state_loader` is asked as at a rotation, and its no ends the session."""
+    app = plain(JWT_REFRESH_ROTATION=False)
+    manager: JWTManager = app.extensions["flask-jwt-extended"]
+    manager.user_state_loader(lambda identity: identity != "gone")
+    client = app.test_client()
+    tokens = client.post("/auth/tokens", json={"user": "gone"}).json or {}
+    refused = client.patch("/auth/tokens", headers=bearer(tokens["refresh_token"]))
+    assert refused.status_code == 401
+    assert client.get("/me", headers=bearer(tokens["access_token"])).status_code == 401
+
+
+def test_without_rotation_no_refresh_token_is_taken_from_a_cookie() -> None:
+    """Where the answer is in the body, a script could read the new token."""
+    app = application(
+        cookies=False, JWT_REFRESH_ROTATION=False, JWT_TOKEN_LOCATION=["headers", "cookies"]
+    )
+    client = app.test_client()
+    tokens = client.post("/auth/tokens", json={"user": "ada"}).json or {}
+    client.set_cookie("refresh_token_cookie", tokens["refresh_token"])
+    with app.app_context():
+        proof = {"X-CSRF-TOKEN": get_csrf_token(tokens["refresh_token"])}
+    assert client.patch("/auth/tokens", headers=proof).status_code == 401
+    good = client.patch("/auth/tokens", headers=bearer(tokens["refresh_token"]))
+    assert good.status_code == 201
+    only = application(
+        cookies=False, JWT_REFRESH_ROTATION=False, JWT_TOKEN_LOCATION=["cookies"]
+    ).test_client()
+    assert only.patch("/auth/tokens").json == {
+        "msg": "A refresh token in a cookie is not taken here"
+    }

@@ -355,6 +355,17 @@ def test_odd_headers_are_no_error_of_ours(path: str, headers: dict[str, str]) ->
     assert client.get(path, headers=headers).status_code in (200, 304, 400, 412)
 
 
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Range", "Range"])
+@pytest.mark.parametrize("path", [JWKS, METADATA])
+def test_a_long_list_of_conditions_is_not_taken_apart(path: str, name: str) -> None:
+    """A cache sends the one ETag that it has: of a kilobyte and more the document is the answer."""
+    client = application(KEYS=[FIRST], ENCODE_ISSUER=ISSUER).test_client()
+    etag = client.get(path).headers["ETag"]
+    for value in (f"{etag}, " + "a," * 500, "bytes=0-1," + "1-2," * 300):
+        answer = client.get(path, headers={name: value})
+        assert (answer.status_code, answer.headers["ETag"]) == (200, etag)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", [JWKS, METADATA])
 def test_nothing_can_be_written(path: str, method: str) -> None:

@@ -167,6 +167,12 @@ TABLE: dict[str, dict[str, Any]] = {
         (0, -1, True, None, "8192", 8192.0, []),
         "a whole number above zero",
     ),
+    "MAX_BODY_LENGTH": option(
+        *(1024 * 1024, 256 * 1024),
+        ((1, 1), (10**6, 10**6)),
+        (0, -1, True, None, "8192", 8192.0, []),
+        "a whole number above zero",
+    ),
     "ALLOW_BASE64_PADDING": flag(False, False),
     "ERROR_MESSAGE_KEY": text("msg"),
     "ERROR_FORMAT": option(

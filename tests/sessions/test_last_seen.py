@@ -81,6 +81,18 @@ def test_after_a_failure_nothing_is_noted_for_a_minute(store, caplog):
     assert [sid for sid, _ in store.notes] == ["s160", "later"]
 
 
+def test_a_failure_is_one_line_of_the_log(store, caplog):
+    """A server's words may repeat what a client sent: they begin no line of their own."""
+
+    def fail(*_arguments, **_options):
+        raise StoreUnavailableError from ValueError("no\r\n1.2.3.4 \x1b[2J admin logged in")
+
+    store.touch = fail
+    Noted().note(store, "s", 200, issued_at=0)
+    [record] = caplog.records
+    assert record.getMessage().endswith(r"no\r\n1.2.3.4 \x1b[2J admin logged in")
+
+
 def test_the_use_of_each_refresh_is_noted_once_whatever_the_order(store):
     notes = Noted()
     for jti in ("r2", "r2", "r3", "r2", "r3", ""):

@@ -33,6 +33,7 @@ from .output import (
     moment_text,
     print_rows,
     reports,
+    tell,
 )
 
 keys_cli: AppGroup = AppGroup("keys", help="The keys that sign and verify (JWT_KEYS).")
@@ -66,11 +67,11 @@ def generate(algorithm: str | None, manager: str) -> None:
     signet, source = _source(manager)
     moment, before = signet.clock(), source.load()
     if before.active(moment) is not None:
-        click.echo(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
+        tell(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
         return
     key = Key.generate(algorithm or "ES256")
     source.save(before.rotated(key, moment, publish_for=0, longest_life=0), before)
-    click.echo(f"made the key {key.kid}, for {key.algorithm}, {source.where}")
+    tell(f"made the key {key.kid}, for {key.algorithm}, {source.where}")
 
 
 @keys_cli.command("list")
@@ -129,12 +130,12 @@ def _tell(schedule: KeySchedule, moment: float) -> None:
     newest_first = sorted(schedule.states(moment), key=lambda pair: -pair[0].signs_from)
     for each, state in newest_first:
         if state == "next":
-            click.echo(f"the key {each.key.kid} signs from {moment_text(each.signs_from)}")
+            tell(f"the key {each.key.kid} signs from {moment_text(each.signs_from)}")
         elif state == "active" and each.verifies_until == inf:
-            click.echo(f"the key {each.key.kid} signs")
+            tell(f"the key {each.key.kid} signs")
         elif state != "retired":
             until = moment_text(each.verifies_until)
-            click.echo(f"the key {each.key.kid} verifies until {until}")
+            tell(f"the key {each.key.kid} verifies until {until}")
 
 
 @keys_cli.command(context_settings=ID_MAY_BEGIN_WITH_A_HYPHEN)
@@ -146,7 +147,7 @@ def retire(kid: str, manager: str) -> None:
     signet, source = _source(manager)
     before = source.load()
     source.save(before.retired(kid, signet.clock()), before)
-    click.echo(f"the key {kid} verifies nothing any more")
+    tell(f"the key {kid} verifies nothing any more")
 
 
 @keys_cli.command()
@@ -169,7 +170,7 @@ def export(private: bool, out: Path | None, manager: str) -> None:
         key_files.write_private(out, text, replace=False)
     except OSError as error:
         raise ConfigurationError(f"{out} can't be written: {error.strerror}") from None
-    click.echo(f"wrote {len(jwks)} keys to {out}, mode 600")
+    tell(f"wrote {len(jwks)} keys to {out}, mode 600")
 
 
 @click.command("secret")

@@ -1,4 +1,8 @@
-"""How the commands speak: tables or JSON on standard output, one line for a failure."""
+"""How the commands speak: tables or JSON on standard output, one line for a failure.
+
+Clients choose their labels, user agents and often their subjects: a terminal is shown the escapes
+of the control characters in them, and obeys none.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import Any, Final
 import click
 
 from ..exceptions import ConfigurationError, InvalidKeyError, StoreUnavailableError
+from ..sessions.printable import printable
 from ..sessions.session import NEVER
 
 ID_MAY_BEGIN_WITH_A_HYPHEN: Final = {"ignore_unknown_options": True}
@@ -33,7 +38,7 @@ def reports(command: Any) -> Any:
             return command(*args, **kwargs)
         except (ConfigurationError, InvalidKeyError, StoreUnavailableError) as error:
             cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
-            raise click.ClickException(f"{error}{cause}") from None
+            raise click.ClickException(printable(f"{error}{cause}")) from None
 
     return run
 
@@ -41,10 +46,10 @@ def reports(command: Any) -> Any:
 def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
     """Print a table, or a JSON array; ``nothing`` where there are no rows."""
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        _print_json(rows, indent=2)
         return
     if not rows:
-        click.echo(nothing)
+        tell(nothing)
         return
     texts = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
@@ -55,13 +60,26 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, nothing: str) -
 
 def say(text: str, found: dict[str, Any], *, as_json: bool) -> None:
     """Print a sentence, or what it says as a JSON object."""
-    click.echo(json.dumps(found) if as_json else text)
+    if as_json:
+        _print_json(found)
+    else:
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print a sentence on one line."""
+    click.echo(printable(text))
+
+
+def _print_json(value: Any, **style: Any) -> None:
+    # JSON escapes all but DEL by itself.
+    click.echo(json.dumps(value, **style).replace("\x7f", "\\u007f"))
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else str(value)
+    return "" if value is None else printable(value)
 
 
 def moment_text(seconds: float) -> str | None:

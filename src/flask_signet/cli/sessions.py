@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from ..engine.signet import Signet
 from ..flask.installation import installation, installations
+from ..sessions.printable import printable
 from ..sessions.session import PAGE, Session
 from .output import (
     ID_MAY_BEGIN_WITH_A_HYPHEN,
@@ -97,7 +98,8 @@ def end_sessions(
         return
     assert sid is not None  # noqa: S101 - one of the two is given; narrows the type
     if not signet.owner(tenant).has(sid):
-        raise click.ClickException(f"{sid} is no session of this manager and tenant")
+        text = f"{sid} is no session of this manager and tenant"
+        raise click.ClickException(printable(text))
     was_live = signet.end(sid, tenant=tenant)
     over = f"{sid} was no live session; its access tokens are refused all the same"
     text = f"{sid} has ended" if was_live else over

@@ -6,6 +6,7 @@ user.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..exceptions import (
 from ..jwt.encode import new_id
 from ..sessions.revocations import RevocationView
 from ..sessions.session import Presented, Rotation, Successor, stored_id
+from ..stores.outages import is_outage
 from . import events
 from .admission import Admission
 from .end import Ending, own_id
@@ -28,6 +30,8 @@ from .lifetimes import is_of_session
 from .moments import issued_at, number
 from .owners import NOBODY, Owner
 from .rule import Rule
+
+log: logging.Logger = logging.getLogger("flask_signet")
 
 
 class Confirming(Identifying, Ending):
@@ -43,7 +47,8 @@ class Confirming(Identifying, Ending):
         :raises SessionEndedError: if the refresh token's session is not live.
         :raises TokenReusedError: if the refresh token was used before.
         :raises StoreUnavailableError: if the store does not answer, and the options don't allow
-            that. They allow it for access tokens alone: a refresh token's session is read.
+            that. They allow it for access tokens alone: a refresh token's session is read. Or if
+            the application's own blocklist does not answer.
         """
         callbacks = self.callbacks
         if rule.revocation:
@@ -60,9 +65,20 @@ class Confirming(Identifying, Ending):
         """Ask the application's ``token_in_blocklist_loader``.
 
         :raises RevokedTokenError: if it says that the token was revoked.
+        :raises StoreUnavailableError: if its database did not answer, see :func:`.is_outage`. Any
+            other error of the loader is the application's own.
         """
         callback = self.callbacks.token_in_blocklist
-        if callback is not None and self.ask(callback, header, claims):
+        if callback is None:
+            return
+        try:
+            is_blocked = self.ask(callback, header, claims)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.error("the token_in_blocklist_loader got no answer: %s", type(error).__name__)
+            raise StoreUnavailableError("The blocklist is not available") from error
+        if is_blocked:
             raise RevokedTokenError(header, claims)
 
     def refuse_by_application(self, header: dict[str, Any], claims: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ class Rotating(Pairing, Checking, Confirming):
         :raises StoreUnavailableError: if the store does not answer.
         """
         self.check_rotates()
-        state = self._ask_for_state(admission)
+        state = self.ask_for_state(admission)
         claims = admission.claims
         wire_identity = claims[self.settings.identity_claim_key]
         if wire_identity is None:  # an old token of nobody's: the loader may name one
@@ -124,8 +124,11 @@ class Rotating(Pairing, Checking, Confirming):
         if not self.settings.rotates:
             raise ConfigurationError(f"{self.prefix}REFRESH_ROTATION is False: nothing rotates")
 
-    def _ask_for_state(self, admission: Admission) -> Any:
-        """What the ``user_state_loader`` returns: the user, perhaps, or True."""
+    def ask_for_state(self, admission: Admission) -> Any:
+        """What the ``user_state_loader`` returns: the user, perhaps; None for a mere yes.
+
+        :raises UserLookupError: if it refuses; the session has been ended.
+        """
         callback = self.callbacks.user_state
         state = True if callback is None else self.ask(callback, admission.identity)
         if not state:

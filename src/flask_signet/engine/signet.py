@@ -10,14 +10,14 @@ from ..options.reader import OptionReader, check_names, set_defaults
 from .admission import Admission, Credentials
 from .open import Opening
 from .own_keys import key_rules, own_keys
-from .rotate import Rotating
+from .renew import Renewing
 from .rule import Rule
 from .setup import SYSTEM_CLOCK
 from .storage import Storage
 from .update import Updating
 
 
-class Signet(Opening, Rotating, Updating):
+class Signet(Opening, Renewing, Updating):
     """Tokens and sessions by one set of options. It knows no framework.
 
     =========================================  ====================================================
@@ -28,6 +28,7 @@ class Signet(Opening, Rotating, Updating):
     :meth:`admit`                              both, and the user
     :meth:`~.open.Opening.open`                a log-in to the two tokens of a session
     :meth:`~.rotate.Rotating.rotate`           a refresh token to the next two
+    :meth:`~.renew.Renewing.renew`             a refresh token to the next access token alone
     :meth:`~.update.Updating.update`           the claims that a session keeps
     :meth:`~.end.Ending.end`, ``end_all``      one session, or all of a subject's
     :meth:`~.end.Ending.sessions_of`           a subject's live sessions

@@ -17,6 +17,7 @@ from ..exceptions import (
     KeysUnavailableError,
     NoAuthorizationError,
     RecentLoginRequired,
+    RequestTooLargeError,
     RevokedTokenError,
     SignetError,
     StoreUnavailableError,
@@ -47,6 +48,7 @@ class Row(NamedTuple):
 
 _BAD_REQUEST: Final = HTTPStatus.BAD_REQUEST
 _UNAUTHORIZED: Final = HTTPStatus.UNAUTHORIZED
+_TOO_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
 _UNAVAILABLE: Final = HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -66,6 +68,7 @@ TABLE: Final[dict[type[SignetError], Row]] = {
     ),
     WrongTenantError: Row("invalid_token", "message", _UNAUTHORIZED),
     AmbiguousTokenError: Row("invalid_token", "message", _BAD_REQUEST),
+    RequestTooLargeError: Row("invalid_token", "message", _TOO_LARGE),
     StoreUnavailableError: Row(None, "message", _UNAVAILABLE),
     KeysUnavailableError: Row(None, "message", _UNAVAILABLE),
     # everything else: the token is not acceptable
@@ -150,6 +153,8 @@ def _default_status(signet: Signet, error: SignetError) -> HTTPStatus:
     """The status of the default answer, in the application's profile."""
     row = row_of(error)
     if not signet.settings.rfc6750_status or row.callback is None:
+        return row.status
+    if row.status == _TOO_LARGE:  # RFC 9110 section 15.5.14 says more than a 400
         return row.status
     if error.challenge == "invalid_request":  # RFC 6750 section 3.1
         return _BAD_REQUEST

@@ -6,12 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import Response, has_request_context, request
+from flask import Response, has_request_context
 
 from ..engine.rule import Kind
 from ..engine.signet import Signet
-from ..exceptions import SignetError
+from ..exceptions import DecodeError, SignetError
 from ..options.table import ONE_YEAR, Settings
+from .bounded import cookies_of
+from .current import request_itself
 
 MAX_COOKIE_BYTES: Final = 4096
 """Of name and value: what a browser keeps; more it drops silently (RFC 6265bis section 5.7)."""
@@ -121,7 +123,12 @@ class TokenCookies:
     @property
     def _comes_twice(self) -> bool:
         """Whether this request has several cookies of this name."""
-        return has_request_context() and len(request.cookies.getlist(self._cookie.name)) > 1
+        if not has_request_context():
+            return False
+        try:
+            return len(cookies_of(request_itself(), self._cookie.name)) > 1
+        except DecodeError:
+            return True  # nobody has looked
 
     def _drop(self, response: Response, domain: str | None) -> None:
         self._put(response, "", "" if self._has_csrf else None, domain, expires=0)

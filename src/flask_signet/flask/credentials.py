@@ -13,8 +13,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from flask import Request, after_this_request
-from werkzeug.datastructures import EnvironHeaders, MultiDict
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wrappers import Response
 
 from ..engine.admission import Credentials
@@ -33,6 +32,16 @@ from ..exceptions import (
 )
 from ..options.checks import LOCATIONS
 from ..options.table import Settings
+from .bounded import (
+    MANY_COOKIES,
+    MAX_BESIDE,
+    MAX_FIELDS,
+    arguments_of,
+    cookies_of,
+    has_a_name_twice,
+    json_of,
+    says_json,
+)
 from .csrf import is_unsafe, refuse_cross_site, submitted_value
 
 _SEVERAL: Final = "The request has more than one token"
@@ -171,18 +180,19 @@ class Search:
             raw: str = headers.environ.get("HTTP_AUTHORIZATION", "")
         else:
             raw = headers.get(name, "")
+        if len(raw) > self.settings.max_token_length + MAX_BESIDE or raw.count(",") >= MAX_FIELDS:
+            raise DecodeError("Token is too long")  # before anything is split
         value = raw.strip().strip(",")
         if not value:
             raise NoAuthorizationError(f"Missing {name} Header")
         if self.settings.refuse_several_tokens:
             value = _one_field(name, raw)
-        parts = value.split()
         if not scheme:
+            parts = value.split()
             if len(parts) != 1:
                 raise InvalidHeaderError(f"Bad {name} header. Expected '{name}: <JWT>'")
             return Credentials(parts[0], "headers")
-        if "," in value:
-            parts = self._our_field(value)
+        parts = self._our_field(value) if "," in value else value.split()
         if not parts or not self._is_scheme(parts[0]):
             raise NoAuthorizationError(
                 f"Missing '{scheme}' type in '{name}' header. Expected '{name}: {scheme} <JWT>'"
@@ -193,7 +203,7 @@ class Search:
 
     def _our_field(self, value: str) -> list[str]:
         """Of several fields joined, or of one with a list: the words of the one that is ours."""
-        fields = [field.split() for field in re.split(r",\s*", value)]
+        fields = [field.split() for field in value.split(",")]
         ours = [field for field in fields if field and self._is_scheme(field[0])]
         return ours[0] if len(ours) == 1 else []
 
@@ -218,15 +228,14 @@ class Search:
             renewed = renewed_text(self.carrier, self.cookie_name)
             if renewed is not None:  # the request has proved itself at the renewal
                 return Credentials(renewed, "cookies", is_new=True)
-        values = self.carrier.cookies.getlist(self.cookie_name)
+        values = self._cookie_values()
         if len(values) > 1 and not settings.refuse_several_tokens:
             return self._best_of([value for value in values if value], proved_by or self.kind)
         return Credentials(self._only_of(values), "cookies", self.proof(proved_by or self.kind))
 
     def beside_a_header(self) -> Credentials:
         """The token of the cookie; no proof is asked for, since the header is what counts."""
-        values = self.carrier.cookies.getlist(self.cookie_name)
-        return Credentials(self._only_of(values), "cookies")
+        return Credentials(self._only_of(self._cookie_values()), "cookies")
 
     def all_cookies(self) -> list[Credentials]:
         """The token of each cookie of this name, where the CSRF value is right for one of them."""
@@ -242,7 +251,19 @@ class Search:
         renewed = renewed_text(self.carrier, self.cookie_name)
         if renewed is not None:
             return [renewed]
-        return [text for text in self.carrier.cookies.getlist(self.cookie_name) if text]
+        return [text for text in self._cookie_values() if text]
+
+    def _cookie_values(self) -> list[str]:
+        """The cookies of this name.
+
+        :raises AmbiguousTokenError: if they are too many to verify each; all are to be forgotten.
+        """
+        values = cookies_of(self.carrier, self.cookie_name)
+        if len(values) > MANY_COOKIES:
+            error = AmbiguousTokenError(f'The request has too many cookies "{self.cookie_name}"')
+            error.drops_cookies = True
+            raise error
+        return values
 
     @property
     def cookie_name(self) -> str:
@@ -270,7 +291,8 @@ class Search:
         else:
             header, field = settings.access_csrf_header_name, settings.access_csrf_field_name
         try:
-            return submitted_value(header, field if settings.csrf_check_form else None)
+            form = field if settings.csrf_check_form else None
+            return submitted_value(header, form, settings.max_body_length)
         except CSRFError:
             if self.csrf_later:
                 return ""
@@ -345,7 +367,8 @@ class Search:
         """The token of a query parameter."""
         settings = self.settings
         name, prefix = settings.query_string_name, settings.query_string_value_prefix
-        arguments = _arguments(self.carrier)
+        limit = settings.max_token_length + len(prefix) + MAX_BESIDE
+        arguments = arguments_of(self.carrier, limit)
         if settings.refuse_several_tokens and len(arguments.getlist(name)) > 1:
             raise AmbiguousTokenError(_SEVERAL)
         value = arguments.get(name)
@@ -363,16 +386,20 @@ class Search:
     # ── a JSON body ──────────────────────────────────────────────────────────────────────
 
     def in_json(self) -> Credentials:
-        """The token of a member of a JSON body."""
-        if not self.carrier.is_json:
+        """The token of a member of a JSON body.
+
+        :raises RequestTooLargeError: if the body is longer than ``JWT_MAX_BODY_LENGTH``.
+        :raises AmbiguousTokenError: if an object in it has two members of one name, where several
+            tokens are refused: who else reads it may take the other one (RFC 8259 section 4).
+        """
+        if not says_json(self.carrier):
             raise NoAuthorizationError("Invalid content-type. Must be application/json.")
         settings = self.settings
         name = settings.refresh_json_key if self.kind == "refresh" else settings.json_key
-        try:
-            body = self.carrier.get_json()
-        except (BadRequest, UnsupportedMediaType, RecursionError):
-            body = None
+        body = json_of(self.carrier, settings.max_body_length)
         text = body.get(name) if isinstance(body, dict) else None
+        if settings.refuse_several_tokens and text is not None and has_a_name_twice(self.carrier):
+            raise AmbiguousTokenError("The JSON body has two members of one name")
         if not text:
             raise NoAuthorizationError(f'Missing "{name}" key in json data.')
         if not isinstance(text, str):
@@ -416,13 +443,6 @@ def _one_field(name: str, value: str) -> str:
     if not _FIELD.fullmatch(value):
         raise InvalidHeaderError(f"Bad {name} header: it has characters that no token has")
     return value.strip(" ")
-
-
-def _arguments(carrier: Request) -> MultiDict[str, str]:
-    try:
-        return carrier.args
-    except UnicodeDecodeError:  # raw bytes that are no UTF-8: no client that percent-encodes
-        return MultiDict()
 
 
 def _keep_from_logs(response: Response) -> Response:

@@ -13,10 +13,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import current_app, request
-from werkzeug.exceptions import BadRequest
 
 from ..engine.signet import Signet
 from ..exceptions import CSRFError
+from .bounded import form_of
+from .current import request_itself
 from .installation import installations
 
 log: Final = logging.getLogger("flask_signet")
@@ -38,26 +39,21 @@ def is_unsafe(methods: frozenset[str] | None) -> bool:
     return request.method not in _SAFE if methods is None else request.method in methods
 
 
-def submitted_value(header: str, field: str | None) -> str:
+def submitted_value(header: str, field: str | None, limit: int) -> str:
     """The value that came beside the cookie.
 
     :param header: the name of the header that may have it.
     :param field: the name of the form field that may have it; None: no form is looked at.
+    :param limit: bytes of a form that are read at most.
     :raises CSRFError: if there is none.
+    :raises RequestTooLargeError: if it may be in the form, and that is longer.
     """
     value = request.headers.get(header)
     if not value and field is not None:
-        value = _form_value(field)
+        value = form_of(request_itself(), limit).get(field)
     if not value:
         raise CSRFError("Missing CSRF token")
     return value
-
-
-def _form_value(field: str) -> str | None:
-    try:
-        return request.form.get(field)
-    except BadRequest:  # a form that breaks off holds nothing
-        return None
 
 
 def refuse_cross_site(signet: Signet | None = None) -> None:

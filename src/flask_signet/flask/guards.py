@@ -16,7 +16,7 @@ from ..exceptions import ExpiredSignatureError, NoAuthorizationError
 from ..options.table import Settings
 from .credentials import find
 from .current import request_itself
-from .installation import Installation
+from .installation import Installation, installation
 from .renewal import Renewal, Rotates
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -28,10 +28,15 @@ class Guard(Protocol):
     def __call__(self, view: V, /) -> V: ...
 
 
-def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
+def guarding(rule: Rule, check: Callable[[], object], name: str) -> Guard:
     """A decorator whose view runs once a check has let its request pass.
 
+    A CORS preflight that needs no token never reaches the view where ``JWT_OPTIONS_EXEMPT`` is
+    ``preflight``: it is answered as Flask answers OPTIONS.
+
     :param rule: what the check asks; it is the view's attribute ``rule``.
+    :param check: returns what it found; None where it let a request pass without a token.
+    :param name: of the manager.
     """
 
     def decorate(view: V) -> V:
@@ -39,7 +44,8 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            check()
+            if check() is None and _is_answered_for(view, name):
+                return current_app.make_default_options_response()
             if is_async:
                 return current_app.ensure_sync(view)(*args, **kwargs)
             return view(*args, **kwargs)
@@ -48,6 +54,19 @@ def guarding(rule: Rule, check: Callable[[], object]) -> Guard:
         return cast(V, guarded)
 
     return decorate
+
+
+def _is_answered_for(view: Callable[..., Any], name: str) -> bool:
+    """Whether a request without a token is a preflight that the view is not to see.
+
+    A decorator below the guard that answers OPTIONS says so, as Flask-CORS does, by Flask's
+    attribute ``provide_automatic_options``.
+    """
+    carrier = request_itself()
+    if carrier.method != "OPTIONS" or getattr(view, "provide_automatic_options", None) is False:
+        return False
+    settings = installation(name).current.signet().settings
+    return settings.options_exempt == "preflight" and is_exempt(carrier, settings)
 
 
 def admit_request(

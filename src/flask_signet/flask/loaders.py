@@ -76,7 +76,11 @@ class Loaders:
         return self._register("tenant", callback)
 
     def token_in_blocklist_loader(self, callback: Loader) -> Loader:
-        """``(header, payload) -> bool``: True if the token was revoked."""
+        """``(header, payload) -> bool``: True if the token was revoked.
+
+        If it raises because its database did not answer, the request is answered 503: see
+        docs/revoke.md for what counts. Any other error is the application's own.
+        """
         return self._register("token_in_blocklist", callback)
 
     def token_verification_loader(self, callback: Loader) -> Loader:

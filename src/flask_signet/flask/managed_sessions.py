@@ -74,7 +74,8 @@ class ManagedSessions(Installing):
         :param additional_headers: for both headers.
         :param terms: ``label`` and ``remember``, by keyword: see :class:`.LoginTerms`.
         :return: ``access_token``, ``refresh_token`` and ``sid``.
-        :raises TypeError: if the identity, or a claim, can't be in a token.
+        :raises TypeError: if the identity, or a claim, can't be in a token; or if the label is no
+            text.
         :raises ValueError: if a lifetime is zero, or the claims are too long.
         :raises ConfigurationError: if the identity is an object that the loaders get, and no
             ``user_lookup_loader`` or ``user_state_loader`` finds it again for a refresh.
@@ -88,7 +89,7 @@ class ManagedSessions(Installing):
             claims=additional_claims,
             headers=additional_headers,
             access_expires_delta=access_expires_delta,
-            device=_device(terms.get("label", "")),
+            device=_device(terms.get("label") or ""),
             remember=terms.get("remember"),
         )
         pair = signet.open(
@@ -305,7 +306,12 @@ class ManagedSessions(Installing):
 
 
 def _device(label: str) -> Device:
-    """What is known of this request's client."""
+    """What is known of this request's client.
+
+    :raises TypeError: if the label is no text.
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"label takes a text, not {type(label).__name__}")
     if not has_request_context():
         return Device(label=label)
     return Device(request.headers.get("User-Agent", ""), request.remote_addr or "", label)

@@ -82,15 +82,14 @@ class Manager(ManagedSessions):
         flags = (flag(optional), fresh, refresh, locations, verify_type, skip_revocation_check)
         rule = Rule.of(*flags, within=within)
 
-        def check() -> None:
+        def check() -> object:
             # A subclass, or a test, may have a method of its own in this one's place.
             verify = self.verify_jwt_in_request
             if getattr(verify, "__func__", None) is Manager.verify_jwt_in_request:
-                admit(self, rule)
-            else:
-                verify(*rule.as_arguments(), **rule.as_keywords())
+                return admit(self, rule)
+            return verify(*rule.as_arguments(), **rule.as_keywords())
 
-        return guarding(rule, check)
+        return guarding(rule, check, self.name)
 
     def verify_jwt_in_request(
         self,

@@ -7,13 +7,15 @@ application would refuse is inactive.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, request, url_for
 from flask.blueprints import BlueprintSetupState
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..engine.admission import Admission
 from ..engine.callbacks import settled
@@ -22,10 +24,12 @@ from ..engine.signet import Signet
 from ..exceptions import (
     ImmatureSignatureError,
     KeysUnavailableError,
+    RequestTooLargeError,
     SignetError,
     StoreUnavailableError,
 )
 from .boundaries import answered
+from .bounded import FORM, MAX_BODY, bound_body, form_of, has_short_type
 from .installation import installation
 from .manager import Manager
 from .unnamed import UNNAMED
@@ -52,9 +56,10 @@ def oauth_blueprint(
                                 claims. ``token_type`` is ``Bearer`` for access tokens alone
     ==========================  ========================================================
 
-    Both take ``token`` in a form, and the client's id and secret by HTTP Basic or in the form.
-    Errors are those of RFC 6749 section 5.2; a store that does not answer is a 503. Revocation
-    needs ``JWT_SESSION_STORE``.
+    Both take ``token`` in a form (``application/x-www-form-urlencoded``, 64 KiB at most), and the
+    client's id and secret by HTTP Basic or in the form. A client that authenticates by HTTP Basic
+    is known before the form is read. Errors are those of RFC 6749 section 5.2; a store that does
+    not answer is a 503. Revocation needs ``JWT_SESSION_STORE``.
 
     :param authenticate_client: gets an id and a secret, both non-empty and of printable ASCII
         (RFC 6749 appendix A), and returns whether they are right. It may be ``async``. It should
@@ -74,15 +79,17 @@ def oauth_blueprint(
         response.headers["Pragma"] = "no-cache"
         return response
 
+    @blueprint.errorhandler(_RequestError)
+    def refuse(error: _RequestError) -> Response:
+        return _error(error)
+
     @blueprint.post("/revoke")
     def revoke() -> Response:
-        return _refusal(authenticate_client) or _revoked(UNNAMED, request.form["token"])
+        return _revoked(UNNAMED, _token_of(authenticate_client))
 
     @blueprint.post("/introspect")
     def introspect() -> Response:
-        return _refusal(authenticate_client) or jsonify(
-            _introspected(UNNAMED, request.form["token"])
-        )
+        return jsonify(_introspected(UNNAMED, _token_of(authenticate_client)))
 
     return blueprint
 
@@ -109,11 +116,15 @@ def _signet() -> Signet:
 
 
 class _RequestError(Exception):
-    """A request that is not answered, by its code in RFC 6749 section 5.2, and why."""
+    """A request that is not answered, by its code in RFC 6749 section 5.2, and why.
 
-    def __init__(self, code: str, why: str) -> None:
+    :param status: of the answer to one that is no ``invalid_client``, which is 401.
+    """
+
+    def __init__(self, code: str, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(why)
         self.code = code
+        self.status = HTTPStatus.UNAUTHORIZED if code == "invalid_client" else status
 
 
 class _Credentials(NamedTuple):
@@ -121,48 +132,78 @@ class _Credentials(NamedTuple):
     client_secret: str
 
 
-def _refusal(authenticate_client: AuthenticateClient) -> Response | None:
-    """The answer to a request without a right client, or without one token; None: it has both."""
+def _token_of(authenticate_client: AuthenticateClient) -> str:
+    """The token that a right client shows.
+
+    A client that has its secret in the header is known before the body is read.
+
+    :raises _RequestError: if the client is wrong, or the request has no token.
+    """
     try:
-        _refuse_repeated()
-        found = _credentials()
-        # No other text can be either of them; and compare_digest raises for those.
-        printable = all(_VSCHAR.fullmatch(part) for part in found)
-        if not printable or not settled(authenticate_client(*found), current_app.async_to_sync):
-            raise _RequestError("invalid_client", "The client's id or secret is wrong")
-        if not request.form.get("token"):
-            raise _RequestError("invalid_request", "There is no token")
-    except _RequestError as refused:
-        return _error(refused.code, str(refused))
-    return None
+        bound_body(request, MAX_BODY)
+        known = _credentials_of_header()
+        if known is not None:
+            _authenticate(authenticate_client, known)
+        form = _form()
+        if known is None:
+            _authenticate(authenticate_client, _credentials_of_form(form))
+        elif form.get("client_secret") is not None:
+            raise _RequestError("invalid_request", "The client authenticates in two ways at once")
+        elif form.get("client_id") not in (None, known.client_id):
+            raise _RequestError("invalid_request", "client_id is not the client that authenticates")
+    except (RequestTooLargeError, RequestEntityTooLarge):
+        too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise _RequestError("invalid_request", "The body is too long", too_large) from None
+    if not form.get("token"):
+        raise _RequestError("invalid_request", "There is no token")
+    return form["token"]
 
 
 _VSCHAR: Final = re.compile(r"[ -~]+")
 
 
-def _refuse_repeated() -> None:
+def _authenticate(authenticate_client: AuthenticateClient, found: _Credentials) -> None:
+    # No other text can be either of them; and compare_digest raises for those.
+    printable = all(_VSCHAR.fullmatch(part) for part in found)
+    if not printable or not settled(authenticate_client(*found), current_app.async_to_sync):
+        raise _RequestError("invalid_client", "The client's id or secret is wrong")
+
+
+def _form() -> MultiDict[str, str]:
+    """The fields of the request (RFC 7009 section 2.1, RFC 7662 section 2.1)."""
+    is_form = has_short_type(request) and request.mimetype in ("", FORM)
+    if not is_form:
+        raise _RequestError("invalid_request", f"The body has to be {FORM}")
+    form = form_of(request, MAX_BODY)
     # RFC 6749 section 3.2: no parameter more than once, whichever of them another reader takes.
     for each in ("token", "token_type_hint", "client_id", "client_secret"):
-        if len(request.form.getlist(each)) > 1:
+        if len(form.getlist(each)) > 1:
             raise _RequestError("invalid_request", f"{each} is there more than once")
+    return form
 
 
-def _credentials() -> _Credentials:
-    """The client's id and secret (RFC 6749 section 2.3.1)."""
-    client_id, secret = request.form.get("client_id"), request.form.get("client_secret")
-    if "Authorization" not in request.headers:
-        if not client_id or not secret:
-            raise _RequestError("invalid_client", "The client has to authenticate")
-        return _Credentials(client_id, secret)
-    if secret is not None:
-        raise _RequestError("invalid_request", "The client authenticates in two ways at once")
-    sent = request.authorization
+def _credentials_of_form(form: Mapping[str, str]) -> _Credentials:
+    client_id, secret = form.get("client_id"), form.get("client_secret")
+    if not client_id or not secret:
+        raise _RequestError("invalid_client", "The client has to authenticate")
+    return _Credentials(client_id, secret)
+
+
+_MAX_HEADER: Final = 8 * 1024
+
+
+def _credentials_of_header() -> _Credentials | None:
+    """The client's id and secret by HTTP Basic (RFC 6749 section 2.3.1); None: no such header."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    try:
+        sent = request.authorization if len(header) <= _MAX_HEADER else None
+    except ValueError:  # what should be base64 is not even ASCII
+        sent = None
     if sent is None or sent.type != "basic" or sent.username is None or sent.password is None:
         raise _RequestError("invalid_client", "The client has to authenticate by HTTP Basic")
-    found = _Credentials(_from_form(sent.username), _from_form(sent.password))
-    if client_id not in (None, found.client_id):
-        raise _RequestError("invalid_request", "client_id is not the client that authenticates")
-    return found
+    return _Credentials(_from_form(sent.username), _from_form(sent.password))
 
 
 def _from_form(text: str) -> str:
@@ -176,11 +217,10 @@ def _from_form(text: str) -> str:
         return ""
 
 
-def _error(code: str, why: str) -> Response:
-    response = jsonify(error=code, error_description=why)
-    response.status_code = HTTPStatus.BAD_REQUEST
-    if code == "invalid_client":
-        response.status_code = HTTPStatus.UNAUTHORIZED
+def _error(error: _RequestError) -> Response:
+    response = jsonify(error=error.code, error_description=str(error))
+    response.status_code = error.status
+    if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Basic realm="oauth"'
     return response
 
@@ -193,12 +233,13 @@ def _revoked(manager: Manager, text: str) -> Response:
     """The answer to a revocation. ``token_type_hint`` is of no use: the token says what it is."""
     signet = installation(manager.name).signet()
     if signet.storage is None:
-        return _error("unsupported_token_type", "There is no store: tokens can't be revoked")
+        why = "There is no store: tokens can't be revoked"
+        raise _RequestError("unsupported_token_type", why)
     try:
         token = signet.verify(text, allow_expired=True)
     except ImmatureSignatureError:
         # It will be good, so that it were revoked would be a lie.
-        return _error("invalid_request", "The token is not valid yet")
+        raise _RequestError("invalid_request", "The token is not valid yet") from None
     except _UNAVAILABLE:
         raise
     except SignetError:

@@ -11,10 +11,11 @@ from ..engine.admission import Credentials
 from ..engine.lifetimes import is_of_session
 from ..engine.rule import Kind
 from ..engine.signet import Signet
-from ..exceptions import CSRFError, SignetError
+from ..exceptions import CSRFError, DecodeError, SignetError
 from ..jose.jws import parse_payload
 from ..jwt.claims import check_csrf
 from ..jwt.token import Token
+from .bounded import MANY_COOKIES, cookies_of
 from .cookies import KINDS, TokenCookie
 from .credentials import find_each
 from .current import request_itself
@@ -124,7 +125,12 @@ def _end_ours(signet: Signet, text: str) -> None:
 
 
 def _cookies(signet: Signet, kind: Kind) -> list[str]:
-    return request_itself().cookies.getlist(TokenCookie.of(signet.settings, kind).name)
+    """The cookies that a log-in replaces; of more than a browser has, none is looked at."""
+    try:
+        found = cookies_of(request_itself(), TokenCookie.of(signet.settings, kind).name)
+    except DecodeError:
+        return []
+    return found if len(found) <= MANY_COOKIES else []
 
 
 def _session(signet: Signet, text: str) -> str | None:

@@ -16,6 +16,7 @@ from werkzeug.datastructures import Headers
 
 from ..engine.signet import Signet
 from ..keys.urls import check_url
+from .bounded import MAX_CONDITION
 from .installation import installation
 from .oauth import CLIENT_AUTHENTICATION, endpoints_of
 
@@ -110,8 +111,13 @@ def _public(document: dict[str, Any], max_age: int) -> Response:
     # Any page may read it: it says the same to everybody.
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.set_etag(sha256(body).hexdigest()[:32])
-    response.make_conditional(request)
+    if not any(len(request.headers.get(name, "")) > MAX_CONDITION for name in _CONDITIONS):
+        response.make_conditional(request)
     return response
+
+
+_CONDITIONS: Final = ("If-Match", "If-None-Match", "If-Range", "Range")
+"""Headers that are lists of any length. A cache sends the one ``ETag`` that it was given."""
 
 
 def _nothing(signet: Signet, message: str) -> Response:

@@ -244,6 +244,15 @@ class Settings:
         strict=8 * 1024,
         new=True,
     )
+    max_body_length: int = _option(
+        "MAX_BODY_LENGTH",
+        1024 * 1024,
+        checks.positive,
+        "Bytes of a JSON body that is read for its token, or of a form that is read for its CSRF "
+        "value; a longer one is answered 413 unread.",
+        strict=256 * 1024,
+        new=True,
+    )
     allow_base64_padding: bool = _option(
         "ALLOW_BASE64_PADDING",
         False,
@@ -285,7 +294,8 @@ class Settings:
         "REFUSE_SEVERAL_TOKENS",
         False,
         checks.flag,
-        "Answer 400 to a request with more than one token (RFC 6750 section 2).",
+        "Answer 400 to a request with more than one token (RFC 6750 section 2), and to a JSON body "
+        "with a token and two members of one name.",
         strict=True,
         new=True,
     )
@@ -293,7 +303,8 @@ class Settings:
         "OPTIONS_EXEMPT",
         "all",
         checks.choice("all", "preflight"),
-        "Which OPTIONS requests need no token: all of them, or a CORS preflight only.",
+        "Which OPTIONS requests need no token: all of them, or a CORS preflight only, which never "
+        "reaches the view.",
         strict="preflight",
         new=True,
     )

@@ -13,6 +13,7 @@ import logging
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
+from .printable import printable
 from .session import SEEN_EVERY
 from .store import SessionStore
 
@@ -63,7 +64,8 @@ class Noted:
         try:
             store.touch(sid, now=moment, refresh_jti=refresh_jti)
         except StoreUnavailableError as error:
-            log.warning("the use of a session could not be noted: %s", error.__cause__ or error)
+            why = printable(error.__cause__ or error)
+            log.warning("the use of a session could not be noted: %s", why)
             self._paused_until = moment + SEEN_EVERY
             self._seen.discard(refresh_jti)
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from ..exceptions import StoreUnavailableError
 from .id_set import IdSet
+from .printable import printable
 from .session import MAX_SUBJECT, Presented, Revocation, ended_by, latest_issue, stored_id
 from .store import Follower, SessionStore, Synced
 
@@ -147,7 +148,8 @@ class RevocationView:
             if age >= self._max_staleness / 2 or self._line_is_dead:
                 self._sync(now)
         except StoreUnavailableError as error:
-            log.warning("the list of revocations can't be followed: %s", error.__cause__ or error)
+            why = printable(error.__cause__ or error)
+            log.warning("the list of revocations can't be followed: %s", why)
             self._sync_failed_at = self._monotonic()
             self.is_failing = True
             return error

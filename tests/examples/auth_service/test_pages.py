@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from examples.auth_service.devices import printable
 from flask_signet import create_access_token, create_refresh_token, decode_token
 from flask_signet.sessions.session import Presented
 from tests.examples.auth_service.accounts import (
@@ -477,6 +478,16 @@ def test_the_sessions_page_shows_where_one_is_logged_in(app: Flask, browser: Fla
     assert page.count("127.0.0.1") == 3
     assert page.count("this one") == 1
     assert len(re.findall(r'action="/sessions/[^"]+/end"', page)) == 2
+
+
+def test_no_client_turns_a_line_of_the_sessions_page(app: Flask, browser: FlaskClient) -> None:
+    """Control characters of a user agent are shown as escapes, and so are turns of direction."""
+    evil = "Toaster \x1b\x9b 1".encode().decode("latin-1")
+    app.test_client().post("/login", data=FORM, environ_overrides={"HTTP_USER_AGENT": evil})
+    page = browser.get("/sessions").text
+    assert r"Toaster \x1b" in page
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f]", page)
+    assert printable("a\u202eb\u2028") == r"a\u202eb\u2028"
 
 
 def test_one_ends_a_session_elsewhere(app: Flask, browser: FlaskClient) -> None:
