@@ -356,7 +356,7 @@ TABLE: dict[str, dict[str, Any]] = {
         *(LIFETIMES, NO_LIFETIME, "seconds above zero"),
     ),
     "MAX_SESSIONS_PER_SUBJECT": option(
-        *(0, 0),
+        *(0, 100),
         ((0, 0), (1, 1), (10**6, 10**6), (None, 0)),
         (-1, True, "5", 0.5, []),
         "a whole number, zero or more",

@@ -17,4 +17,4 @@ def printable(text: object) -> str:
 
     :param text: labels, user agents, subjects, or an error that may have one of them in it.
     """
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), str(text))
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(text))
