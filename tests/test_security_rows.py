@@ -42,6 +42,10 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "keys/test_ring.py::test_a2_alg_never_chooses_between_families",
             "keys/test_given.py::test_a2_a_public_key_is_no_secret",
             "keys/test_loaded.py::test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault",
+            "keys/test_ring.py::test_a2_a_ring_of_one_kind",
+            "keys/test_sources.py::test_a2_strict_takes_no_secret_beside_public_keys",
+            "keys/test_loaded.py::test_a2_a_loader_may_not_mix_secrets_and_public_keys_in_strict",
+            "options/test_together.py::test_a2_a_list_for_a_key_ring_is_the_whole_list",
             "test_strict_profile.py::test_mixed_algorithms",
             "test_hostile_requests.py::test_key_that_does_not_fit_the_token",
             "test_hostile_requests.py::test_loader_that_goes_by_alg_where_one_family_is_taken",
@@ -52,6 +56,8 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "jose/test_jws.py::test_a3_stated_algorithm_of_another_key",
             "jwt/test_verify.py::test_a3_the_named_key_keeps_its_algorithm",
+            "engine/test_own_keys.py::test_a3_a_list_of_algorithms_is_for_the_key_ring_too",
+            "keys/test_sources.py::test_a3_the_list_of_algorithms_counts",
         ],
     ),
     "A4": (

@@ -76,7 +76,8 @@ class _Config:
     @property
     def decode_algorithms(self) -> list[str]:
         names, own = [*(self._raw("_decode_algorithms") or ())], self._raw("algorithm")
-        return names if own in names else [*names, own]
+        is_whole = own in names or (names and self._raw("keys") is not None)
+        return names if is_whole else [*names, own]
 
     @property
     def token_location(self) -> Any:

@@ -93,6 +93,26 @@ def test_a17_a_ring_that_is_none(ring: list[Key], message: str) -> None:
         KeyRing(*ring)
 
 
+@pytest.mark.parametrize(
+    ("ring", "mixed"),
+    [
+        ([secret("a"), pair("b")], True),
+        ([secret(None), pair("b")], True),
+        ([pair("a", "ES256"), pair("b"), secret("c")], True),
+        ([secret("a"), secret(None, 1), secret("b", 2, "HS512")], False),
+        ([pair("a"), pair("b", "ES256"), pair(None)], False),
+    ],
+)
+def test_a2_a_ring_of_one_kind(ring: list[Key], mixed: bool) -> None:
+    """Where one kind is asked for, names don't help: secrets and public keys are two rings."""
+    KeyRing(*ring)
+    if mixed:
+        with pytest.raises(InvalidKeyError, match=r"^secrets \(HS algorithms\) and public"):
+            KeyRing(*ring, one_kind=True)
+    else:
+        KeyRing(*ring, one_kind=True)
+
+
 def test_one_key_of_two_algorithms() -> None:
     """A key may stand in the ring under several algorithms, with its one name or with none."""
     for kid in ("a", None):

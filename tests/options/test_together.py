@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flask_signet import Key
 from flask_signet.options.checks import PROFILES
 from tests.applications import application
 from tests.options.rows import COOKIE_NAMES, COOKIES, refusal
@@ -78,3 +79,12 @@ def test_a2_mixed_algorithms(algorithm: str, others: list[str] | None, mixed: bo
         assert refusal(PROFILE="strict", **options).startswith("JWT_DECODE_ALGORITHMS mixes HS")
     else:
         application(PROFILE="strict", **options)
+
+
+def test_a2_a_list_for_a_key_ring_is_the_whole_list() -> None:
+    """JWT_ALGORITHM, which the keys of JWT_KEYS don't follow, is no part of their list."""
+    key = Key.generate("ES256")
+    options: dict[str, Any] = {"KEYS": [key], "SECRET_KEY": None, "PROFILE": "strict"}
+    application(**options, DECODE_ALGORITHMS=["ES256", "RS256"])
+    message = refusal(**options, DECODE_ALGORITHMS=["ES256", "HS256"])
+    assert message.startswith("JWT_DECODE_ALGORITHMS mixes HS")

@@ -37,6 +37,7 @@ class LiveKeys:
 
     :param option: the option's name, for the errors.
     :param refresh: seconds from one reading to the next.
+    :param one_kind: refuse secrets beside public keys.
     :param now: the wall clock in seconds since 1970, by which keys change their states.
     :param monotonic: a clock that never steps, by which the source is read again.
     """
@@ -49,12 +50,14 @@ class LiveKeys:
         option: str,
         *,
         refresh: float,
+        one_kind: bool = False,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self._option = option
         self._refresh = refresh
+        self._one_kind = one_kind
         self._now = now
         self._monotonic = monotonic
         self._lock = Lock()
@@ -127,7 +130,7 @@ class LiveKeys:
                 self._loaded_at = self._monotonic()
         now = self._now()
         try:
-            ring = self._schedule.ring(now)
+            ring = self._schedule.ring(now, one_kind=self._one_kind)
         except InvalidKeyError as error:
             if self._ring is None:
                 raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
@@ -144,7 +147,7 @@ class LiveKeys:
         self._read_at = moment
         try:
             schedule = self.source.load()
-            schedule.ring(self._now())
+            schedule.ring(self._now(), one_kind=self._one_kind)
         except (InvalidKeyError, SignetError) as error:
             if self._ring is None and isinstance(error, StoreUnavailableError):
                 raise  # 503: the store may answer next time

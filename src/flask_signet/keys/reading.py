@@ -37,12 +37,19 @@ class KeyRules:
     :param algorithms: all acceptable algorithms, the one that signs first.
     :param allow_weak: take keys that are weaker than RFC 7518 asks for, with a warning.
     :param names_keys: name a key without a ``kid`` by its thumbprint. A secret gets no name.
+    :param listed: the algorithms that a key of ``JWT_KEYS`` may have, as ``JWT_DECODE_ALGORITHMS``
+        lists them; empty: any.
+    :param one_kind: refuse a ring with secrets and public keys.
+    :param prefix: of the options' names, for the errors.
     """
 
     algorithm: str
     algorithms: tuple[str, ...]
     allow_weak: bool = True
     names_keys: bool = False
+    listed: tuple[str, ...] = ()
+    one_kind: bool = False
+    prefix: str = "JWT_"
 
 
 def read_keys(value: Any, rules: KeyRules, *, must_serve: str | None = None) -> list[Key]:
@@ -75,7 +82,23 @@ def read_timed_keys(value: Any, rules: KeyRules) -> list[TimedKey]:
     :param rules: their ``algorithm`` is that of a key which leaves a choice.
     :raises InvalidKeyError: if a key can't be read or may not be used.
     """
-    return [_timed_key(part, rules) for part in _parts(value)]
+    found = [_timed_key(part, rules) for part in _parts(value)]
+    for each in found:
+        refuse_unlisted(each.key.algorithm, rules)
+    return found
+
+
+def refuse_unlisted(algorithm: str, rules: KeyRules) -> None:
+    """Refuse a key for ``JWT_KEYS`` whose algorithm is not listed (RFC 8725 section 3.1).
+
+    :raises InvalidKeyError: naming the algorithm, and those that are listed.
+    """
+    if rules.listed and algorithm not in rules.listed:
+        takes = ", ".join(rules.listed)
+        raise InvalidKeyError(
+            f"a key is for {algorithm}, and {rules.prefix}DECODE_ALGORITHMS lists {takes}: add it "
+            "there, or take that option out, as each of these keys says its algorithm"
+        )
 
 
 def jwks_of(text: str, named: str) -> list[Mapping[str, Any]]:

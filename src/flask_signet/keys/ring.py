@@ -22,15 +22,21 @@ class KeyRing(Sequence[Key]):
     the two kinds (RFC 8725 section 3.1).
 
     :param signing_key: signs in place of the ring's first key that can sign; it does not verify.
+    :param one_kind: refuse a ring with secrets and public keys, also if each key has a name.
     :raises InvalidKeyError: if the ring is empty, two different keys have one ``kid``, or
         nameless keys are of both kinds.
     """
 
     __slots__ = ("_by_algorithm", "_by_kid", "_keys", "_nameless", "signing_key")
 
-    def __init__(self, *keys: Key, signing_key: Key | None = None) -> None:
+    def __init__(self, *keys: Key, signing_key: Key | None = None, one_kind: bool = False) -> None:
         if not keys:
             raise InvalidKeyError("a key ring needs a key")
+        if one_kind and _are_mixed(keys):
+            raise InvalidKeyError(
+                "secrets (HS algorithms) and public keys in one ring; in the strict profile that "
+                "is refused (RFC 8725 section 3.1): give the secrets to a second manager"
+            )
         self._keys = keys
         nameless = [key for key in keys if key.kid is None]
         if _are_mixed(nameless):

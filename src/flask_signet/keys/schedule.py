@@ -137,10 +137,11 @@ class KeySchedule:
             return "next"
         return "active" if each is active else "retiring"
 
-    def ring(self, now: float) -> KeyRing:
+    def ring(self, now: float, *, one_kind: bool = False) -> KeyRing:
         """The ring of this moment: the active key signs, all but the retired ones verify.
 
-        :raises InvalidKeyError: if there is none left.
+        :param one_kind: refuse a ring with secrets and public keys.
+        :raises InvalidKeyError: if there is none left, or they make no :class:`.KeyRing`.
         """
         live = [each for each, state in self.states(now) if state != "retired"]
         if not live:
@@ -149,8 +150,8 @@ class KeySchedule:
         keys = [each.key for each in live if each is not active]
         if active is None:
             # A public half never signs; a next key must not sign before its time.
-            return KeyRing(*(_verifying(key) for key in keys))
-        return KeyRing(active.key, *keys, signing_key=active.key)
+            return KeyRing(*(_verifying(key) for key in keys), one_kind=one_kind)
+        return KeyRing(active.key, *keys, signing_key=active.key, one_kind=one_kind)
 
     def next_change(self, now: float) -> float:
         """The next moment at which a key changes its state; infinity if there is none."""

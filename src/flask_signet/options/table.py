@@ -85,7 +85,8 @@ class Settings:
         "DECODE_ALGORITHMS",
         None,
         checks.algorithms,
-        "Algorithms that a token may be signed with, besides `JWT_ALGORITHM`.",
+        "Algorithms that a token may be signed with, besides `JWT_ALGORITHM`. With `JWT_KEYS`: all "
+        "that a key may be for; None: each key says its own.",
     )
     secret_key: Any = _option(
         "SECRET_KEY",
@@ -613,9 +614,16 @@ class Settings:
         return not ALGORITHMS[self.algorithm].is_symmetric
 
     @property
+    def listed_algorithms(self) -> tuple[str, ...]:
+        """``JWT_DECODE_ALGORITHMS`` as it was written; empty where it was not."""
+        return self._decode_algorithms
+
+    @property
     def decode_algorithms(self) -> list[str]:
         names = self._decode_algorithms
-        return [*names] if self.algorithm in names else [*names, self.algorithm]
+        # The keys of JWT_KEYS don't follow JWT_ALGORITHM: there a list is the whole list.
+        is_whole = self.algorithm in names or bool(names and self.keys is not None)
+        return [*names] if is_whole else [*names, self.algorithm]
 
     @property
     def rotates(self) -> bool:
