@@ -214,6 +214,10 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "test_view_decorators.py::test_explicit_typ_without_strict",
             "test_strict_profile.py::test_strict_round_trip",
             "jose/test_jws.py::test_b1_b2_b4_b5_member_that_refuses",
+            "jose/test_jws.py::test_b8_a_media_type_is_a_text",
+            "engine/test_issuers.py::test_b8_a_typ_that_is_no_text",
+            "engine/test_issuers.py::test_b8_strict_asks_what_marks_an_access_token",
+            "test_strict_profile.py::test_token_that_none_takes",
         ],
     ),
     "B9": (
@@ -314,6 +318,9 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "jwt/test_claims.py::test_d4_an_audience_is_a_text_or_a_list_of_texts",
             "jwt/test_claims.py::test_d4_an_audience_is_compared_whole",
+            "jwt/test_claims.py::test_d4_a_token_for_others_where_no_audience_is_ours",
+            "options/test_together.py::test_d4_the_audience_of_our_own_tokens_is_known",
+            "test_strict_profile.py::test_token_that_only_the_drop_in_takes",
             "flask/test_answers.py::test_default_answer",
         ],
     ),
@@ -336,13 +343,17 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         ],
     ),
     "D7": (
-        "one kind of token for another",
+        "one kind of token for another; a token that is bound to a key, without the proof",
         [
             "test_view_decorators.py::test_type",
             "test_view_decorators.py::test_strict_takes_the_exact_type_only",
             "test_view_decorators.py::test_type_missing",
             "test_view_decorators.py::test_any_type_is_one_of_ours_where_the_type_is_required",
             "test_internal_utils.py::test_d7_strict_types",
+            "engine/test_rule.py::test_d7_a_bound_token_without_its_proof",
+            "engine/test_issuers.py::test_d7_a_bound_token_of_another_issuer",
+            "flask/test_endpoints.py::test_d7_a_bound_refresh_token_refreshes_nothing",
+            "flask/test_oauth.py::test_a_bound_token_is_inactive_unless_bound_tokens_are_taken",
         ],
     ),
     "D8": (

@@ -289,7 +289,10 @@ class CSRFError(JWTExtendedException):
 
 
 class WrongTokenError(JWTExtendedException):
-    """A refresh token where an access token is needed, or the other way round."""
+    """A refresh token where an access token is needed, or the other way round.
+
+    Also another kind of token, and one that is bound to a key where no proof of it is checked.
+    """
 
     status: ClassVar[int] = 422
     error_code: ClassVar[str] = "wrong_token_type"

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,9 @@ def of(provider: Provider, **options: Any) -> Flask:
 def test_a_provider_s_access_token_is_taken(name: str, profile: str) -> None:
     """Each provider's token, as its documentation shows it, is let in for whom it names."""
     provider = PROVIDERS[name]
+    if profile == "strict" and not {"typ", "type_claim"} & set(provider.options):
+        # Its access tokens have no mark, which strict asks to say.
+        provider = replace(provider, options=provider.options | {"typ": "JWT"})
     answer = get(of(provider, JWT_PROFILE=profile), provider.token(CURRENT))
     assert answer.status_code == 200, answer.json
     assert answer.json["id"] == provider.identity
@@ -607,6 +611,21 @@ def test_a_foreign_token_is_not_rotated_behind_a_guard(with_sessions: Flask) -> 
     )
 
 
+@pytest.mark.parametrize("typ", [None, 5, ["at+jwt"]])
+def test_b8_a_typ_that_is_no_text(app: Flask, typ: Any) -> None:
+    """Another issuer's header is read as strictly as ours."""
+    claims = {"iss": ISSUER, "aud": "api", "sub": "ada", "exp": NOW + 600}
+    assert get(app, token(KEY, claims, typ="JWT")).status_code == 200
+    assert get(app, token(KEY, claims, typ=typ)).status_code == 422
+
+
+def test_d7_a_bound_token_of_another_issuer(app: Flask) -> None:
+    """A token that its issuer bound to a key (RFC 9449) is no bearer token here."""
+    answer = get(app, theirs(cnf={"jkt": "0ZcOCORZNYy"}))
+    assert answer.status_code == 422
+    assert answer.json["msg"].startswith("The token is bound to a key")
+
+
 # ── what add_issuer refuses ──────────────────────────────────────────────────────────────
 
 
@@ -695,6 +714,42 @@ def test_an_issuer_is_ours_or_another_s(option: dict[str, Any]) -> None:
     made.config.update(option, JWT_SECRET_KEY=SECRET)
     with pytest.raises(ConfigurationError, match="is the issuer of our own tokens"):
         jwt.init_app(made)
+
+
+@pytest.mark.parametrize(
+    ("mark", "good"),
+    [
+        ({}, False),
+        ({"typ": None, "type_claim": None}, False),
+        ({"typ": "at+jwt"}, True),
+        ({"typ": "JWT"}, True),
+        ({"type_claim": ("token_use", "access")}, True),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("name", ["", "partner"])
+def test_b8_strict_asks_what_marks_an_access_token(
+    mark: dict[str, Any], good: bool, early: bool, name: str
+) -> None:
+    """Without a mark, an issuer's ID and log-out tokens would be let in: strict asks for one."""
+    prefix = "PARTNER_JWT_" if name else "JWT_"
+    jwt = JWTManager(name=name, config_prefix=prefix)
+    made = Flask("strict")
+    made.config[f"{prefix}PROFILE"] = "strict"
+    steps = [
+        lambda: jwt.add_issuer(ISSUER, audience="api", fetch=web(), **mark),
+        lambda: jwt.init_app(made),
+    ]
+    first, second = steps if early else steps[::-1]
+    first()
+    if good:
+        second()
+        assert set(jwt.issuers) == {ISSUER}
+    else:
+        with pytest.raises(ConfigurationError, match=f"^add_issuer: '{ISSUER}' is added without"):
+            second()
+        assert early or jwt.issuers == {}
+    add(application(), **mark)
 
 
 def test_ours_comes_first_where_options_change_later(app: Flask) -> None:

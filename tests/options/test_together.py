@@ -81,6 +81,16 @@ def test_a2_mixed_algorithms(algorithm: str, others: list[str] | None, mixed: bo
         application(PROFILE="strict", **options)
 
 
+@pytest.mark.parametrize("encode", ["us", ["us", "them"]])
+def test_d4_the_audience_of_our_own_tokens_is_known(encode: Any) -> None:
+    """An application that would refuse its own tokens in strict is told at the start."""
+    application(ENCODE_AUDIENCE=encode)
+    message = refusal(PROFILE="strict", ENCODE_AUDIENCE=encode)
+    assert message.startswith("JWT_ENCODE_AUDIENCE needs JWT_DECODE_AUDIENCE: ")
+    for decode in ("us", ["us"], False):
+        application(PROFILE="strict", ENCODE_AUDIENCE=encode, DECODE_AUDIENCE=decode)
+
+
 def test_a2_a_list_for_a_key_ring_is_the_whole_list() -> None:
     """JWT_ALGORITHM, which the keys of JWT_KEYS don't follow, is no part of their list."""
     key = Key.generate("ES256")

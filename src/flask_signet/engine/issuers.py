@@ -101,6 +101,24 @@ def is_our_name(settings: Settings, name: str) -> bool:
     return name == settings.encode_issuer or name in (settings.rules.issuers or ())
 
 
+def refuse_unmarked(issuer: Issuer) -> None:
+    """Refuse an issuer that was added without the mark of its access tokens.
+
+    An issuer signs its ID tokens, log-out tokens and event tokens with the same keys. Without a
+    mark they would pass for access tokens (RFC 8725 sections 3.11 and 3.12).
+
+    :raises ConfigurationError: saying what to give.
+    """
+    if issuer.typ is None and issuer.rules.type_claim is None:
+        raise ConfigurationError(
+            f"add_issuer: {issuer.name!r} is added without typ and type_claim, and the strict "
+            "profile asks for one of them: without it, the issuer's ID tokens, log-out tokens and "
+            "event tokens would be access tokens. Give what marks its access tokens, e.g. "
+            "typ='at+jwt' or type_claim=('token_use', 'access'); if nothing does, say so with "
+            "typ='JWT'"
+        )
+
+
 def _media_type(typ: object) -> str | None:
     # RFC 7515 section 4.1.9: compared without case, "application/" left out.
     return typ.lower().removeprefix("application/") if isinstance(typ, str) else None
@@ -121,7 +139,8 @@ class IssuerTerms(TypedDict, total=False):
 
     type_claim: tuple[str, str] | None
     """A claim and the value that the issuer's access tokens have in it, e.g.
-    ``("token_use", "access")``, where the issuer makes other kinds of tokens with the same keys."""
+    ``("token_use", "access")``, where the issuer makes other kinds of tokens with the same keys.
+    The strict profile asks for this or for ``typ``."""
 
     typ: str | None
     """The ``typ`` in the header of the issuer's access tokens, e.g. ``"at+jwt"`` (RFC 9068 section

@@ -11,7 +11,7 @@ import click
 from flask import Blueprint, Flask
 
 from ..engine.callbacks import Callbacks
-from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer
+from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer, refuse_unmarked
 from ..engine.setup import SYSTEM_CLOCK, Clock
 from ..exceptions import ConfigurationError, adopt_pyjwt
 from ..options.reader import check_names, set_defaults
@@ -172,7 +172,9 @@ class Installing(Loaders):
             raise
 
     def _check_issuers(self, settings: Settings) -> None:
-        for name in self.issuers:
+        for name, issuer in self.issuers.items():
+            if settings.profile == "strict":
+                refuse_unmarked(issuer)
             if is_our_name(settings, name):
                 raise ConfigurationError(
                     f"add_issuer: {name!r} is the issuer of our own tokens, by "

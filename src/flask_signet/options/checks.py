@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
@@ -172,6 +172,16 @@ def names(value: Any) -> frozenset[str] | None:
     if isinstance(value, Collection) and all(isinstance(name, str) for name in value):
         return frozenset(value)
     raise ValueError("None, a text or several")
+
+
+def audiences(value: Any) -> frozenset[str] | Literal[False] | None:
+    """Names of which one must match; None: nothing is said of it; False: nothing is asked."""
+    if value is False:
+        return False
+    try:
+        return names(value)
+    except ValueError:
+        raise ValueError("None, a text or several, or False to ask nothing") from None
 
 
 def audience(value: Any) -> str | list[str] | None:

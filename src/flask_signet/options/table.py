@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
 from ..jwt.claims import ClaimRules
@@ -194,8 +194,12 @@ class Settings:
     encode_issuer: str | None = _option(
         "ENCODE_ISSUER", None, checks.maybe_text, "The `iss` of a token."
     )
-    decode_audience: frozenset[str] | None = _option(
-        "DECODE_AUDIENCE", None, checks.names, "`aud` must name one of these: a text or several."
+    decode_audience: frozenset[str] | Literal[False] | None = _option(
+        "DECODE_AUDIENCE",
+        None,
+        checks.audiences,
+        "`aud` must name one of these: a text or several. None: no `aud` is asked for, and strict "
+        "refuses a token that has one (RFC 7519 section 4.1.3). False: take any.",
     )
     decode_issuer: frozenset[str] | None = _option(
         "DECODE_ISSUER", None, checks.names, "`iss` must be this, or one of these."
@@ -217,6 +221,14 @@ class Settings:
         "An access token must say `type: access`. If False, every type but `refresh` is an access "
         "token.",
         strict=True,
+        new=True,
+    )
+    allow_bound_tokens: bool = _option(
+        "ALLOW_BOUND_TOKENS",
+        False,
+        checks.flag,
+        "Take a token that is bound to its client's key (`cnf`, RFC 7800) without a proof of that "
+        "key: for an application that checks the proof by itself.",
         new=True,
     )
     explicit_typ: bool = _option(
@@ -600,7 +612,8 @@ class Settings:
         rules = ClaimRules(
             identity_claim=self.identity_claim_key,
             issuers=self.decode_issuer,
-            audiences=self.decode_audience,
+            audiences=None if self.decode_audience is False else self.decode_audience,
+            refuses_audience=self.decode_audience is None and self.profile == "strict",
             leeway=self.leeway,
             subject=subject,  # type: ignore[arg-type]  # the three values are the literal's
             require_exp=self.require_exp,
