@@ -20,7 +20,7 @@ from flask_signet.exceptions import (
     WeakSecretWarning,
 )
 from flask_signet.jwt.encode import encode
-from tests.applications import application, bare_application, part, signed
+from tests.applications import application, bare_application, manager, part, signed
 from tests.ids import same_everywhere
 from tests.jose import keys
 from tests.keys.forms import (
@@ -526,6 +526,52 @@ def test_a_jwks_own_kid_goes_into_the_header() -> None:
     assert part(new_token(SECRET_KEY={**OCT, "kid": "s"}), 0)["kid"] == "s"
     for nameless in (keys.pem(RSA), RSA, jwk(RSA_KEY, kid=...)):
         assert "kid" not in part(new_token(ALGORITHM="RS256", PRIVATE_KEY=nameless), 0)
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("option", ["PUBLIC_KEY", "KEYS", "decode_key_loader", "pair"])
+@pytest.mark.parametrize("form", ["PEM", "cryptography", "list", "JWK without kid"])
+def test_b3_the_kid_of_an_issuer_on_the_tokens_of_a_pem(
+    profile: str, option: str, form: str
+) -> None:
+    """A key without a name verifies tokens that name it in any way, in both profiles."""
+    bare = {name: value for name, value in RSA_KEY.to_public_jwk().items() if name != "kid"}
+    value = bare if form == "JWK without kid" else PUBLIC[form]
+    options: dict[str, Any] = {"ALGORITHM": "RS256", "PROFILE": profile, "PUBLIC_KEY": value}
+    if option == "KEYS":
+        options |= {"PUBLIC_KEY": None, "KEYS": value if form == "list" else [value]}
+    if option == "pair":
+        options |= {"PRIVATE_KEY": keys.pem(RSA)}
+    if option == "decode_key_loader":
+        options |= {"PUBLIC_KEY": keys.public_pem(OTHER_RSA)}
+    app = application(**options)
+    if option == "decode_key_loader":
+        manager(app).decode_key_loader(lambda _header, _payload: value)
+    payload = {"sub": "alice", "jti": "j", "exp": 2**33, "type": "access"}
+    with app.app_context():
+        for kid in ("theirs", RSA_KEY.thumbprint(), None):
+            header = {"alg": "RS256"} if kid is None else {"alg": "RS256", "kid": kid}
+            assert decode_token(signed(payload, RSA_KEY, header))["sub"] == "alice"
+        stranger = Key.from_cryptography(keys.private("RS256", 2), "RS256")
+        with pytest.raises(InvalidSignatureError):
+            decode_token(signed(payload, stranger, {"alg": "RS256", "kid": "theirs"}))
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("option", ["PUBLIC_KEY", "KEYS"])
+@pytest.mark.parametrize("form", ["JWK", "JWKS", "Key"])
+def test_b3_a_key_that_was_given_a_kid_refuses_another(
+    profile: str, option: str, form: str
+) -> None:
+    """A kid that was given is the key's only name."""
+    mine = Key.from_cryptography(RSA.public_key(), "RS256", kid="mine")
+    jwk = mine.to_public_jwk()
+    value: Any = {"JWK": jwk, "JWKS": {"keys": [jwk]}, "Key": mine}[form]
+    options: dict[str, Any] = {"ALGORITHM": "RS256", "PROFILE": profile, "PUBLIC_KEY": None}
+    options[option] = value if option == "PUBLIC_KEY" or form == "JWKS" else [value]
+    payload = {"sub": "alice", "jti": "j", "exp": 2**33, "type": "access"}
+    for kid, good in (("mine", True), ("theirs", False), (mine.thumbprint(), False)):
+        assert takes(signed(payload, RSA_KEY, {"alg": "RS256", "kid": kid}), **options) is good
 
 
 def test_encode_kid_names_the_nameless() -> None:

@@ -175,6 +175,41 @@ def test_a_kid_does_not_change_the_algorithm() -> None:
         assert [key.algorithm for key in ring.candidates({"alg": claimed, "kid": "a"})] == ["RS256"]
 
 
+def pem(number: int = 0, algorithm: str = "RS256") -> Key:
+    """A public key to which no name was given; its kid is the thumbprint."""
+    return Key.from_pem(keys.public_pem(keys.private(algorithm, number)), algorithm)
+
+
+def test_b3_a_key_to_which_no_name_was_given() -> None:
+    """The tokens of a PEM may have their issuer's kid; by the thumbprint one key is tried alone."""
+    one, other = pem(), pem(1)
+    ring = KeyRing(one, other)
+    for kid in ("theirs", None):
+        assert list(ring.candidates({"alg": "RS256", "kid": kid})) == [one, other]
+    assert list(ring.candidates({"alg": "RS256", "kid": other.kid})) == [other]
+    for alg in ("PS256", "ES256", "HS256"):
+        assert refusal(ring, {"alg": alg, "kid": "theirs"}) == NOT_OURS
+
+
+def test_b3_a_key_to_which_a_name_was_given() -> None:
+    """Beside a key without a name, a key with one still takes no token of another name."""
+    named, unnamed = pair("a", number=1), pem()
+    ring = KeyRing(named, unnamed)
+    assert list(ring.candidates({"alg": "RS256", "kid": "theirs"})) == [unnamed]
+    assert list(ring.candidates({"alg": "RS256", "kid": "a"})) == [named]
+    assert refusal(KeyRing(named), {"alg": "RS256", "kid": "theirs"}) == NOT_OURS
+
+
+def test_a2_no_alg_chooses_between_a_nameless_secret_and_a_pem() -> None:
+    """Beside a secret without a name, a PEM is found by its thumbprint alone."""
+    nameless, unnamed = secret(None), pem()
+    ring = KeyRing(nameless, unnamed)
+    assert list(ring.candidates({"alg": "RS256", "kid": unnamed.kid})) == [unnamed]
+    assert refusal(ring, {"alg": "RS256", "kid": "theirs"}) == NOT_OURS
+    assert refusal(ring, {"alg": "RS256"}) == NOT_ALLOWED
+    assert list(ring.candidates({"alg": "HS256"})) == [nameless]
+
+
 def test_nameless_keys_are_tried_by_alg() -> None:
     """Secrets without names are tried in order; a kid that another library wrote is ignored."""
     new, old, longer = secret(None, 1), secret(None, 0), secret(None, 2, "HS512")

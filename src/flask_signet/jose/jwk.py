@@ -48,10 +48,12 @@ class Key:
     """A key for signatures, bound to one algorithm.
 
     ``algorithm`` is the name of its algorithm (``alg``), ``kid`` the key's name or None,
-    ``can_sign`` whether it can sign, ``is_symmetric`` whether it is a secret. ``weakness`` is
-    None, or says why the key is weak: an HMAC secret shorter than its hash (RFC 7518 section
-    3.2), a guessable one, an RSA key of fewer than 2048 bits (section 3.3). A weak key is made
-    only with ``allow_weak=True``.
+    ``can_sign`` whether it can sign, ``is_symmetric`` whether it is a secret. ``is_named`` says
+    whether the ``kid`` was given, by a JWK, by the caller or by :meth:`generate`; else it is the
+    thumbprint or None, and whoever signs with the key may call it otherwise. ``weakness`` is None,
+    or says why the key is weak: an HMAC secret shorter than its hash (RFC 7518 section 3.2), a
+    guessable one, an RSA key of fewer than 2048 bits (section 3.3). A weak key is made only with
+    ``allow_weak=True``.
 
     The class methods make keys. A key does not change, and it does not print, pickle or compare
     its contents.
@@ -64,6 +66,7 @@ class Key:
         "_verify",
         "algorithm",
         "can_sign",
+        "is_named",
         "kid",
         "weakness",
     )
@@ -74,6 +77,7 @@ class Key:
     _verify: Verify
     algorithm: str
     kid: str | None
+    is_named: bool
     can_sign: bool
     weakness: str | None
 
@@ -95,6 +99,7 @@ class Key:
         weakness = algorithm.weakness(public)
         if weakness and not allow_weak:
             raise InvalidKeyError(f"weak key: {weakness}")
+        is_named = kid is not AUTO and kid is not None
         if kid is AUTO:
             kid = jwk_members.thumbprint(algorithm, public)
         if kid is not None and not (isinstance(kid, str) and _KID.fullmatch(kid)):
@@ -105,6 +110,7 @@ class Key:
         key._set(
             algorithm=algorithm.name,
             kid=kid,
+            is_named=is_named,
             weakness=weakness,
             can_sign=private is not None,
             _public=public,
@@ -134,7 +140,9 @@ class Key:
             # A thumbprint would publish a hash of the secret (RFC 7638 section 7).
             name = secrets.token_urlsafe(16) if kid is AUTO else kid
             return cls._make(entry, private, private, name, allow_weak=False)
-        return cls._make(entry, private.public_key(), private, kid, allow_weak=False)
+        key = cls._make(entry, private.public_key(), private, kid, allow_weak=False)
+        key._set(is_named=key.kid is not None)  # nobody knows the new key by another name
+        return key
 
     @classmethod
     def from_secret(
@@ -279,6 +287,7 @@ class Key:
         if public.is_symmetric:
             raise InvalidKeyError("a secret has no half that could be elsewhere")
         key = cls._make(entry, public._public, None, public.kid, allow_weak=True)
+        key._set(is_named=public.is_named)
 
         def checked(data: bytes) -> bytes:
             signature = sign(data)
@@ -353,10 +362,13 @@ class Key:
         return self._verifying_only()
 
     def _verifying_only(self) -> Self:
-        return self._make(ALGORITHMS[self.algorithm], self._public, None, self.kid, allow_weak=True)
+        entry = ALGORITHMS[self.algorithm]
+        key = self._make(entry, self._public, None, self.kid, allow_weak=True)
+        key._set(is_named=self.is_named)
+        return key
 
-    def renamed(self, kid: str | None) -> Key:
-        """The same key under another ``kid``, or without one.
+    def renamed(self, kid: str | KeyName | None) -> Key:
+        """The same key under another ``kid``, under its thumbprint (``AUTO``), or without one.
 
         :raises InvalidKeyError: if the ``kid`` is malformed.
         """

@@ -151,7 +151,8 @@ class Settings:
         False,
         checks.flag,
         "Put the name of the signing key into the header (`kid`); a key without a name gets its "
-        "thumbprint, a secret gets none. A key that has a name of its own is always named.",
+        "thumbprint, a secret gets none. A key that has a name of its own is always named. It "
+        "changes nothing in which tokens are taken.",
         strict=True,
         new=True,
     )
