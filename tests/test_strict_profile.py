@@ -13,7 +13,16 @@ from flask import Flask
 import flask_signet
 from flask_signet import JWTManager
 from flask_signet.exceptions import ConfigurationError, WeakSecretWarning
-from tests.applications import NOW, PROFILES, SECRET, answer, application, bearer, mint, set_clock
+from tests.applications import (
+    NOW,
+    OTHER_SECRET,
+    PROFILES,
+    answer,
+    application,
+    bearer,
+    mint,
+    set_clock,
+)
 from tests.conftest import Clock
 from tests.jose import keys
 
@@ -253,9 +262,9 @@ def test_unknown_profile(profile: Any) -> None:
 
 def test_named_manager_has_a_profile_of_its_own() -> None:
     """A strict partner beside a lenient application, or the other way round."""
-    app = application(PARTNER_JWT_PROFILE="strict", PARTNER_JWT_SECRET_KEY=SECRET)
+    app = application(PARTNER_JWT_PROFILE="strict", PARTNER_JWT_SECRET_KEY=OTHER_SECRET)
     partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
     app.add_url_rule("/partner", view_func=partner.jwt_required()(lambda: {"identity": "in"}))
     assert ask(app, mint(exp=...))[0] == 200
-    assert ask(app, mint(exp=...), "/partner")[0] == 401
-    assert ask(app, mint(), "/partner") == (200, "in")
+    assert ask(app, mint(exp=..., secret=OTHER_SECRET), "/partner")[0] == 401
+    assert ask(app, mint(secret=OTHER_SECRET), "/partner") == (200, "in")

@@ -60,6 +60,7 @@ __all__ = [
     "RecentLoginRequired",
     "RevokedTokenError",
     "SessionEndedError",
+    "SharedSecretWarning",
     "SignetError",
     "StoreUnavailableError",
     "TokenReusedError",
@@ -86,6 +87,10 @@ class InvalidKeyError(ValueError):
 
 class WeakSecretWarning(UserWarning):
     """An HMAC secret is shorter than RFC 7518 section 3.2 asks for, or a known placeholder."""
+
+
+class SharedSecretWarning(UserWarning):
+    """Two managers of one application have one secret: each takes the tokens of the other."""
 
 
 # ── faults of a request: always a response ───────────────────────────────────────────────

@@ -118,7 +118,12 @@ TABLE: dict[str, dict[str, Any]] = {
         ("a", b"a", 5, {"a"}, {"kty": "oct"}),
         "None or a list of secrets that were in use before",
     ),
-    "ALLOW_WEAK_KEYS": flag(True, False),
+    "ALLOW_WEAK_KEYS": option(
+        *(True, False),
+        (*FLAG, ("short", "short"), ("guessable", "guessable")),
+        (*NO_FLAG, "Short", "weak", ["short"]),
+        "True, False, 'short' or 'guessable'",
+    ),
     "ENCODE_KID": flag(False, True),
     "ACCESS_TOKEN_EXPIRES": option(
         *(timedelta(minutes=15), timedelta(minutes=15)),

@@ -84,6 +84,7 @@ class Installing(Loaders):
             here = Installation(app, self)
             if not _is_our_command():
                 here.check_keys()
+                here.check_apart()
             self._check_issuers(here.settings)
             if not _is_our_command():
                 here.check_store()

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
+from ..jose.weak_keys import AllowWeak
 from ..keys.given import fallbacks as fallbacks
 from .lifetime import Lifetime
 
@@ -32,6 +33,16 @@ def flag(value: Any) -> bool:
     if value in (0, 1):
         return bool(value)
     raise ValueError("True or False")
+
+
+def weak_keys(value: Any) -> AllowWeak:
+    """Which weak keys are taken: True for all, False for none, or one kind of them."""
+    if isinstance(value, str) and value in ("short", "guessable"):
+        return value  # type: ignore[return-value]  # the literal's two texts
+    try:
+        return flag(value)
+    except ValueError:
+        raise ValueError("True, False, 'short' or 'guessable'") from None
 
 
 def text(value: Any) -> str:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
+from ..jose.weak_keys import AllowWeak
 from ..jwt.claims import ClaimRules
 from . import checks
 from .checks import Check
@@ -137,12 +138,13 @@ class Settings:
         "Seconds after which `JWT_KEYS` is read again, where it can change.",
         new=True,
     )
-    allow_weak_keys: bool = _option(
+    allow_weak_keys: AllowWeak = _option(
         "ALLOW_WEAK_KEYS",
         True,
-        checks.flag,
-        "Take an HMAC secret shorter than its hash, or RSA below 2048 bits, with a warning "
-        "(RFC 7518 sections 3.2 and 3.3).",
+        checks.weak_keys,
+        "Weak keys that are taken, with a warning. `short`: an HMAC secret shorter than its hash, "
+        "RSA below 2048 bits (RFC 7518 sections 3.2 and 3.3). `guessable`: a secret that reads "
+        "like a tutorial's, or has few different characters. True: both; False: none.",
         strict=False,
         new=True,
     )
