@@ -187,8 +187,15 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         ],
     ),
     "B2": (
-        "a key to fetch from where the token says (jku, x5u)",
-        ["jose/test_jws.py::test_b1_b2_b4_b5_member_that_refuses"],
+        "a key to fetch from where the token says (jku, x5u), or from where nobody is proved",
+        [
+            "jose/test_jws.py::test_b1_b2_b4_b5_member_that_refuses",
+            "keys/test_urls.py::test_b2_every_other_url_is_refused",
+            "keys/test_urls.py::test_b2_http_to_other_machines_is_a_choice",
+            "keys/test_urls.py::test_b2_the_keys_come_no_less_safely_than_the_metadata",
+            "engine/test_issuers.py::test_b2_an_issuer_inside_a_network",
+            "engine/test_issuers.py::test_b2_an_inner_issuer_is_discovered",
+        ],
     ),
     "B3": (
         "a kid that is a path, SQL, huge, or of another type",

@@ -40,7 +40,7 @@ from flask_signet.exceptions import (
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import signed
 from tests.conftest import Clock
-from tests.issuers import ISSUER, JWKS_URL, Web, jwks, pair, token
+from tests.issuers import ISSUER, JWKS_URL, Web, jwks, metadata, pair, token
 from tests.jose import keys
 from tests.providers import CURRENT, NOW, PROVIDERS, RETIRED, Provider
 
@@ -674,6 +674,41 @@ def test_what_cannot_be_right_is_told_at_once(options: dict[str, Any], says: str
     with pytest.raises(ConfigurationError, match=f"^add_issuer: .*{says}"):
         add(made, **options)
     assert manager(made).issuers == {}
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_b2_an_issuer_inside_a_network(profile: str) -> None:
+    """Tokens name the public URL, and the keys are fetched by an inner one, where that is said."""
+    public, inner = "http://localhost:8080/realms/demo", "http://keycloak:8080/realms/demo/certs"
+    found = Web()
+    found.pages[inner] = jwks(KEY)
+    given: dict[str, Any] = {"jwks_url": inner, "fetch": found, "type_claim": ("typ", "Bearer")}
+    made = application(JWT_PROFILE=profile)
+    with pytest.raises(ConfigurationError, match=r"jwks_url .*of your own, allow_http=True$"):
+        add(made, public, **given)
+    add(made, public, **given, allow_http=True)
+    assert get(made, theirs(iss=public, typ="Bearer")).status_code == 200
+    assert found.asked == [inner]
+
+
+def test_b2_an_inner_issuer_is_discovered() -> None:
+    """With allow_http the issuer itself, its metadata and its keys may be at inner URLs."""
+    issuer = "http://keycloak:8080/realms/demo"
+    found = Web()
+    found.pages[f"{issuer}/.well-known/openid-configuration"] = metadata(issuer, f"{issuer}/certs")
+    found.pages[f"{issuer}/certs"] = jwks(KEY)
+    made = application()
+    with pytest.raises(ConfigurationError, match=r"issuer .*allow_http=True$"):
+        add(made, issuer, jwks_url=None, fetch=found)
+    add(made, issuer, jwks_url=None, fetch=found, allow_http=True)
+    assert get(made, theirs(iss=issuer)).status_code == 200
+
+
+@pytest.mark.parametrize("value", [None, "yes", 1])
+def test_allow_http_is_yes_or_no(value: Any) -> None:
+    """A knowing switch is True or False, no value that happens to be true."""
+    with pytest.raises(ConfigurationError, match=r"^add_issuer: allow_http takes True or False"):
+        add(application(), allow_http=value)
 
 
 @pytest.mark.parametrize("missing", ["audience"])

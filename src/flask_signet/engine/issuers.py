@@ -185,10 +185,12 @@ def make_issuer(
     audience: str | Iterable[str],
     terms: IssuerTerms,
     *,
+    allow_http: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Issuer:
     """An issuer of what :meth:`.JWTManager.add_issuer` was given.
 
+    :param allow_http: take http URLs for the issuer and its keys.
     :param clock: seconds, by a clock that never steps: of the age of the issuer's keys.
     :raises ConfigurationError: if something of it can't be right.
     :raises TypeError: if a term is unknown.
@@ -196,7 +198,9 @@ def make_issuer(
     for unknown in terms.keys() - _DEFAULTS.keys():
         raise TypeError(f"add_issuer() got an unexpected keyword argument {unknown!r}")
     given: IssuerTerms = {**_DEFAULTS, **terms}
-    name = _issuer_name(issuer)
+    if not isinstance(allow_http, bool):
+        raise ConfigurationError("add_issuer: allow_http takes True or False")
+    name = _issuer_name(issuer, allow_http)
     audiences = _audiences(audience)
     algorithms = _algorithms(given["algorithms"])
     fetch = _fetch(given["fetch"])
@@ -206,7 +210,7 @@ def make_issuer(
         name,
         fetch,
         algorithms=algorithms,
-        jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url),
+        jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url, allow_http),
         max_stale=_seconds("max_stale", given["max_stale"]),
         clock=clock,
     )
@@ -232,8 +236,8 @@ def make_issuer(
 # ── one term in, the value to use out; types are checked, for callers without a type checker ─
 
 
-def _issuer_name(value: object) -> str:
-    name = _url("issuer", value)
+def _issuer_name(value: object, allow_http: bool) -> str:
+    name = _url("issuer", value, allow_http)
     if "?" in name:
         raise ConfigurationError(
             "add_issuer: an issuer has no query (OpenID Connect Discovery 1.0)"
@@ -267,13 +271,23 @@ def _identity_claim(value: object) -> str:
     return claim
 
 
-def _url(argument: str, value: object) -> str:
+def _url(argument: str, value: object, allow_http: bool) -> str:
     try:
-        return check_url(value)
+        return check_url(value, allow_http=allow_http)
     except ValueError as error:
+        hint = "; inside a network of your own, allow_http=True" if _is_http(value) else ""
         raise ConfigurationError(
-            f"add_issuer: {argument} takes an https URL, e.g. 'https://login.example.com/': {error}"
+            f"add_issuer: {argument} takes an https URL, e.g. 'https://login.example.com/': "
+            f"{error}{hint}"
         ) from None
+
+
+def _is_http(value: object) -> bool:
+    try:
+        check_url(value, allow_http=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(value: object) -> list[str]:

@@ -142,7 +142,12 @@ class Installing(Loaders):
         return installation(self.name)
 
     def add_issuer(
-        self, issuer: str, *, audience: str | Iterable[str], **terms: Unpack[IssuerTerms]
+        self,
+        issuer: str,
+        *,
+        audience: str | Iterable[str],
+        allow_http: bool = False,
+        **terms: Unpack[IssuerTerms],
     ) -> None:
         """Take the access tokens of another issuer too, wherever this manager guards.
 
@@ -154,6 +159,9 @@ class Installing(Loaders):
         :param issuer: its URL, letter for letter as its tokens say it.
         :param audience: the audience that the tokens for this application have; one of several is
             enough.
+        :param allow_http: take http URLs for the issuer and its keys, inside a network of your own:
+            an attacker who can change its traffic can make tokens of this issuer. Http to this same
+            machine is always taken.
         :param terms: what else there is to say of it, by keyword: see :class:`.IssuerTerms`.
         :raises ConfigurationError: if one of these can't be right; it says what to give.
         """
@@ -162,7 +170,7 @@ class Installing(Loaders):
                 f"add_issuer: {issuer!r} is there already: call it once, with all of its audiences "
                 "in a list"
             )
-        made = make_issuer(issuer, audience, terms, clock=self.monotonic)
+        made = make_issuer(issuer, audience, terms, allow_http=allow_http, clock=self.monotonic)
         before = self.issuers
         self.issuers = {**before, issuer: made}  # another one: requests may be at the old
         try:
