@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 
 from flask import Flask, current_app, has_request_context
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.local import LocalProxy
 
-from ..callers import warn_once
+from ..callers import Place, caller, warn_once
 from ..engine.callbacks import Callbacks
 from ..engine.events import tell_by
 from ..engine.issuers import Issuer
@@ -67,6 +68,7 @@ class Installation:
         "app",
         "current",
         "manager",
+        "place",
         "prefix",
     )
 
@@ -74,6 +76,8 @@ class Installation:
         self.app: Flask = app
         self.manager: Installed = manager
         self.prefix: str = manager.config_prefix
+        #: The application's line, or an extension's, that gave the manager the application.
+        self.place: Place = caller()
         self.answers: Answers = Answers(app, self.signet)
         self.current: Current = Current(self.signet, is_unnamed=not manager.name)
         self._reader = OptionReader(self.prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
@@ -275,6 +279,15 @@ def installation(name: str = "") -> Installation:
         found: Installation = app.extensions[EXTENSION][name]
     except KeyError:
         raise RuntimeError(_NO_MANAGER) from None
+    return found
+
+
+def application_itself(app: Flask) -> Flask:
+    """The application that a proxy such as ``current_app`` stands for; any other one as it is.
+
+    :raises RuntimeError: if there is no application at the moment.
+    """
+    found: Flask = app._get_current_object() if isinstance(app, LocalProxy) else app
     return found
 
 
