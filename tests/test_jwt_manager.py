@@ -26,7 +26,7 @@ from flask_signet.exceptions import (
     SignetError,
 )
 from flask_signet.flask.installation import EXTENSION
-from flask_signet.options.reader import UnknownOptionWarning
+from flask_signet.options.names import UnknownOptionWarning
 from tests.applications import application, bare_application, bearer
 from tests.jose import keys
 
@@ -403,8 +403,8 @@ def test_a_named_managers_options_are_checked(app: Flask) -> None:
         partner_manager(app, ALGORITHM="none")
     app.config["PARTNER_JWT_ALGORITHM"] = "HS256"
     with pytest.raises(ConfigurationError, match="did you mean PARTNER_JWT_SECRET_KEY"):
-        partner_manager(app, SECRET_KEYS=5)
-    del app.config["PARTNER_JWT_SECRET_KEYS"]
+        partner_manager(app, SECERT_KEY=5)
+    del app.config["PARTNER_JWT_SECERT_KEY"]
     with pytest.warns(UnknownOptionWarning, match=r"^PARTNER_JWT_MINE is no option"):
         partner_manager(app, MINE=5)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
-from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
 from .keys.given import missing_key, missing_secret
 from .options.checks import LOCATIONS
-from .options.reader import UnknownOptionWarning as UnknownOptionWarning
+from .options.names import UnknownOptionWarning as UnknownOptionWarning
+from .options.reader import refusal
 from .options.table import ONE_YEAR, OPTIONS
 from .options.table import Settings as Settings
 
@@ -37,7 +37,7 @@ class _Config:
         try:
             option.check(raw)
         except ValueError as error:
-            raise ConfigurationError(f"JWT_{option.name} takes {error}") from None
+            raise refusal(f"JWT_{option.name}", option, raw, str(error)) from None
         return raw
 
     @property

@@ -14,7 +14,8 @@ from ..engine.callbacks import Callbacks
 from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer, refuse_unmarked
 from ..engine.setup import SYSTEM_CLOCK, Clock
 from ..exceptions import ConfigurationError, adopt_pyjwt
-from ..options.reader import check_names, set_defaults
+from ..options.names import check_names
+from ..options.reader import set_defaults
 from ..options.table import Settings
 from .boundaries import HANDLED, handle, handle_for_api
 from .installation import (
@@ -83,7 +84,7 @@ class Installing(Loaders):
         added = set_defaults(app.config, self.config_prefix)
         here = Installation(app, self)
         try:
-            self._check(here, added)
+            self._check(here)
             # Flask refuses both of these in an application that has served a request.
             self._set_error_handler_callbacks(app)
             self._add_context_processor(app, wanted=add_context_processor)
@@ -100,15 +101,14 @@ class Installing(Loaders):
         if not self.name:
             app.extensions[FJE_EXTENSION] = self
 
-    def _check(self, here: Installation, unset: list[str]) -> None:
+    def _check(self, here: Installation) -> None:
         """Look at all that the options name, before the application sees the manager.
 
-        :param unset: the options that have their default.
         :raises ConfigurationError: saying what is wrong.
         """
         config = here.app.config
         strict = config[f"{self.config_prefix}PROFILE"] == "strict"
-        check_names(config, self.config_prefix, strict=strict, unset=unset)
+        check_names(config, self.config_prefix, strict=strict)
         if not _is_our_command():
             here.check_keys()
             here.check_apart()

@@ -61,7 +61,7 @@ def claim(value: Any) -> str:
     """The name of a claim in which an application may keep an identity."""
     name = text(value)
     if name in _OWN_CLAIMS:
-        raise ValueError(f"a claim that means nothing else, not {', '.join(sorted(_OWN_CLAIMS))}")
+        raise ValueError(f"a claim that is none of {', '.join(sorted(_OWN_CLAIMS))}")
     return name
 
 

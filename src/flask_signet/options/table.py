@@ -32,6 +32,7 @@ class Option:
     :param check: makes the value to use of the value that was written, or raises ValueError.
     :param about: a sentence for the documentation.
     :param new: Flask-JWT-Extended does not have it.
+    :param shown: whether its value may be printed: no key, and no URL, which may have a password.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Option:
     check: Check
     about: str
     new: bool
+    shown: bool
 
     def default_in(self, profile: str) -> Any:
         """The default in a profile; a new list each time, which belongs to one application."""
@@ -57,9 +59,7 @@ def _option(
     new: bool = False,
     shown: bool = True,
 ) -> Any:
-    # `shown`: whether the settings print the value. They print no key, and no URL, which may have
-    # a password in it.
-    option = Option(name, default, strict, check, about, new)
+    option = Option(name, default, strict, check, about, new, shown)
     return dataclasses.field(metadata={"option": option}, repr=shown)
 
 
