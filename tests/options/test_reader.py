@@ -216,8 +216,9 @@ HIDDEN = "kT9-wQz3_xLb7RmY-kT9-wQz3_xLb7RmY"
         ("KEYS", {HIDDEN}),
         ("SESSION_STORE", "redis:kT9-wQz3"),
         # in the wrong option
-        ("ALGORITHM", HIDDEN),
-        ("ALGORITHM", keys.pem(keys.private("ES256")).decode()),
+        ("ALGORITHM", "kT9-wQz3"),
+        ("HEADER_NAME", [HIDDEN]),
+        ("PROFILE", keys.pem(keys.private("ES256")).decode()),
         ("DECODE_ISSUER", [[HIDDEN]]),
         ("TRUSTED_ORIGINS", "https://ada:kT9-wQz3@a.test"),
         ("COOKIE_SECURE", {"secret": HIDDEN}),

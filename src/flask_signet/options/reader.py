@@ -24,7 +24,7 @@ def refusal(name: str, option: Option, value: Any, takes: str) -> ConfigurationE
     :param takes: what the option takes, maybe with a guess at its end, see :func:`.nearest`.
     """
     told, guess, rest = takes.partition("; did you mean")
-    instead = f", not {shown(value)}" if option.shown else ""
+    instead = f", not {shown(value)}" if option.told else ""
     return ConfigurationError(f"{name} takes {told}{instead}{guess}{rest}")
 
 

@@ -32,7 +32,7 @@ class Option:
     :param check: makes the value to use of the value that was written, or raises ValueError.
     :param about: a sentence for the documentation.
     :param new: Flask-JWT-Extended does not have it.
-    :param shown: whether its value may be printed: no key, and no URL, which may have a password.
+    :param told: whether an error shows its value: no key, and no URL, which may have a password.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Option:
     check: Check
     about: str
     new: bool
-    shown: bool
+    told: bool
 
     def default_in(self, profile: str) -> Any:
         """The default in a profile; a new list each time, which belongs to one application."""
@@ -58,8 +58,10 @@ def _option(
     strict: Any = _SAME,
     new: bool = False,
     shown: bool = True,
+    told: bool = True,
 ) -> Any:
-    option = Option(name, default, strict, check, about, new, shown)
+    # `shown`: whether the settings print the value. What they don't print, no error tells.
+    option = Option(name, default, strict, check, about, new, told and shown)
     return dataclasses.field(metadata={"option": option}, repr=shown)
 
 
@@ -81,7 +83,13 @@ class Settings:
     )
 
     # keys and algorithms
-    algorithm: str = _option("ALGORITHM", "HS256", checks.algorithm, "The algorithm that signs.")
+    algorithm: str = _option(
+        "ALGORITHM",
+        "HS256",
+        checks.algorithm,
+        "The algorithm that signs.",
+        told=False,  # a key may be there by mistake: it stands beside the keys
+    )
     _decode_algorithms: tuple[str, ...] = _option(
         "DECODE_ALGORITHMS",
         None,
