@@ -147,6 +147,7 @@ def test_a2_strict_takes_no_secret_beside_public_keys(place, tmp_path, monkeypat
     assert kid_of_new_token(application(options["JWT_KEYS"], **options))
     message = ring_refusal({**options, "JWT_PROFILE": "strict"})
     assert message.startswith("JWT_KEYS: secrets (HS algorithms) and public keys in one ring;")
+    assert message.endswith("give the secrets to a second manager")
 
 
 @pytest.mark.parametrize("profile", ["compatible", "strict"])

@@ -21,7 +21,7 @@ from ..jose.jwk import Key
 from .published import each_once
 from .reading import warn_of_weak
 from .ring import KeyRing
-from .schedule import KeySchedule
+from .schedule import KeySchedule, NoKeyError
 from .sources import KeySource
 
 log: logging.Logger = logging.getLogger("flask_signet")
@@ -29,7 +29,11 @@ log: logging.Logger = logging.getLogger("flask_signet")
 _PATIENCE: Final = 2.0
 """Seconds that a request waits for another to read the keys, where those that there are are old."""
 
-_MAKE_ONE: Final = "make one with `flask jwt keys generate`"
+
+def _told(error: Exception) -> str:
+    """An error with its mend, if making a key mends it."""
+    mend = "; make one with `flask jwt keys generate`" if isinstance(error, NoKeyError) else ""
+    return f"{error}{mend}"
 
 
 class LiveKeys:
@@ -133,7 +137,7 @@ class LiveKeys:
             ring = self._schedule.ring(now, one_kind=self._one_kind)
         except InvalidKeyError as error:
             if self._ring is None:
-                raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
+                raise ConfigurationError(f"{self._option}: {_told(error)}") from None
             log.error("%s: %s; the keys of before go on", self._option, error)
             ring = self._ring
         until = self._schedule.next_change(now) - now
@@ -152,7 +156,7 @@ class LiveKeys:
             if self._ring is None and isinstance(error, StoreUnavailableError):
                 raise  # 503: the store may answer next time
             if self._ring is None:
-                raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
+                raise ConfigurationError(f"{self._option}: {_told(error)}") from None
             log.error("%s can't be read again, the keys of before go on: %s", self._option, error)
             return
         except Exception as error:  # an application's function may raise any error

@@ -78,6 +78,10 @@ def moments_of(jwk: Mapping[str, Any]) -> tuple[float, float]:
     return found[0], found[1]
 
 
+class NoKeyError(InvalidKeyError):
+    """There is no key yet, or none any more."""
+
+
 class KeySchedule:
     """Keys with their moments, in the order in which they are kept. It does not change."""
 
@@ -141,11 +145,12 @@ class KeySchedule:
         """The ring of this moment: the active key signs, all but the retired ones verify.
 
         :param one_kind: refuse a ring with secrets and public keys.
-        :raises InvalidKeyError: if there is none left, or they make no :class:`.KeyRing`.
+        :raises NoKeyError: if there is none left.
+        :raises InvalidKeyError: if they make no :class:`.KeyRing`.
         """
         live = [each for each, state in self.states(now) if state != "retired"]
         if not live:
-            raise InvalidKeyError("there is no key, or all of them are retired")
+            raise NoKeyError("there is no key, or all of them are retired")
         active = self.active(now)
         keys = [each.key for each in live if each is not active]
         if active is None:
