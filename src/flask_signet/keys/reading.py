@@ -197,10 +197,12 @@ def _served(part: Any, rules: KeyRules) -> tuple[list[Key], list[InvalidKeyError
             served.append(_read_key(part, algorithm, rules))
         except InvalidKeyError as error:
             refused.append(error)
-    malformed = [error for error in refused if not isinstance(error, UnfitKeyError)]
-    if not served and not isinstance(part, Mapping):
+    if served:
+        return served, refused
+    if not isinstance(part, Mapping):
         raise refused[0]  # only a JWKS may hold keys of no use here
-    if not served and malformed and _is_secret(part):
+    malformed = [error for error in refused if not isinstance(error, UnfitKeyError)]
+    if malformed and _is_secret(part):
         raise malformed[0]
     return served, refused
 
