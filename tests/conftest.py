@@ -10,6 +10,7 @@ import redis
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
+from flask_signet.callers import forget_warnings
 from flask_signet.stores.redis import RedisStore
 from tests import distribution
 from tests.applications import set_clock
@@ -38,6 +39,12 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock(1_700_000_000.0)
+
+
+@pytest.fixture(autouse=True)
+def warned_afresh() -> None:
+    """Each test gets the warnings that a process gets once."""
+    forget_warnings()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_signet import Key
 from flask_signet.config import config
 from flask_signet.exceptions import ConfigurationError
 from flask_signet.options.table import OPTIONS
@@ -20,6 +21,14 @@ def app() -> Iterator[Flask]:
     )
     with app.app_context():
         yield app
+
+
+def test_the_algorithms_of_a_key_ring() -> None:
+    """With JWT_KEYS a list of algorithms is the whole list."""
+    key = Key.generate("ES256")
+    app = application(SECRET_KEY=None, KEYS=[key], DECODE_ALGORITHMS=["ES256"])
+    with app.app_context():
+        assert config.decode_algorithms == ["ES256"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from flask_signet.exceptions import (
     JWTExtendedException,
     MissingRequiredClaimError,
     RevokedTokenError,
+    SharedSecretWarning,
     SignetError,
     WeakSecretWarning,
 )
@@ -73,7 +74,12 @@ TABLE: dict[str, tuple[tuple[Any, ...], int, str, str, str]] = {
     "InvalidJTIError": (("why",), 422, "invalid_token", "signature", "invalid_token"),
     "MissingRequiredClaimError": (("exp",), 422, "missing_claim", "signature", "invalid_token"),
 }
-NO_REFUSALS = {"ConfigurationError", "InvalidKeyError", "WeakSecretWarning"}
+NO_REFUSALS = {
+    "ConfigurationError",
+    "InvalidKeyError",
+    "SharedSecretWarning",
+    "WeakSecretWarning",
+}
 MESSAGES = {
     "WrongTenantError": "The token is for another tenant",
     "RevokedTokenError": "Token has been revoked",
@@ -216,6 +222,7 @@ def test_the_operators_errors_are_no_answers() -> None:
         (ConfigurationError, RuntimeError),
         (InvalidKeyError, ValueError),
         (WeakSecretWarning, UserWarning),
+        (SharedSecretWarning, UserWarning),
     ):
         assert issubclass(cls, parent)
         assert not issubclass(cls, HTTPException)

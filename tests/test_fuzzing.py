@@ -119,6 +119,11 @@ def named(name: str, number: int = 0) -> Key:
     return keys.key(name, number).renamed(f"{name} {number}")
 
 
+def from_pem(name: str) -> Key:
+    """A public key to which no name was given."""
+    return Key.from_pem(keys.public_pem(keys.private(name)), name)
+
+
 @cache
 def rings() -> dict[str, KeyRing]:
     """Rings of every kind. The first key of each algorithm is in it, the second never."""
@@ -130,6 +135,8 @@ def rings() -> dict[str, KeyRing]:
         "named pairs": KeyRing(*map(named, ("RS256", "ES256", "EdDSA"))),
         "named": KeyRing(*map(named, ("HS256", "HS512", "RS256", "ES256", "EdDSA"))),
         "named secret, pairs": KeyRing(named("HS256"), *nameless),
+        "PEMs": KeyRing(*map(from_pem, ("RS256", "ES256", "EdDSA"))),
+        "named secret, PEMs": KeyRing(named("HS256"), *map(from_pem, ("RS256", "ES256"))),
     }
 
 
@@ -228,9 +235,11 @@ def _deep(levels: int) -> str:
 NO_TIMES: Final = ["1", True, False, None, [NOW], {}, "", "NaN", 253402300800, 1e300, -1e300]
 NO_TEXTS: Final = [None, True, 1.5, [], ["a"], {}, {"a": 1}]
 HEADER_CHANGES: Final[list[Change]] = [
-    sets("header", "typ", "JWT", "at+jwt", "", None, 1, ["JWT"], good=True),
+    sets("header", "typ", "JWT", "at+jwt", "", "e\u0301", good=True),
+    sets("header", "typ", *NO_TEXTS, 1),
     sets("header", "x", 1, "y", None, [1, {"a": [2]}], {"crit": ["x"]}, "e\u0301", good=True),
     sets("header", "cty", "JWT", "text/plain", good=True),
+    sets("header", "cty", *NO_TEXTS, 1),
     sets("header", "Alg", "none", good=True),
     sets("header", "alg", *("none", "None", "NONE", "", "HS257", "hs256", "HS256 ", "RS1", "dir")),
     sets("header", "alg", *NO_TEXTS),
@@ -433,9 +442,9 @@ def _fits(making: Making) -> bool:
     kid = making.header.get("kid")
     members = [key for key in rings()[making.ring] if key.algorithm == making.algorithm]
     if kid is not None:
-        return any(key.kid in (None, kid) for key in members)
+        return any(not key.is_named or key.kid == kid for key in members)
     mixed = len({key.is_symmetric for key in rings()[making.ring]}) > 1
-    return any(key.kid is None or not mixed for key in members)
+    return any(not key.is_named or not mixed for key in members)
 
 
 def tokens(number: int) -> Outcome:
@@ -827,6 +836,10 @@ def bad_tokens() -> list[str]:
             mint(fresh="yes"),
             mint(header={"crit": ["x"]}),
             mint(header={"kid": 1}),
+            mint(header={"typ": 1}),
+            mint(header={"typ": ["at+jwt"]}),
+            mint(cnf={"jkt": "0ZcOCORZNYy"}),
+            mint(cnf=None),
             "x",
             "...",
             "..",
@@ -1254,7 +1267,7 @@ FAULTS: Final[dict[str, tuple[str, str, Any, str]]] = {
     "a reader's own error": ("keys", "flask_signet.jose.pem.load_pem", broken, WRONG[2]),
     "a private half": (
         "key sets",
-        "flask_signet.keys.jwks._PRIVATE_MEMBERS",
+        "flask_signet.keys.jwks.PRIVATE_MEMBERS",
         frozenset(),
         WRONG[0],
     ),

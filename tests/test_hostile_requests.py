@@ -426,7 +426,7 @@ def test_nearly_good_token(name: str, token: str, location: str, guard: str) -> 
 
 
 NAMES = st.sampled_from(
-    ["sub", "exp", "iat", "nbf", "aud", "iss", "jti", "type", "fresh", "csrf", "sid", "x"]
+    ["sub", "exp", "iat", "nbf", "aud", "iss", "jti", "type", "fresh", "csrf", "sid", "cnf", "x"]
 )
 
 

@@ -1,12 +1,13 @@
 """The manager: it serves an application whole or not at all, and several stay apart."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
 import pytest
-from flask import Flask, Response, jsonify, render_template_string
+from flask import Flask, Response, current_app, jsonify, render_template_string
 
 import flask_signet
 from flask_signet import (
@@ -25,8 +26,8 @@ from flask_signet.exceptions import (
     SignetError,
 )
 from flask_signet.flask.installation import EXTENSION
-from flask_signet.options.reader import UnknownOptionWarning
-from tests.applications import application, bare_application
+from flask_signet.options.names import UnknownOptionWarning
+from tests.applications import application, bare_application, bearer
 from tests.jose import keys
 
 # ── init_app ─────────────────────────────────────────────────────────────────────────────
@@ -73,6 +74,78 @@ def test_a_failed_init_app_leaves_nothing_behind(options: dict[str, Any]) -> Non
         create_access_token("alice")
 
 
+STARTS: list[Callable[[Flask], Any]] = [JWTManager, lambda app: JWTManager().init_app(app)]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_proxy_of_an_application_is_an_application(start: Callable[[Flask], Any]) -> None:
+    """An extension may give the manager ``current_app``: it serves the application behind it."""
+    app, other = bare_application(), application()
+    with app.app_context():
+        start(current_app)
+    here = app.extensions[EXTENSION][""]
+    assert type(here.app) is Flask
+    assert here.app is app
+    assert list(here.manager._apps) == [app]
+    app.add_url_rule("/required", view_func=jwt_required()(lambda: "in"))
+    with app.app_context():
+        token = create_access_token("alice")
+    with other.app_context():  # where current_app is another one
+        answer = app.test_client().get("/required", headers=bearer(token))
+        assert answer.data == b"in"
+        assert app.test_client().get("/required").status_code == 401
+
+
+def test_a_proxy_and_its_application_are_one() -> None:
+    """Given both, the manager starts once; another manager is refused for either."""
+    app, manager = bare_application(), JWTManager()
+    manager.init_app(app)
+    before = traces(app)
+    with app.app_context():
+        manager.init_app(current_app)
+        assert traces(app) == before
+        with pytest.raises(ConfigurationError, match="has a JWTManager already"):
+            JWTManager(current_app)
+
+
+def test_a_proxy_without_an_application() -> None:
+    """Where there is no application at the moment, Flask's own error says so."""
+    with pytest.raises(RuntimeError, match="Working outside of application context"):
+        JWTManager(current_app)
+
+
+def failing_key() -> Any:
+    raise OSError("the KMS is down")
+
+
+@pytest.mark.parametrize(
+    "options", [{"KEYS": failing_key, "SECRET_KEY": None}, {"UNKNOWN": 5}], ids=["KMS", "warning"]
+)
+def test_an_error_of_any_kind_leaves_nothing_behind(options: dict[str, Any]) -> None:
+    """Also where a function of the application fails, or a warning is made an error."""
+    app = bare_application(**options)
+    before, config = traces(app), dict(app.config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            with pytest.raises((OSError, UnknownOptionWarning)):
+                JWTManager(app, add_context_processor=True)
+            assert (traces(app), app.config) == (before, config)
+
+
+@pytest.mark.parametrize("processor", [True, False])
+def test_an_application_that_has_served_a_request(processor: bool) -> None:
+    """Flask refuses a start that late: each time for that reason, and nothing is half there."""
+    app = bare_application()
+    app.add_url_rule("/", view_func=lambda: "open")
+    app.test_client().get("/")
+    before, config = traces(app), dict(app.config)
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="can no longer be called"):
+            JWTManager(app, add_context_processor=processor)
+        assert (traces(app), app.config) == (before, config)
+
+
 def test_a_failed_init_app_may_be_repeated() -> None:
     """Once the option is put right the same manager, or another, starts."""
     app, manager = bare_application(ALGORITHM="none"), JWTManager()
@@ -106,10 +179,27 @@ def test_a_second_manager_needs_a_name() -> None:
     app = application()
     first = app.extensions[EXTENSION][""]
     before = traces(app)
-    with pytest.raises(ConfigurationError, match="has a JWTManager already: give the second one"):
+    with pytest.raises(ConfigurationError, match="has a JWTManager already, of tests"):
         JWTManager(app)
     assert traces(app) == before
     assert app.extensions[EXTENSION][""] is first
+
+
+def test_whose_the_first_manager_was() -> None:
+    """A site that makes a manager beside an extension's own is told where the first one is."""
+    app = bare_application()
+    extension: dict[str, Any] = {"__name__": "flask_extension.security", "JWTManager": JWTManager}
+    source = "\n" * 41 + "def set_up(app):\n    return JWTManager(app)\n"
+    exec(compile(source, "security.py", "exec"), extension)  # noqa: S102 - stands for an extension
+    first = extension["set_up"](app)
+    with pytest.raises(ConfigurationError) as caught:
+        JWTManager(app)
+    assert str(caught.value) == (
+        "this application has a JWTManager already, of flask_extension.security, line 43: use that "
+        "one, app.extensions['flask-jwt-extended'], or give the second one a name and a "
+        'config_prefix, e.g. JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
+    )
+    assert app.extensions["flask-jwt-extended"] is first
 
 
 def test_several_applications() -> None:
@@ -259,14 +349,14 @@ def test_a_name_and_a_prefix_go_together(arguments: dict[str, str]) -> None:
 def test_two_managers_of_one_name(app: Flask) -> None:
     """A name is one manager's, in one application."""
     partner_manager(app, **PARTNER)
-    with pytest.raises(ConfigurationError, match="has a JWTManager already"):
+    with pytest.raises(ConfigurationError, match="already with the name 'partner', of"):
         partner_manager(app, **PARTNER)
 
 
 def test_two_managers_of_one_prefix(app: Flask) -> None:
     """A prefix is one manager's too: with one key, the tokens of two would be interchangeable."""
     partner_manager(app, **PARTNER)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"^the JWTManager of tests\.test_jwt_m"):
         JWTManager(app, name="another", config_prefix="PARTNER_JWT_")
 
 
@@ -313,8 +403,8 @@ def test_a_named_managers_options_are_checked(app: Flask) -> None:
         partner_manager(app, ALGORITHM="none")
     app.config["PARTNER_JWT_ALGORITHM"] = "HS256"
     with pytest.raises(ConfigurationError, match="did you mean PARTNER_JWT_SECRET_KEY"):
-        partner_manager(app, SECRET_KEYS=5)
-    del app.config["PARTNER_JWT_SECRET_KEYS"]
+        partner_manager(app, SECERT_KEY=5)
+    del app.config["PARTNER_JWT_SECERT_KEY"]
     with pytest.warns(UnknownOptionWarning, match=r"^PARTNER_JWT_MINE is no option"):
         partner_manager(app, MINE=5)
 

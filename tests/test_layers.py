@@ -20,7 +20,7 @@ PACKAGE = "flask_signet"
 
 # From the ground up. A room imports rooms of the floors below, itself, and rooms of its own floor.
 FLOORS = (
-    ("exceptions",),
+    ("callers", "exceptions"),
     ("jose",),
     ("jwt", "keys", "sessions"),
     ("stores", "options"),
@@ -50,6 +50,7 @@ ALONE = {
 
 # What a room may import besides this package and the standard library.
 LIBRARIES = {
+    "callers": (),
     "exceptions": ("werkzeug",),
     "jose": ("cryptography",),
     "jwt": (),

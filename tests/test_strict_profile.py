@@ -13,7 +13,16 @@ from flask import Flask
 import flask_signet
 from flask_signet import JWTManager
 from flask_signet.exceptions import ConfigurationError, WeakSecretWarning
-from tests.applications import NOW, PROFILES, SECRET, answer, application, bearer, mint, set_clock
+from tests.applications import (
+    NOW,
+    OTHER_SECRET,
+    PROFILES,
+    answer,
+    application,
+    bearer,
+    mint,
+    set_clock,
+)
 from tests.conftest import Clock
 from tests.jose import keys
 
@@ -42,6 +51,8 @@ TOO_STRICT: dict[str, tuple[dict[str, Any], str]] = {
     "D7: another type": ({"type": "id"}, "Only non-refresh tokens are allowed"),
     "D7: the type in another case": ({"type": "Access"}, "Only non-refresh tokens are allowed"),
     "C6: over 8 KiB": ({"pad": "x" * 7000}, "Token is too long"),
+    "D4: for others": ({"aud": "them"}, "Invalid audience"),
+    "D4: for nobody": ({"aud": []}, "Invalid audience"),
     "B8: typ JWT": ({"header": {"typ": "JWT"}}, "The token's typ is not that of its type"),
     "B8: typ of a refresh token": (
         {"header": {"typ": "rt+jwt"}},
@@ -57,6 +68,21 @@ def test_token_that_only_the_drop_in_takes(name: str) -> None:
     token = mint(**changes)
     assert ask(application(), token)[0] == 200
     assert ask(application("strict"), token) == (401, text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"header": {"typ": 5}}, "Type header parameter must be a string"),
+        ({"header": {"typ": None}}, "Type header parameter must be a string"),
+        ({"header": {"cty": ["JWT"]}}, "Content type header parameter must be a string"),
+        ({"cnf": {"jkt": "x"}}, "The token is bound to a key, and no proof of the key is checked"),
+    ],
+)
+def test_token_that_none_takes(changes: dict[str, Any], text: str) -> None:
+    """Flask-JWT-Extended takes these too, and no profile does (B8, D7)."""
+    assert ask(application(), mint(**changes)) == (422, text)
+    assert ask(application("strict"), mint(**changes)) == (401, text)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +228,10 @@ def test_csrf_claim_where_it_is_of_use(options: dict[str, Any], has: bool) -> No
         ("JWT_REQUIRE_EXP", False, {"exp": ...}),
         ("JWT_VERIFY_SUB", None, {"sub": 7}),
         ("JWT_BOUNDED_IDS", False, {"jti": ...}),
-        ("JWT_REQUIRE_TYPE", False, {"type": "api", "header": {"typ": None}}),
+        ("JWT_REQUIRE_TYPE", False, {"type": "api", "header": {"typ": "api"}}),
+        ("JWT_DECODE_AUDIENCE", False, {"aud": "them"}),
+        ("JWT_DECODE_AUDIENCE", ["them", "us"], {"aud": "them"}),
+        ("JWT_ALLOW_BOUND_TOKENS", True, {"cnf": {"jkt": "x"}}),
         ("JWT_MAX_TOKEN_LENGTH", 16 * 1024, {"pad": "x" * 7000}),
         ("JWT_EXPLICIT_TYP", False, {"header": {"typ": "JWT"}}),
         ("JWT_DECODE_LEEWAY", 60, {"exp": NOW - 30}),
@@ -233,9 +262,9 @@ def test_unknown_profile(profile: Any) -> None:
 
 def test_named_manager_has_a_profile_of_its_own() -> None:
     """A strict partner beside a lenient application, or the other way round."""
-    app = application(PARTNER_JWT_PROFILE="strict", PARTNER_JWT_SECRET_KEY=SECRET)
+    app = application(PARTNER_JWT_PROFILE="strict", PARTNER_JWT_SECRET_KEY=OTHER_SECRET)
     partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
     app.add_url_rule("/partner", view_func=partner.jwt_required()(lambda: {"identity": "in"}))
     assert ask(app, mint(exp=...))[0] == 200
-    assert ask(app, mint(exp=...), "/partner")[0] == 401
-    assert ask(app, mint(), "/partner") == (200, "in")
+    assert ask(app, mint(exp=..., secret=OTHER_SECRET), "/partner")[0] == 401
+    assert ask(app, mint(secret=OTHER_SECRET), "/partner") == (200, "in")

@@ -39,7 +39,7 @@ def device_name(user_agent: str) -> str:
 
 def printable(text: str) -> str:
     """A text that a client sent, for a page: control characters and turns of direction escaped."""
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def requesting_device() -> str:

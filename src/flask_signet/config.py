@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
-from .exceptions import ConfigurationError
 from .jose.algorithms import ALGORITHMS
 from .keys.given import missing_key, missing_secret
 from .options.checks import LOCATIONS
-from .options.reader import UnknownOptionWarning as UnknownOptionWarning
+from .options.names import UnknownOptionWarning as UnknownOptionWarning
+from .options.reader import refusal
 from .options.table import ONE_YEAR, OPTIONS
 from .options.table import Settings as Settings
 
@@ -37,7 +37,7 @@ class _Config:
         try:
             option.check(raw)
         except ValueError as error:
-            raise ConfigurationError(f"JWT_{option.name} takes {error}") from None
+            raise refusal(f"JWT_{option.name}", option, raw, str(error)) from None
         return raw
 
     @property
@@ -76,7 +76,8 @@ class _Config:
     @property
     def decode_algorithms(self) -> list[str]:
         names, own = [*(self._raw("_decode_algorithms") or ())], self._raw("algorithm")
-        return names if own in names else [*names, own]
+        is_whole = own in names or (names and self._raw("keys") is not None)
+        return names if is_whole else [*names, own]
 
     @property
     def token_location(self) -> Any:

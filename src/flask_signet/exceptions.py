@@ -61,6 +61,7 @@ __all__ = [
     "RequestTooLargeError",
     "RevokedTokenError",
     "SessionEndedError",
+    "SharedSecretWarning",
     "SignetError",
     "StoreUnavailableError",
     "TokenReusedError",
@@ -87,6 +88,10 @@ class InvalidKeyError(ValueError):
 
 class WeakSecretWarning(UserWarning):
     """An HMAC secret is shorter than RFC 7518 section 3.2 asks for, or a known placeholder."""
+
+
+class SharedSecretWarning(UserWarning):
+    """Two managers of one application have one secret: each takes the tokens of the other."""
 
 
 # ── faults of a request: always a response ───────────────────────────────────────────────
@@ -298,7 +303,10 @@ class CSRFError(JWTExtendedException):
 
 
 class WrongTokenError(JWTExtendedException):
-    """A refresh token where an access token is needed, or the other way round."""
+    """A refresh token where an access token is needed, or the other way round.
+
+    Also another kind of token, and one that is bound to a key where no proof of it is checked.
+    """
 
     status: ClassVar[int] = 422
     error_code: ClassVar[str] = "wrong_token_type"

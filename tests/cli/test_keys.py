@@ -97,6 +97,28 @@ def test_the_first_key_is_made_once_and_signs(deployment: Deployment) -> None:
     assert kid_of_new_token(deployment.start()) == kid
 
 
+def test_a3_no_key_that_the_application_would_refuse(deployment: Deployment) -> None:
+    """The commands keep to JWT_DECODE_ALGORITHMS, by their default and by their error."""
+    deployment.config["JWT_DECODE_ALGORITHMS"] = ["ES384", "ES512"]
+    refused = deployment.run("keys", "generate", "--algorithm", "RS256")
+    assert refused.exit_code == 1
+    assert "a key is for RS256, and JWT_DECODE_ALGORITHMS lists ES384, ES512" in refused.output
+    assert deployment.states() == []
+    assert "for ES384" in deployment.run("keys", "generate").output
+    again = deployment.run("keys", "rotate", "--algorithm", "ES256")
+    assert (again.exit_code, len(deployment.states())) == (1, 1)
+
+
+def test_a2_no_ring_that_strict_would_refuse(deployment: Deployment) -> None:
+    """In strict no command puts a secret beside a public key: no process could read the two."""
+    deployment.run("keys", "generate")
+    deployment.config["JWT_PROFILE"] = "strict"
+    refused = deployment.run("keys", "rotate", "--algorithm", "HS256")
+    assert refused.exit_code == 1
+    assert "secrets (HS algorithms) and public keys in one ring" in refused.output
+    assert len(deployment.states()) == 1
+
+
 def test_a_rotation_logs_nobody_out(deployment: Deployment, ticking: Clock) -> None:
     """A running process signs with the next key when its time has come, and takes both."""
     deployment.run("keys", "generate")

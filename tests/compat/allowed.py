@@ -157,6 +157,16 @@ def _odd_kid(case: Case, _theirs: Answer, ours: Answer) -> bool:
     )
 
 
+def _odd_media_type(case: Case, _theirs: Answer, ours: Answer) -> bool:
+    names = {"typ": "Type header parameter", "cty": "Content type header parameter"}
+    return any(
+        f'"{name}"'.encode() in _raw(case, 0)
+        and not isinstance(_member(case, 0, name), str)
+        and _refused(ours, text)
+        for name, text in names.items()
+    )
+
+
 def _times_are_numbers(case: Case, _theirs: Answer, ours: Answer) -> bool:
     texts = {
         "exp": "Expiration Time claim (exp) must be an integer.",
@@ -235,6 +245,11 @@ DIFFERENCES = [
         "odd kid",
         "SECURITY B3: a kid is 1 to 256 characters of printable ASCII.",
         _odd_kid,
+    ),
+    Difference(
+        "odd media type",
+        "RFC 7515, sections 4.1.9 and 4.1.10: typ and cty are texts.",
+        _odd_media_type,
     ),
     Difference(
         "signature before payload",

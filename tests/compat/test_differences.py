@@ -545,6 +545,29 @@ def test_the_body_is_fjes_nevertheless() -> None:
     json.dumps(coded)
 
 
+# ── tokens that FJE takes ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_token_that_is_bound_to_a_key() -> None:
+    """FJE lets in who has it, without the key (RFC 9449, 7.2); ours asks to say so."""
+    headers = bearer(access(cnf={"jkt": "0ZcOCORZNYy"}))
+    both = Both()
+    theirs, ours = both.ask_each("/required", headers=headers)
+    assert (theirs.status, ours.status) == (200, 422)
+    assert (ours.msg or "").startswith("The token is bound to a key")
+    both.ours.app.config["JWT_ALLOW_BOUND_TOKENS"] = True
+    assert both.ours.ask("/required", headers=headers).status == 200
+
+
+@pytest.mark.parametrize(("name", "says"), [("typ", "Type"), ("cty", "Content type")])
+def test_a_media_type_that_is_no_text(name: str, says: str) -> None:
+    """FJE takes any JSON for typ and cty; ours a text (RFC 7515, 4.1.9 and 4.1.10)."""
+    token = forge({"alg": "HS256", name: 5}, claims())
+    theirs, ours = Both().ask_each("/required", headers=bearer(token))
+    assert theirs.status == 200
+    assert (ours.status, ours.msg) == (422, f"{says} header parameter must be a string")
+
+
 # ── what has no effect there ─────────────────────────────────────────────────────────────────
 
 

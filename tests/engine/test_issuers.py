@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from flask_signet.exceptions import (
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import signed
 from tests.conftest import Clock
-from tests.issuers import ISSUER, JWKS_URL, Web, jwks, pair, token
+from tests.issuers import ISSUER, JWKS_URL, Web, jwks, metadata, pair, token
 from tests.jose import keys
 from tests.providers import CURRENT, NOW, PROVIDERS, RETIRED, Provider
 
@@ -130,6 +131,9 @@ def of(provider: Provider, **options: Any) -> Flask:
 def test_a_provider_s_access_token_is_taken(name: str, profile: str) -> None:
     """Each provider's token, as its documentation shows it, is let in for whom it names."""
     provider = PROVIDERS[name]
+    if profile == "strict" and not {"typ", "type_claim"} & set(provider.options):
+        # Its access tokens have no mark, which strict asks to say.
+        provider = replace(provider, options=provider.options | {"typ": "JWT"})
     answer = get(of(provider, JWT_PROFILE=profile), provider.token(CURRENT))
     assert answer.status_code == 200, answer.json
     assert answer.json["id"] == provider.identity
@@ -607,6 +611,21 @@ def test_a_foreign_token_is_not_rotated_behind_a_guard(with_sessions: Flask) -> 
     )
 
 
+@pytest.mark.parametrize("typ", [None, 5, ["at+jwt"]])
+def test_b8_a_typ_that_is_no_text(app: Flask, typ: Any) -> None:
+    """Another issuer's header is read as strictly as ours."""
+    claims = {"iss": ISSUER, "aud": "api", "sub": "ada", "exp": NOW + 600}
+    assert get(app, token(KEY, claims, typ="JWT")).status_code == 200
+    assert get(app, token(KEY, claims, typ=typ)).status_code == 422
+
+
+def test_d7_a_bound_token_of_another_issuer(app: Flask) -> None:
+    """A token that its issuer bound to a key (RFC 9449) is no bearer token here."""
+    answer = get(app, theirs(cnf={"jkt": "0ZcOCORZNYy"}))
+    assert answer.status_code == 422
+    assert answer.json["msg"].startswith("The token is bound to a key")
+
+
 # ── what add_issuer refuses ──────────────────────────────────────────────────────────────
 
 
@@ -657,6 +676,41 @@ def test_what_cannot_be_right_is_told_at_once(options: dict[str, Any], says: str
     assert manager(made).issuers == {}
 
 
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_b2_an_issuer_inside_a_network(profile: str) -> None:
+    """Tokens name the public URL, and the keys are fetched by an inner one, where that is said."""
+    public, inner = "http://localhost:8080/realms/demo", "http://keycloak:8080/realms/demo/certs"
+    found = Web()
+    found.pages[inner] = jwks(KEY)
+    given: dict[str, Any] = {"jwks_url": inner, "fetch": found, "type_claim": ("typ", "Bearer")}
+    made = application(JWT_PROFILE=profile)
+    with pytest.raises(ConfigurationError, match=r"jwks_url .*of your own, allow_http=True$"):
+        add(made, public, **given)
+    add(made, public, **given, allow_http=True)
+    assert get(made, theirs(iss=public, typ="Bearer")).status_code == 200
+    assert found.asked == [inner]
+
+
+def test_b2_an_inner_issuer_is_discovered() -> None:
+    """With allow_http the issuer itself, its metadata and its keys may be at inner URLs."""
+    issuer = "http://keycloak:8080/realms/demo"
+    found = Web()
+    found.pages[f"{issuer}/.well-known/openid-configuration"] = metadata(issuer, f"{issuer}/certs")
+    found.pages[f"{issuer}/certs"] = jwks(KEY)
+    made = application()
+    with pytest.raises(ConfigurationError, match=r"issuer .*allow_http=True$"):
+        add(made, issuer, jwks_url=None, fetch=found)
+    add(made, issuer, jwks_url=None, fetch=found, allow_http=True)
+    assert get(made, theirs(iss=issuer)).status_code == 200
+
+
+@pytest.mark.parametrize("value", [None, "yes", 1])
+def test_allow_http_is_yes_or_no(value: Any) -> None:
+    """A knowing switch is True or False, no value that happens to be true."""
+    with pytest.raises(ConfigurationError, match=r"^add_issuer: allow_http takes True or False"):
+        add(application(), allow_http=value)
+
+
 @pytest.mark.parametrize("missing", ["audience"])
 def test_the_audience_is_not_forgotten(missing: str) -> None:
     """There is no default for whom a token may be made."""
@@ -695,6 +749,42 @@ def test_an_issuer_is_ours_or_another_s(option: dict[str, Any]) -> None:
     made.config.update(option, JWT_SECRET_KEY=SECRET)
     with pytest.raises(ConfigurationError, match="is the issuer of our own tokens"):
         jwt.init_app(made)
+
+
+@pytest.mark.parametrize(
+    ("mark", "good"),
+    [
+        ({}, False),
+        ({"typ": None, "type_claim": None}, False),
+        ({"typ": "at+jwt"}, True),
+        ({"typ": "JWT"}, True),
+        ({"type_claim": ("token_use", "access")}, True),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("name", ["", "partner"])
+def test_b8_strict_asks_what_marks_an_access_token(
+    mark: dict[str, Any], good: bool, early: bool, name: str
+) -> None:
+    """Without a mark, an issuer's ID and log-out tokens would be let in: strict asks for one."""
+    prefix = "PARTNER_JWT_" if name else "JWT_"
+    jwt = JWTManager(name=name, config_prefix=prefix)
+    made = Flask("strict")
+    made.config[f"{prefix}PROFILE"] = "strict"
+    steps = [
+        lambda: jwt.add_issuer(ISSUER, audience="api", fetch=web(), **mark),
+        lambda: jwt.init_app(made),
+    ]
+    first, second = steps if early else steps[::-1]
+    first()
+    if good:
+        second()
+        assert set(jwt.issuers) == {ISSUER}
+    else:
+        with pytest.raises(ConfigurationError, match=f"^add_issuer: '{ISSUER}' is added without"):
+            second()
+        assert early or jwt.issuers == {}
+    add(application(), **mark)
 
 
 def test_ours_comes_first_where_options_change_later(app: Flask) -> None:

@@ -169,6 +169,28 @@ def test_a2_the_algorithms_are_of_one_kind(
     assert (rules.algorithm, rules.algorithms) == (algorithm, accepted)
 
 
+@pytest.mark.parametrize(
+    ("options", "listed"),
+    [
+        ({"DECODE_ALGORITHMS": ["HS512"]}, ()),
+        ({"KEYS": [RSA]}, ()),
+        ({"KEYS": [RSA], "DECODE_ALGORITHMS": ["RS256"]}, ("RS256",)),
+        ({"KEYS": [RSA], "DECODE_ALGORITHMS": ["ES256", "RS256"]}, ("ES256", "RS256")),
+    ],
+)
+def test_a3_a_list_of_algorithms_is_for_the_key_ring_too(
+    options: dict[str, Any], listed: tuple[str, ...]
+) -> None:
+    """JWT_DECODE_ALGORITHMS is the whole list for JWT_KEYS, and any algorithm where it is unset."""
+    assert key_rules(settings(**options)).listed == listed
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a2_strict_keeps_to_one_kind(profile: str) -> None:
+    """The strict profile asks for a ring of one kind."""
+    assert key_rules(settings(PROFILE=profile)).one_kind is (profile == "strict")
+
+
 @pytest.mark.parametrize("value", [True, False])
 def test_the_rules_say_what_the_options_say(value: bool) -> None:
     """Whether weak keys are taken, and whether keys are named."""

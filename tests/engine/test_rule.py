@@ -118,6 +118,24 @@ def test_the_kind_that_a_guard_takes(
         assert str(caught.value) == refusal
 
 
+@pytest.mark.parametrize(
+    "rule", [Rule(), Rule(kind="refresh"), Rule(either=True), Rule(optional=True)], ids=repr
+)
+@pytest.mark.parametrize("cnf", [{"jkt": "0ZcO"}, {"x5t#S256": "bwcK"}, {}, None, "x", False])
+@pytest.mark.parametrize("issuer", [None, "https://other/"])
+def test_d7_a_bound_token_without_its_proof(
+    make: Make, rule: Rule, cnf: Any, issuer: str | None
+) -> None:
+    """A token that is bound to a key (cnf) is no bearer token: no guard checks the proof."""
+    type_ = "access" if issuer else rule.kind
+    if issuer and rule.kind == "refresh":
+        rule = Rule()
+    with pytest.raises(WrongTokenError, match=r"^The token is bound to a key, and no proof"):
+        hold(make(), rule, issuer=issuer, type=type_, cnf=cnf)
+    hold(make(), rule, issuer=issuer, type=type_)
+    hold(make(ALLOW_BOUND_TOKENS=True), rule, issuer=issuer, type=type_, cnf=cnf)
+
+
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
 def test_a_typ_is_a_media_type(make: Make, typ: str) -> None:
     """With JWT_EXPLICIT_TYP the header's typ counts without case and "application/"."""

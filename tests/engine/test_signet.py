@@ -21,7 +21,7 @@ from flask_signet.exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from flask_signet.options.reader import UnknownOptionWarning
+from flask_signet.options.names import UnknownOptionWarning
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import mint
 from tests.conftest import Clock

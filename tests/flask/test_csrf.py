@@ -11,8 +11,8 @@ from flask_signet.csrf import refuse_cross_site
 from tests.applications import (
     CSRF,
     METHODS,
+    OTHER_SECRET,
     PROFILES,
-    SECRET,
     answer,
     application,
     bearer,
@@ -422,10 +422,12 @@ def test_trusted_origin_needs_the_value_too() -> None:
 def test_each_manager_trusts_its_own_origins() -> None:
     """A named manager lets in what its own option names."""
     app = cookie_app("strict", PARTNER_JWT_TRUSTED_ORIGINS=TRUSTED, PARTNER_JWT_PROFILE="strict")
-    app.config.update(PARTNER_JWT_TOKEN_LOCATION=["cookies"], PARTNER_JWT_SECRET_KEY=SECRET)
+    app.config.update(PARTNER_JWT_TOKEN_LOCATION=["cookies"], PARTNER_JWT_SECRET_KEY=OTHER_SECRET)
     partner = JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
     app.add_url_rule("/partner", view_func=partner.jwt_required()(lambda: ""), methods=["POST"])
-    assert send(app, "/partner", headers={"Origin": TRUSTED}).status_code == 200
+    theirs = mint(secret=OTHER_SECRET)
+    found = send(app, "/partner", token=theirs, headers={"Origin": TRUSTED})
+    assert found.status_code == 200
     assert answer(send(app, headers={"Origin": TRUSTED})) == (401, CROSS_SITE)
 
 

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from flask_signet import (
     JWTManager,
+    create_refresh_token,
     create_token_pair,
     decode_token,
     get_csrf_token,
@@ -85,6 +86,22 @@ def test_a_browser_logs_in_refreshes_and_logs_out() -> None:
     assert client.get_cookie("access_token_cookie") is None
     assert client.get_cookie("refresh_token_cookie") is None
     assert client.get("/me").status_code == 401
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_d7_a_bound_refresh_token_refreshes_nothing(profile: str) -> None:
+    """A refresh token that is bound to a key is refused by the ready-made refresh, too."""
+    app = application(cookies=False, JWT_PROFILE=profile, JWT_TOKEN_LOCATION="headers")
+    with app.app_context():
+        plain, bound = (
+            create_refresh_token("ada", additional_claims=claims)
+            for claims in (None, {"cnf": {"jkt": "0ZcOCORZNYy"}})
+        )
+    client = app.test_client()
+    refused = client.patch("/auth/tokens", headers=bearer(bound))
+    assert refused.status_code == (401 if profile == "strict" else 422)
+    assert (refused.json or {})["msg"].startswith("The token is bound to a key")
+    assert client.patch("/auth/tokens", headers=bearer(plain)).status_code == 201
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])

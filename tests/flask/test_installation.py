@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_signet import JWTManager, create_access_token, decode_token
-from flask_signet.exceptions import ConfigurationError, InvalidSignatureError
+from flask_signet import JWTManager, Key, create_access_token, decode_token
+from flask_signet.exceptions import (
+    ConfigurationError,
+    InvalidSignatureError,
+    SharedSecretWarning,
+)
 from flask_signet.flask.installation import EXTENSION, Installation, installation
-from tests.applications import application
+from tests.applications import OTHER_SECRET as OTHER
+from tests.applications import SECRET, application, bare_application
 from tests.jose import keys
 
 NO_MANAGER = "You must initialize a JWTManager with this flask application before using this method"
@@ -98,6 +103,80 @@ def test_a_key_that_fails_fails_each_time(state: Installation) -> None:
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"^JWT_SECRET_KEY: "):
             state.signet().keys.ring()
+
+
+# ── managers with one secret ─────────────────────────────────────────────────────────────
+
+ONE_SECRET = (
+    "the managers with the config_prefix 'JWT_' and 'PARTNER_JWT_' have one secret: the tokens of "
+    "each open the views of the other. Give each a secret of its own"
+)
+PROFILE_PAIRS = [("compatible", "compatible"), ("strict", "compatible"), ("compatible", "strict")]
+SHARED: dict[str, dict[str, Any]] = {
+    "JWT_SECRET_KEY": {"PARTNER_JWT_SECRET_KEY": keys.SECRET},
+    "a fallback": {"PARTNER_JWT_SECRET_KEY": OTHER, "PARTNER_JWT_SECRET_KEY_FALLBACKS": [SECRET]},
+    "Flask's": {"JWT_SECRET_KEY": None, "SECRET_KEY": OTHER, "PARTNER_JWT_SECRET_KEY": OTHER},
+    "a ring": {"PARTNER_JWT_KEYS": [Key.from_secret(SECRET)]},
+    "a function": {"PARTNER_JWT_KEYS": lambda: Key.from_secret(SECRET, kid="a")},
+}
+
+
+def of_two(profiles: tuple[str, str] = PROFILE_PAIRS[0], **options: Any) -> Flask:
+    """An application with an unnamed manager and a partner's."""
+    app = bare_application(profiles[0], PARTNER_JWT_PROFILE=profiles[1])
+    app.config.update(options)
+    JWTManager(app)
+    JWTManager(app, name="partner", config_prefix="PARTNER_JWT_")
+    return app
+
+
+@pytest.mark.parametrize("profiles", PROFILE_PAIRS, ids="/".join)
+@pytest.mark.parametrize("where", SHARED)
+def test_a5_two_managers_with_one_secret(where: str, profiles: tuple[str, str]) -> None:
+    """It is warned of, and refused where one of the two is strict."""
+    if "strict" in profiles:
+        with pytest.raises(ConfigurationError) as caught:
+            of_two(profiles, **SHARED[where])
+        assert str(caught.value) == ONE_SECRET
+        return
+    with pytest.warns(SharedSecretWarning) as warned:
+        of_two(profiles, **SHARED[where])
+    assert [str(each.message) for each in warned] == [ONE_SECRET]
+
+
+@pytest.mark.parametrize("profiles", PROFILE_PAIRS, ids="/".join)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"PARTNER_JWT_SECRET_KEY": OTHER},
+        {"PARTNER_JWT_SECRET_KEY": None},
+        {"SECRET_KEY": SECRET, "PARTNER_JWT_SECRET_KEY": None},
+        {"PARTNER_JWT_KEYS": "store:", "PARTNER_JWT_SESSION_STORE": "memory://"},
+        {"PARTNER_JWT_ALGORITHM": "RS256", "PARTNER_JWT_SECRET_KEY": SECRET},
+    ],
+)
+def test_two_managers_with_secrets_of_their_own(
+    profiles: tuple[str, str], options: dict[str, Any]
+) -> None:
+    """Managers without a common secret, or without a secret yet, are not told of one."""
+    of_two(profiles, **options)
+
+
+@pytest.mark.parametrize("name", ["", "partner"])
+def test_a5_one_secret_by_a_change_of_options(name: str) -> None:
+    """A secret that becomes another manager's while the application runs stops its requests."""
+    app = of_two(("compatible", "strict"), PARTNER_JWT_SECRET_KEY=OTHER)
+    here = app.extensions[EXTENSION][name]
+    before, value = (SECRET, OTHER) if not name else (OTHER, SECRET)
+    app.config[f"{here.prefix}SECRET_KEY"] = value
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="have one secret"):
+            here.signet()
+    app.config[f"{here.prefix}SECRET_KEY"] = before
+    here.signet()
+
+
+# ── threads ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_threads_see_one_state_or_the_other() -> None:

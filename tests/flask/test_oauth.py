@@ -555,6 +555,16 @@ def test_an_active_token_is_told_with_its_claims() -> None:
     assert not {"csrf", "empty"} & set(found)
 
 
+def test_a_bound_token_is_inactive_unless_bound_tokens_are_taken() -> None:
+    """Of a token that is bound to a key, the key is told where the services check the proof."""
+    for takes in (False, True):
+        app = application(ALLOW_BOUND_TOKENS=takes)
+        with app.app_context():
+            text = create_access_token("ada", additional_claims={"cnf": {"jkt": "0ZcOCORZNYy"}})
+        assert is_let_in(app, text) is is_active(app, text) is takes
+    assert introspected(app, text)["cnf"] == {"jkt": "0ZcOCORZNYy"}
+
+
 def test_a_refresh_token_is_not_told_to_be_one_for_access() -> None:
     app = application()
     found = introspected(app, login(app).refresh_token, token_type_hint="access_token")

@@ -741,6 +741,11 @@ WE_REFUSE: Final[dict[str, Reason]] = {
     "a kid is 1 to 256 printable ASCII characters": (
         lambda facts: "kid" in facts.members() and not is_short_printable(facts.members()["kid"])
     ),
+    "typ and cty are texts (RFC 7515 sections 4.1.9 and 4.1.10)": (
+        lambda facts: any(
+            not isinstance(facts.members().get(member, ""), str) for member in ("typ", "cty")
+        )
+    ),
     "a name that stands twice in an object is refused (RFC 8725 section 2.6)": (
         lambda facts: any(len(dict(pairs)) != len(pairs) for pairs in facts.objects())
     ),
@@ -773,10 +778,9 @@ WE_REFUSE: Final[dict[str, Reason]] = {
 """Why we refuse what another library takes."""
 
 WE_ACCEPT: Final[dict[str, Reason]] = {
-    "joserfc wants a registered header member to be a text; we use none but alg and kid": (
+    "joserfc wants a registered header member to be a text; we use no thumbprint": (
         lambda facts: any(
-            not isinstance(facts.members().get(member, ""), str)
-            for member in ("typ", "cty", "x5t", "x5t#S256")
+            not isinstance(facts.members().get(member, ""), str) for member in ("x5t", "x5t#S256")
         )
     ),
 }

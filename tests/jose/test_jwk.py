@@ -311,6 +311,41 @@ def test_kid_that_is_given() -> None:
     assert Key.from_pem(keys.pem(private), kid="mine").public_key().kid == "mine"
 
 
+def test_a_name_is_given_or_made() -> None:
+    """A key knows whether its kid was given to it, whatever half of it is used."""
+    private = keys.private("ES256")
+    jwk = Key.from_cryptography(private).to_private_jwk()
+    bare = {name: value for name, value in jwk.items() if name != "kid"}
+    given = [
+        Key.generate("ES256"),
+        Key.generate("HS256"),
+        Key.from_cryptography(private, kid="mine"),
+        Key.from_pem(keys.pem(private), kid="mine"),
+        Key.from_jwk(jwk),
+        Key.from_jwk(bare, kid="mine"),
+        Key.from_jwk(bare).renamed("mine"),
+        Key.from_secret(keys.SECRET, kid="mine"),
+    ]
+    made = [
+        Key.from_cryptography(private),
+        Key.from_pem(keys.pem(private)),
+        Key.from_pem(keys.public_pem(private)),
+        Key.from_jwk(bare),
+        Key.from_jwk(jwk).renamed(AUTO),
+        Key.from_pem(keys.pem(private), kid=None),
+        Key.from_secret(keys.SECRET),
+        Key.generate("ES256", kid=None),
+        Key.generate("ES256").renamed(None),
+    ]
+    assert [key.is_named for key in given + made] == [True] * len(given) + [False] * len(made)
+    for key in given + made:
+        if not key.is_symmetric:
+            public = key.public_key()
+            assert (public.is_named, public.kid) == (key.is_named, key.kid)
+            signer = Key.from_signer(public, key.sign) if key.can_sign else public
+            assert (signer.is_named, signer.kid) == (key.is_named, key.kid)
+
+
 def test_secret_has_no_kid_of_its_own() -> None:
     """A secret's kid is never its thumbprint, which would publish a hash of the secret."""
     assert Key.from_secret(keys.SECRET).kid is None

@@ -331,6 +331,15 @@ def test_b3_bad_kid(kid: Any) -> None:
     assert "Key ID" in message
 
 
+@pytest.mark.parametrize("typ", [None, 5, 0, True, [], ["JWT"], {}, {"typ": "JWT"}, 1.5], ids=repr)
+@pytest.mark.parametrize(("name", "says"), [("typ", "Type"), ("cty", "Content type")])
+def test_b8_a_media_type_is_a_text(name: str, says: str, typ: Any) -> None:
+    """A typ or a cty that is no text is refused (RFC 7515 sections 4.1.9 and 4.1.10)."""
+    message = refused(signed(json.dumps({"alg": "HS256", name: typ})))
+    assert message == f"{says} header parameter must be a string"
+    accept(signed(json.dumps({"alg": "HS256", name: "anything"})))
+
+
 @pytest.mark.parametrize(
     "kid", ["k", "k" * 256, "../../etc/passwd", "' OR 1=1 --", "$(id)", "| id", " ", "%00", "\\"]
 )

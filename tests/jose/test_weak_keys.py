@@ -9,6 +9,7 @@ import random
 import secrets
 import string
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -67,6 +68,52 @@ def test_a5_guessable_secret(secret: str) -> None:
     assert Key.from_secret(secret, allow_weak=True).can_sign
 
 
+LONG_AND_GUESSABLE = "super-secret-key-for-the-whole-application"
+SHORT_AND_RANDOM = "kT9-wQz3_xLb7RmY"
+SHORT_AND_GUESSABLE = "secret"
+
+
+@pytest.mark.parametrize(
+    ("secret", "allowed"),
+    [
+        (LONG_AND_GUESSABLE, {"guessable"}),
+        (SHORT_AND_RANDOM, {"short"}),
+        (SHORT_AND_GUESSABLE, set()),
+        ("aB3", set()),  # so short that it has few different characters, too
+        (LONG_AND_GUESSABLE[:20], set()),
+    ],
+)
+def test_a5_length_and_guessability_are_told_apart(secret: str, allowed: set[str]) -> None:
+    """One weakness may be allowed without the other; who has both needs both."""
+    for kind in ("short", "guessable"):
+        make = partial(Key.from_secret, secret, allow_weak=kind)  # type: ignore[arg-type]  # a kind
+        if kind in allowed:
+            assert make().weakness
+        else:
+            with pytest.raises(InvalidKeyError, match=r"^weak key: "):
+                make()
+    key = Key.from_secret(secret, allow_weak=True)
+    with pytest.raises(InvalidKeyError) as caught:
+        key.refuse_weak(False)
+    assert str(caught.value) == f"weak key: {key.weakness}"
+
+
+def test_a5_both_weaknesses_are_told() -> None:
+    """A secret that is short and guessable hears of both at once."""
+    assert Key.from_secret(SHORT_AND_GUESSABLE, allow_weak=True).weakness == (
+        "HS256 needs a secret of 32 bytes at least, it has 6; "
+        "the secret has fewer than 8 different characters"
+    )
+
+
+def test_a7_a_short_rsa_key_is_short() -> None:
+    """An RSA key below 2048 bits is taken where short keys are, not where guessable ones are."""
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    assert Key.from_cryptography(weak, "RS256", allow_weak="short").weakness
+    with pytest.raises(InvalidKeyError, match=r"^weak key: an RSA key needs 2048 bits"):
+        Key.from_cryptography(weak, "RS256", allow_weak="guessable")
+
+
 def test_a5_generated_secrets_are_strong() -> None:
     """No generated secret, and no text of one, is found weak."""
     for _ in range(500):
@@ -95,7 +142,7 @@ def test_a5_random_secret_is_not_taken_for_a_word(
     numbers = random.Random(size)
     algorithm = ALGORITHMS["HS256"]
     secrets_ = (form(numbers.randbytes(size)) for _ in range(10_000))
-    assert [secret for secret in secrets_ if algorithm.weakness(secret)] == []
+    assert [secret for secret in secrets_ if algorithm.weaknesses(secret)] == []
 
 
 # ── RSA: ROCA ─────────────────────────────────────────────────────────────────────────

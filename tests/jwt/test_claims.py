@@ -217,6 +217,15 @@ def test_d4_no_audience_at_all_is_nobody() -> None:
     assert refusal({"aud": "you"}, ClaimRules(audiences=frozenset())) == OTHER_AUD
 
 
+@pytest.mark.parametrize("audience", ["me", ["me"], "you", "", [], None, 5, {"a": 1}], ids=repr)
+def test_d4_a_token_for_others_where_no_audience_is_ours(audience: Any) -> None:
+    """Where it is asked for, who has no audience takes no token that names one."""
+    nobody = ClaimRules(refuses_audience=True)
+    assert refusal({"aud": audience}, nobody) == (InvalidAudienceError, "Invalid audience")
+    check({"aud": ...}, nobody)
+    check({"aud": "you"}, ClaimRules(refuses_audience=True, audiences=frozenset({"you"})))
+
+
 # ── D5: from whom ────────────────────────────────────────────────────────────────────────
 
 US = ClaimRules(issuers=frozenset({"https://us.example", "us"}))

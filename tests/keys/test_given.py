@@ -14,13 +14,16 @@ from flask_signet import (
     decode_token,
     get_unverified_jwt_headers,
 )
+from flask_signet.callers import forget_warnings
 from flask_signet.exceptions import (
     ConfigurationError,
     InvalidSignatureError,
     WeakSecretWarning,
 )
+from flask_signet.jose import base64url
 from flask_signet.jwt.encode import encode
-from tests.applications import application, bare_application, part, signed
+from flask_signet.keys.schedule import TimedKey
+from tests.applications import application, bare_application, manager, part, signed
 from tests.ids import same_everywhere
 from tests.jose import keys
 from tests.keys.forms import (
@@ -213,8 +216,14 @@ def test_a5_a_weak_secret(weakness: str) -> None:
     with pytest.warns(WeakSecretWarning, match=r"^JWT_SECRET_KEY is weak: .* Make one with: "):
         application(**options)
     assert start_refusal(PROFILE="strict", **options).startswith("JWT_SECRET_KEY: weak key: ")
-    with pytest.warns(WeakSecretWarning):
-        application(PROFILE="strict", ALLOW_WEAK_KEYS=True, **options)
+    kind = "short" if weakness.startswith("short") else "guessable"
+    other = "guessable" if kind == "short" else "short"
+    for allowed in (True, kind):
+        forget_warnings()
+        with pytest.warns(WeakSecretWarning):
+            application(PROFILE="strict", ALLOW_WEAK_KEYS=allowed, **options)
+    message = start_refusal(ALLOW_WEAK_KEYS=other, **options)
+    assert message.startswith("JWT_SECRET_KEY: weak key: ")
 
 
 def test_a5_a_weak_secret_from_flask_or_a_fallback_is_named() -> None:
@@ -249,6 +258,62 @@ def test_a5_a_weak_secret_of_a_running_application() -> None:
             create_access_token("alice")
 
 
+BARE = jwk(Key.from_secret(SECRET), kid=..., alg=...)
+MALFORMED: dict[str, tuple[Any, str]] = {
+    "no k": ({"kty": "oct"}, "the JWK's k is not a base64url text"),
+    "k that is no text": ({**BARE, "k": 5}, "the JWK's k is not a base64url text"),
+    "k with padding": ({**BARE, "k": BARE["k"] + "="}, "the JWK's k is not base64url"),
+    "empty k": ({**BARE, "k": ""}, "an HMAC secret is a non-empty text"),
+    "bad kid": ({**BARE, "kid": ""}, "a kid is 1 to 256 printable ASCII characters"),
+    "bad key_ops": ({**BARE, "key_ops": "sign"}, "the JWK's key_ops is not a list"),
+    "bad use": ({**BARE, "use": ["sig"]}, "the JWK's use is no text"),
+    "bad alg": ({**BARE, "alg": 5}, "the JWK's alg is no text"),
+    "a PEM": (
+        {**BARE, "k": base64url.encode(keys.public_pem(RSA))},
+        "this HMAC secret is a PEM",
+    ),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("form", MALFORMED)
+def test_a5_a_malformed_member_of_a_set_of_secrets(form: str, profile: str, first: bool) -> None:
+    """A secret in a JWKS that can't be read stops the start: it was meant to be one."""
+    member, message = MALFORMED[form]
+    both = [member, OCT] if first else [OCT, member]
+    for value in ({"keys": both}, json.dumps({"keys": both}), both):
+        found = start_refusal(SECRET_KEY=value, PROFILE=profile)
+        assert found.startswith(f"JWT_SECRET_KEY: {message}")
+
+
+def test_a5_a_weak_member_of_a_set_of_secrets() -> None:
+    """In strict a weak secret is not left out beside a good one: nobody would notice."""
+    weak = {**BARE, "k": base64url.encode(b"kT9-wQz3_xLb7RmY")}
+    message = start_refusal(SECRET_KEY={"keys": [OCT, weak]}, PROFILE="strict")
+    assert message.startswith("JWT_SECRET_KEY: weak key: HS256 needs a secret of 32 bytes")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d": "AQ"}, "the JWK's members don't make a key"),
+        ({"d": 5}, "the JWK's d is not a base64url text"),
+        ({"p": ...}, "the JWK has some of p, q, dp, dq, qi"),
+    ],
+)
+def test_a_malformed_member_of_a_set_of_private_keys(change: dict[str, Any], message: str) -> None:
+    """A private key that can't be read stops the start; one of no use here is passed over."""
+    broken = jwk(Key.from_cryptography(OTHER_RSA, "RS256"), **change)
+    options = {"ALGORITHM": "RS256"}
+    found = start_refusal(PRIVATE_KEY={"keys": [jwk(RSA_KEY), broken]}, **options)
+    assert found.startswith(f"JWT_PRIVATE_KEY: {message}")
+    new_token(PRIVATE_KEY={"keys": [jwk(RSA_KEY), jwk(EC_KEY)]}, **options)
+    bare = jwk(EC_KEY, alg=...)
+    other = jwk(Key.generate("ES384"), alg=...)
+    new_token(PRIVATE_KEY={"keys": [other, bare]}, ALGORITHM="ES256")
+
+
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     ("bad", "message"),
@@ -280,6 +345,9 @@ def test_a_weak_key_object_is_refused_in_strict_too() -> None:
     """A Key made with allow_weak is no way around the strict profile."""
     weak = Key.from_secret(b"short", allow_weak=True)
     assert refusal(SECRET_KEY=weak, PROFILE="strict").startswith("JWT_SECRET_KEY: weak key: ")
+    for value in ([weak], weak, lambda: weak, [TimedKey(weak)]):
+        message = refusal(SECRET_KEY=None, KEYS=value, PROFILE="strict")
+        assert message.startswith("JWT_KEYS: weak key: ")
 
 
 # ── fallbacks ────────────────────────────────────────────────────────────────────────────
@@ -526,6 +594,52 @@ def test_a_jwks_own_kid_goes_into_the_header() -> None:
     assert part(new_token(SECRET_KEY={**OCT, "kid": "s"}), 0)["kid"] == "s"
     for nameless in (keys.pem(RSA), RSA, jwk(RSA_KEY, kid=...)):
         assert "kid" not in part(new_token(ALGORITHM="RS256", PRIVATE_KEY=nameless), 0)
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("option", ["PUBLIC_KEY", "KEYS", "decode_key_loader", "pair"])
+@pytest.mark.parametrize("form", ["PEM", "cryptography", "list", "JWK without kid"])
+def test_b3_the_kid_of_an_issuer_on_the_tokens_of_a_pem(
+    profile: str, option: str, form: str
+) -> None:
+    """A key without a name verifies tokens that name it in any way, in both profiles."""
+    bare = {name: value for name, value in RSA_KEY.to_public_jwk().items() if name != "kid"}
+    value = bare if form == "JWK without kid" else PUBLIC[form]
+    options: dict[str, Any] = {"ALGORITHM": "RS256", "PROFILE": profile, "PUBLIC_KEY": value}
+    if option == "KEYS":
+        options |= {"PUBLIC_KEY": None, "KEYS": value if form == "list" else [value]}
+    if option == "pair":
+        options |= {"PRIVATE_KEY": keys.pem(RSA)}
+    if option == "decode_key_loader":
+        options |= {"PUBLIC_KEY": keys.public_pem(OTHER_RSA)}
+    app = application(**options)
+    if option == "decode_key_loader":
+        manager(app).decode_key_loader(lambda _header, _payload: value)
+    payload = {"sub": "alice", "jti": "j", "exp": 2**33, "type": "access"}
+    with app.app_context():
+        for kid in ("theirs", RSA_KEY.thumbprint(), None):
+            header = {"alg": "RS256"} if kid is None else {"alg": "RS256", "kid": kid}
+            assert decode_token(signed(payload, RSA_KEY, header))["sub"] == "alice"
+        stranger = Key.from_cryptography(keys.private("RS256", 2), "RS256")
+        with pytest.raises(InvalidSignatureError):
+            decode_token(signed(payload, stranger, {"alg": "RS256", "kid": "theirs"}))
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("option", ["PUBLIC_KEY", "KEYS"])
+@pytest.mark.parametrize("form", ["JWK", "JWKS", "Key"])
+def test_b3_a_key_that_was_given_a_kid_refuses_another(
+    profile: str, option: str, form: str
+) -> None:
+    """A kid that was given is the key's only name."""
+    mine = Key.from_cryptography(RSA.public_key(), "RS256", kid="mine")
+    jwk = mine.to_public_jwk()
+    value: Any = {"JWK": jwk, "JWKS": {"keys": [jwk]}, "Key": mine}[form]
+    options: dict[str, Any] = {"ALGORITHM": "RS256", "PROFILE": profile, "PUBLIC_KEY": None}
+    options[option] = value if option == "PUBLIC_KEY" or form == "JWKS" else [value]
+    payload = {"sub": "alice", "jti": "j", "exp": 2**33, "type": "access"}
+    for kid, good in (("mine", True), ("theirs", False), (mine.thumbprint(), False)):
+        assert takes(signed(payload, RSA_KEY, {"alg": "RS256", "kid": kid}), **options) is good
 
 
 def test_encode_kid_names_the_nameless() -> None:

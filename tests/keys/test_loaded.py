@@ -160,6 +160,18 @@ def test_a2_an_alg_of_the_wrong_family_is_the_tokens_fault(loaded: str, alg: Any
         decode_token(hmac_signed(header, {"sub": "alice"}, secret))
 
 
+def test_a2_a_loader_may_not_mix_secrets_and_public_keys_in_strict() -> None:
+    """Where one kind is asked for, a loader that returns both is wrong, whatever the list says."""
+    both = [Key.from_secret(SECRET, kid="s"), RSA_KEY.public_key()]
+    listed = ("HS256", "RS256")
+    mixed = LoadedKeys(KeyRules("HS256", listed))
+    assert len(mixed.ring(both, listed, "decode_key_loader")) == 2
+    strict = LoadedKeys(KeyRules("HS256", listed, one_kind=True))
+    with pytest.raises(ConfigurationError, match=r"^what the decode_key_loader returned: secr"):
+        strict.ring(both, listed, "decode_key_loader")
+    assert len(strict.ring(both, ("HS256",), "decode_key_loader")) == 1
+
+
 @pytest.mark.parametrize("several", [list, tuple, "JWKS"])
 def test_a_loader_may_return_keys_of_several_algorithms(several: Any) -> None:
     """Of keys for several algorithms those serve that fit the token's alg."""

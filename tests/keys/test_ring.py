@@ -93,6 +93,26 @@ def test_a17_a_ring_that_is_none(ring: list[Key], message: str) -> None:
         KeyRing(*ring)
 
 
+@pytest.mark.parametrize(
+    ("ring", "mixed"),
+    [
+        ([secret("a"), pair("b")], True),
+        ([secret(None), pair("b")], True),
+        ([pair("a", "ES256"), pair("b"), secret("c")], True),
+        ([secret("a"), secret(None, 1), secret("b", 2, "HS512")], False),
+        ([pair("a"), pair("b", "ES256"), pair(None)], False),
+    ],
+)
+def test_a2_a_ring_of_one_kind(ring: list[Key], mixed: bool) -> None:
+    """Where one kind is asked for, names don't help: secrets and public keys are two rings."""
+    KeyRing(*ring)
+    if mixed:
+        with pytest.raises(InvalidKeyError, match=r"^secrets \(HS algorithms\) and public"):
+            KeyRing(*ring, one_kind=True)
+    else:
+        KeyRing(*ring, one_kind=True)
+
+
 def test_one_key_of_two_algorithms() -> None:
     """A key may stand in the ring under several algorithms, with its one name or with none."""
     for kid in ("a", None):
@@ -153,6 +173,41 @@ def test_a_kid_does_not_change_the_algorithm() -> None:
     ring = KeyRing(pair("a"), secret("b"))
     for claimed in ("HS256", "none", "RS512"):
         assert [key.algorithm for key in ring.candidates({"alg": claimed, "kid": "a"})] == ["RS256"]
+
+
+def pem(number: int = 0, algorithm: str = "RS256") -> Key:
+    """A public key to which no name was given; its kid is the thumbprint."""
+    return Key.from_pem(keys.public_pem(keys.private(algorithm, number)), algorithm)
+
+
+def test_b3_a_key_to_which_no_name_was_given() -> None:
+    """The tokens of a PEM may have their issuer's kid; by the thumbprint one key is tried alone."""
+    one, other = pem(), pem(1)
+    ring = KeyRing(one, other)
+    for kid in ("theirs", None):
+        assert list(ring.candidates({"alg": "RS256", "kid": kid})) == [one, other]
+    assert list(ring.candidates({"alg": "RS256", "kid": other.kid})) == [other]
+    for alg in ("PS256", "ES256", "HS256"):
+        assert refusal(ring, {"alg": alg, "kid": "theirs"}) == NOT_OURS
+
+
+def test_b3_a_key_to_which_a_name_was_given() -> None:
+    """Beside a key without a name, a key with one still takes no token of another name."""
+    named, unnamed = pair("a", number=1), pem()
+    ring = KeyRing(named, unnamed)
+    assert list(ring.candidates({"alg": "RS256", "kid": "theirs"})) == [unnamed]
+    assert list(ring.candidates({"alg": "RS256", "kid": "a"})) == [named]
+    assert refusal(KeyRing(named), {"alg": "RS256", "kid": "theirs"}) == NOT_OURS
+
+
+def test_a2_no_alg_chooses_between_a_nameless_secret_and_a_pem() -> None:
+    """Beside a secret without a name, a PEM is found by its thumbprint alone."""
+    nameless, unnamed = secret(None), pem()
+    ring = KeyRing(nameless, unnamed)
+    assert list(ring.candidates({"alg": "RS256", "kid": unnamed.kid})) == [unnamed]
+    assert refusal(ring, {"alg": "RS256", "kid": "theirs"}) == NOT_OURS
+    assert refusal(ring, {"alg": "RS256"}) == NOT_ALLOWED
+    assert list(ring.candidates({"alg": "HS256"})) == [nameless]
 
 
 def test_nameless_keys_are_tried_by_alg() -> None:

@@ -105,6 +105,70 @@ def test_a_secret_and_a_public_key_are_no_choice_of_the_token():
         decode_token(token)
 
 
+PLACES = ["list", "JWKS", "text", "function", "env", "file", "folder", "store"]
+
+
+def kept(place, tmp_path, monkeypatch, *keys: Key) -> dict:
+    """The options of an application that keeps these keys in such a place."""
+    text = json.dumps(jwks(*keys))
+    if place == "env":
+        monkeypatch.setenv("APP_KEYS", text)
+    if place == "folder":
+        for number, key in enumerate(keys):
+            write(tmp_path / f"{number}.jwk", json.dumps(key.to_private_jwk()))
+    store = MemoryStore()
+    store.save_keys(text, after=0)
+    values = {
+        "list": list(keys),
+        "JWKS": jwks(*keys),
+        "text": text,
+        "function": lambda: keys,
+        "env": "env:APP_KEYS",
+        "file": write(tmp_path / "keys.json", text) if place == "file" else None,
+        "folder": f"{tmp_path}/",
+        "store": "store:",
+    }
+    return {"JWT_KEYS": values[place], **({"JWT_SESSION_STORE": store} if place == "store" else {})}
+
+
+def ring_refusal(options: dict) -> str:
+    """Why an application with these keys makes no token."""
+    with pytest.raises(ConfigurationError) as caught:  # noqa: PT012 - at the start, or at first use
+        app = application(options.pop("JWT_KEYS"), **options)
+        with app.app_context():
+            create_access_token("ada")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a2_strict_takes_no_secret_beside_public_keys(place, tmp_path, monkeypatch):
+    """Wherever a ring comes from, in strict it is of one kind (RFC 8725 section 3.1)."""
+    options = kept(place, tmp_path, monkeypatch, FIRST, SECRET)
+    assert kid_of_new_token(application(options["JWT_KEYS"], **options))
+    message = ring_refusal({**options, "JWT_PROFILE": "strict"})
+    assert message.startswith("JWT_KEYS: secrets (HS algorithms) and public keys in one ring;")
+    assert message.endswith("give the secrets to a second manager")
+
+
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a3_the_list_of_algorithms_counts(place, profile, tmp_path, monkeypatch):
+    """A key for an algorithm that JWT_DECODE_ALGORITHMS does not list is refused, not taken."""
+    options = kept(place, tmp_path, monkeypatch, FIRST, SECOND)
+    options |= {"JWT_PROFILE": profile, "JWT_ALGORITHM": "ES256"}
+    listed = {**options, "JWT_DECODE_ALGORITHMS": ["RS256", "ES256"]}
+    assert kid_of_new_token(application(options["JWT_KEYS"], **listed))
+    message = ring_refusal({**options, "JWT_DECODE_ALGORITHMS": ["RS256", "RS512"]})
+    assert message.startswith("JWT_KEYS: ")
+    assert "a key is for ES256, and JWT_DECODE_ALGORITHMS lists RS256, RS512: add it" in message
+
+
+def test_a_retired_secret_is_no_part_of_the_ring():
+    """A secret whose time is over stands beside a public key in strict: it verifies nothing."""
+    keys = [FIRST, TimedKey(SECRET, 0, 1)]
+    assert kid_of_new_token(application(keys, JWT_PROFILE="strict")) == FIRST.kid
+
+
 def test_an_environment_variable(monkeypatch):
     monkeypatch.setenv("APP_KEYS", json.dumps(jwks(FIRST, SECOND)))
     assert kid_of_new_token(application("env:APP_KEYS")) == FIRST.kid

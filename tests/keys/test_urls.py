@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flask_signet.keys.urls import check_url, metadata_urls
+from flask_signet.keys.urls import check_jwks_uri, check_url, metadata_urls
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,40 @@ def test_b2_every_other_url_is_refused(url: Any) -> None:
     """B2: no other scheme, no host that only looks like this machine, no user, no fragment."""
     with pytest.raises(ValueError, match="URL"):
         check_url(url)
+
+
+INNER = ["http://keycloak:8080/certs", "http://10.0.0.1/", "http://example.com/"]
+
+
+@pytest.mark.parametrize("url", INNER)
+def test_b2_http_to_other_machines_is_a_choice(url: str) -> None:
+    """B2: inside a network of one's own http is taken where that is said, and nothing else is."""
+    assert check_url(url, allow_http=True) == url
+    for other in (url.replace("http", "ftp"), url.replace("//", "//user@"), f"{url}#a", "http://"):
+        with pytest.raises(ValueError, match="URL"):
+            check_url(other, allow_http=True)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "https", "loopback", "inner"),
+    [
+        ("https://login.example.com", True, False, False),
+        ("http://localhost:8080/realms/demo", True, True, False),
+        ("http://127.0.0.1/", True, True, False),
+        ("http://keycloak:8080/realms/demo", True, True, True),
+    ],
+)
+def test_b2_the_keys_come_no_less_safely_than_the_metadata(
+    issuer: str, https: bool, loopback: bool, inner: bool
+) -> None:
+    """B2: an issuer by https sends nobody to http, one on this machine nobody to another one."""
+    urls = {"https://keys.example.com/": https, "http://localhost:1/": loopback}
+    for url, good in (urls | dict.fromkeys(INNER, inner)).items():
+        if good:
+            assert check_jwks_uri(url, issuer) == url
+        else:
+            with pytest.raises(ValueError, match="is not https"):
+                check_jwks_uri(url, issuer)
 
 
 @pytest.mark.parametrize(

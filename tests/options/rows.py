@@ -89,6 +89,12 @@ def names() -> dict[str, Any]:
     )
 
 
+def audiences() -> dict[str, Any]:
+    row = names()
+    good = (*row["good"], (False, False))
+    return {**row, "good": good, "takes": "None, a text or several, or False to ask nothing"}
+
+
 COOKIES = {"COOKIE_SECURE": True}
 TABLE: dict[str, dict[str, Any]] = {
     "ALGORITHM": option(
@@ -112,7 +118,12 @@ TABLE: dict[str, dict[str, Any]] = {
         ("a", b"a", 5, {"a"}, {"kty": "oct"}),
         "None or a list of secrets that were in use before",
     ),
-    "ALLOW_WEAK_KEYS": flag(True, False),
+    "ALLOW_WEAK_KEYS": option(
+        *(True, False),
+        (*FLAG, ("short", "short"), ("guessable", "guessable")),
+        (*NO_FLAG, "Short", "weak", ["short"]),
+        "True, False, 'short' or 'guessable'",
+    ),
     "ENCODE_KID": flag(False, True),
     "ACCESS_TOKEN_EXPIRES": option(
         *(timedelta(minutes=15), timedelta(minutes=15)),
@@ -149,7 +160,7 @@ TABLE: dict[str, dict[str, Any]] = {
         *(None, None),
         *(((None, None), ("us", "us")), (5, True, ["us"], b"us"), "a text or None"),
     ),
-    "DECODE_AUDIENCE": names(),
+    "DECODE_AUDIENCE": audiences(),
     "DECODE_ISSUER": names(),
     "DECODE_LEEWAY": option(
         *(0, 5),
@@ -160,6 +171,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "REQUIRE_EXP": flag(False, True),
     "REQUIRE_TYPE": flag(False, True),
     "EXPLICIT_TYP": flag(False, True),
+    "ALLOW_BOUND_TOKENS": flag(False, False),
     "BOUNDED_IDS": flag(False, True),
     "MAX_TOKEN_LENGTH": option(
         *(16384, 8192),

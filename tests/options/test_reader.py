@@ -3,19 +3,17 @@
 import copy
 import warnings
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from flask_signet import JWTManager, create_access_token, decode_token
 from flask_signet.config import config
 from flask_signet.exceptions import ConfigurationError
 from flask_signet.options.checks import PROFILES
-from flask_signet.options.reader import UnknownOptionWarning
 from flask_signet.options.table import OPTIONS
 from tests.applications import application, bare_application, part
+from tests.ids import same_everywhere
 from tests.jose import keys
 from tests.options.rows import (
     ATTRIBUTES,
@@ -172,85 +170,67 @@ def test_a_lifetime_changed_from_false_to_zero_is_noticed(name: str) -> None:
         current(app)
 
 
-# ── names ────────────────────────────────────────────────────────────────────────────────
+# ── what an error shows ──────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"),
+    ("option", "value", "message"),
     [
-        ("ACCESS_TOKEN_EXPIRE", "ACCESS_TOKEN_EXPIRES"),
-        ("ACCES_TOKEN_EXPIRES", "ACCESS_TOKEN_EXPIRES"),
-        ("SECRETKEY", "SECRET_KEY"),
-        ("ALGORITM", "ALGORITHM"),
-        ("TOKEN_LOCATIONS", "TOKEN_LOCATION"),
-        ("COOKIE_CSFR_PROTECT", "COOKIE_CSRF_PROTECT"),
-        ("COOKIE_SAME_SITE", "COOKIE_SAMESITE"),
+        ("COOKIE_SECURE", "false", "True or False, not 'false'"),
+        ("COOKIE_SECURE", None, "True or False, not None"),
+        ("DECODE_LEEWAY", "5", "seconds, zero or more, or a timedelta, not '5'"),
+        ("DECODE_LEEWAY", -1, "seconds, zero or more, or a timedelta, not -1"),
+        ("MAX_TOKEN_LENGTH", 0.5, "a whole number above zero, not 0.5"),
+        ("HEADER_NAME", b"X", "a non-empty text, not b'X'"),
+        ("IDENTITY_CLAIM", "exp", "sid, type, not 'exp'"),
+        ("DECODE_ISSUER", ["us", 5], "None, a text or several, not ['us', 5]"),
+        ("DECODE_ISSUER", {5}, "None, a text or several, not {5}"),
+        ("DECODE_ISSUER", [1, 2, 3, 4, 5], "not a value of the type list"),
+        ("JSON_KEY", {"a": "b"}, "a non-empty text, not a value of the type dict"),
+        ("JSON_KEY", object(), "a non-empty text, not a value of the type object"),
+        ("HEADER_NAME", [], "a non-empty text, not []"),
+        ("ENCODE_ISSUER", frozenset(), "a text or None, not {}"),
+        ("ERROR_FORMAT", "x" * 33, "'problem', not a text of 33 characters"),
+        ("ENCODE_ISSUER", b"x" * 33, "a text or None, not 33 bytes"),
+        ("TOKEN_LOCATION", "cookie", "'json', not 'cookie'; did you mean 'cookies'?"),
+        ("PROFILE", "strickt", "'compatible' or 'strict', not 'strickt'; did you mean 'strict'?"),
+        ("PROFILE", ["strict"], "'compatible' or 'strict', not ['strict']"),
     ],
+    ids=same_everywhere,
 )
-@pytest.mark.parametrize("profile", PROFILES)
-def test_a_misspelt_option(wrong: str, right: str, profile: str) -> None:
-    """A name close to an option's is an error that names the option."""
-    message = refusal(PROFILE=profile, **{wrong: 5})
-    assert message == f"JWT_{wrong} is no option: did you mean JWT_{right}?"
+def test_an_error_shows_the_value(option: str, value: Any, message: str) -> None:
+    """A value from an environment variable looks right until it is seen to be a text."""
+    found = refusal(**{option: value})
+    assert found.startswith(f"JWT_{option} takes ")
+    assert found.endswith(message)
+
+
+HIDDEN = "kT9-wQz3_xLb7RmY-kT9-wQz3_xLb7RmY"
 
 
 @pytest.mark.parametrize(
-    ("own", "option"),
+    ("option", "value"),
     [
-        ("ACCESS_TOKEN_EXPIRES_HOURS", "ACCESS_TOKEN_EXPIRES"),
-        ("REFRESH_TOKEN_EXPIRES_DAYS", "REFRESH_TOKEN_EXPIRES"),
+        ("SECRET_KEY_FALLBACKS", "kT9-wQz3"),
+        ("SECRET_KEY_FALLBACKS", {"kT9-wQz3"}),
+        ("KEYS", {HIDDEN}),
+        ("SESSION_STORE", "redis:kT9-wQz3"),
+        # in the wrong option
+        ("ALGORITHM", "kT9-wQz3"),
+        ("HEADER_NAME", [HIDDEN]),
+        ("PROFILE", keys.pem(keys.private("ES256")).decode()),
+        ("DECODE_ISSUER", [[HIDDEN]]),
+        ("TRUSTED_ORIGINS", "https://ada:kT9-wQz3@a.test"),
+        ("COOKIE_SECURE", {"secret": HIDDEN}),
     ],
+    ids=same_everywhere,
 )
-def test_a_setting_that_an_option_is_made_of(own: str, option: str) -> None:
-    """An option's name with more behind it is the application's own where the option is set too."""
-    with pytest.warns(UnknownOptionWarning, match=f"^JWT_{own} is no option of Flask-Signet"):
-        application(**{own: 7, option: timedelta(hours=7)})
-    assert refusal(**{own: 7}) == f"JWT_{own} is no option: did you mean JWT_{option}?"
-    message = refusal(PROFILE="strict", **{own: 7, option: timedelta(hours=7)})
-    assert message.startswith(f"JWT_{own} is no option;")
-
-
-@pytest.mark.parametrize("name", ["MY_SERVICE_URL", "X", "ISSUER_CACHE", "_PRIVATE"])
-def test_an_unknown_option(name: str) -> None:
-    """Another name under JWT_ is warned of, as it may be the application's; strict refuses it."""
-    with pytest.warns(UnknownOptionWarning, match=f"^JWT_{name} is no option of Flask-Signet"):
-        application(**{name: 5})
-    assert refusal(PROFILE="strict", **{name: 5}).startswith(f"JWT_{name} is no option;")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("BLACKLIST_ENABLED", "BLACKLIST_TOKEN_CHECKS", "CLAIMS_IN_REFRESH_TOKEN"),
-        *("CLAIMS_KEY", "USER_CLAIMS"),
-    ],
-)
-@pytest.mark.parametrize("profile", PROFILES)
-def test_an_option_of_flask_jwt_extended_3(name: str, profile: str) -> None:
-    """An option that is gone since Flask-JWT-Extended 4 is warned of, with what is in its place."""
-    message = f"^JWT_{name} has no effect since Flask-JWT-Extended 4: "
-    with pytest.warns(UnknownOptionWarning, match=message):
-        application(PROFILE=profile, **{name: True})
-
-
-@pytest.mark.parametrize("name", ["SESSION_COOKIE_NAME", "jwt_algorithm", "MY_JWT_ALGORITM"])
-def test_names_of_others_are_left_alone(name: str) -> None:
-    """What does not begin with the prefix is not looked at."""
-    app = bare_application(PROFILE="strict")
-    app.config[name] = 5
-    app.config[5] = "no text"  # type: ignore[index]  # Flask does not mind, nor do we
-    JWTManager(app)
-
-
-@pytest.mark.parametrize(
-    "start", [JWTManager, lambda app: JWTManager().init_app(app)], ids=["JWTManager", "init_app"]
-)
-def test_the_warning_points_to_the_application(start: Callable[[Flask], object]) -> None:
-    """The warning's place is the line of the application that the manager was given it in."""
-    app = bare_application(MINE=5)
-    with pytest.warns(UnknownOptionWarning) as caught:
-        start(app)
-    assert caught[0].filename == __file__
+def test_an_error_shows_no_secret(option: str, value: Any) -> None:
+    """Neither the value of an option that holds secrets, nor what may be one in another option."""
+    message = refusal(**{option: value})
+    assert message.startswith(f"JWT_{option} takes ")
+    for piece in ("kT9", HIDDEN[-8:], "BEGIN", "PRIVATE"):
+        assert piece not in message
 
 
 # ── the application's own values ─────────────────────────────────────────────────────────

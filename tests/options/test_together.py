@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flask_signet import Key
 from flask_signet.options.checks import PROFILES
 from tests.applications import application
 from tests.options.rows import COOKIE_NAMES, COOKIES, refusal
@@ -78,3 +79,22 @@ def test_a2_mixed_algorithms(algorithm: str, others: list[str] | None, mixed: bo
         assert refusal(PROFILE="strict", **options).startswith("JWT_DECODE_ALGORITHMS mixes HS")
     else:
         application(PROFILE="strict", **options)
+
+
+@pytest.mark.parametrize("encode", ["us", ["us", "them"]])
+def test_d4_the_audience_of_our_own_tokens_is_known(encode: Any) -> None:
+    """An application that would refuse its own tokens in strict is told at the start."""
+    application(ENCODE_AUDIENCE=encode)
+    message = refusal(PROFILE="strict", ENCODE_AUDIENCE=encode)
+    assert message.startswith("JWT_ENCODE_AUDIENCE needs JWT_DECODE_AUDIENCE: ")
+    for decode in ("us", ["us"], False):
+        application(PROFILE="strict", ENCODE_AUDIENCE=encode, DECODE_AUDIENCE=decode)
+
+
+def test_a2_a_list_for_a_key_ring_is_the_whole_list() -> None:
+    """JWT_ALGORITHM, which the keys of JWT_KEYS don't follow, is no part of their list."""
+    key = Key.generate("ES256")
+    options: dict[str, Any] = {"KEYS": [key], "SECRET_KEY": None, "PROFILE": "strict"}
+    application(**options, DECODE_ALGORITHMS=["ES256", "RS256"])
+    message = refusal(**options, DECODE_ALGORITHMS=["ES256", "HS256"])
+    assert message.startswith("JWT_DECODE_ALGORITHMS mixes HS")

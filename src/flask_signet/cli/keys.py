@@ -24,6 +24,7 @@ from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
 from ..keys import files as key_files
 from ..keys.live import LiveKeys
+from ..keys.reading import refuse_unlisted
 from ..keys.schedule import KeySchedule
 from ..keys.sources import KeySource
 from .output import (
@@ -69,8 +70,10 @@ def generate(algorithm: str | None, manager: str) -> None:
     if before.active(moment) is not None:
         tell(f"there is a key {source.where} already; `flask jwt keys rotate` makes the next")
         return
-    key = Key.generate(algorithm or "ES256")
-    source.save(before.rotated(key, moment, publish_for=0, longest_life=0), before)
+    key = _new_key(algorithm, source)
+    after = before.rotated(key, moment, publish_for=0, longest_life=0)
+    after.ring(moment, one_kind=source.rules.one_kind)
+    source.save(after, before)
     tell(f"made the key {key.kid}, for {key.algorithm}, {source.where}")
 
 
@@ -114,7 +117,7 @@ def rotate(algorithm: str | None, publish_for: float | None, manager: str) -> No
     active = before.active(moment)
     if publish_for is None:
         publish_for = 2 * signet.settings.keys_refresh + PUBLISHED_FOR
-    key = Key.generate(algorithm or (active.key.algorithm if active else "ES256"))
+    key = _new_key(algorithm or (active.key.algorithm if active else None), source)
     after = before.rotated(
         key,
         moment,
@@ -122,8 +125,22 @@ def rotate(algorithm: str | None, publish_for: float | None, manager: str) -> No
         longest_life=signet.longest_life(moment) - moment,
     )
     if after is not before:
+        after.ring(moment, one_kind=source.rules.one_kind)
         source.save(after, before)
     _tell(after, moment)
+
+
+def _new_key(algorithm: str | None, source: KeySource) -> Key:
+    """A key that the application will take: it reads what is written here.
+
+    :param algorithm: None: ES256, or the first that ``JWT_DECODE_ALGORITHMS`` lists.
+    :raises InvalidKeyError: if the algorithm is not listed there.
+    """
+    listed = source.rules.listed
+    if algorithm is None:
+        algorithm = listed[0] if listed and "ES256" not in listed else "ES256"
+    refuse_unlisted(algorithm, source.rules)
+    return Key.generate(algorithm)
 
 
 def _tell(schedule: KeySchedule, moment: float) -> None:

@@ -101,6 +101,24 @@ def is_our_name(settings: Settings, name: str) -> bool:
     return name == settings.encode_issuer or name in (settings.rules.issuers or ())
 
 
+def refuse_unmarked(issuer: Issuer) -> None:
+    """Refuse an issuer that was added without the mark of its access tokens.
+
+    An issuer signs its ID tokens, log-out tokens and event tokens with the same keys. Without a
+    mark they would pass for access tokens (RFC 8725 sections 3.11 and 3.12).
+
+    :raises ConfigurationError: saying what to give.
+    """
+    if issuer.typ is None and issuer.rules.type_claim is None:
+        raise ConfigurationError(
+            f"add_issuer: {issuer.name!r} is added without typ and type_claim, and the strict "
+            "profile asks for one of them: without it, the issuer's ID tokens, log-out tokens and "
+            "event tokens would be access tokens. Give what marks its access tokens, e.g. "
+            "typ='at+jwt' or type_claim=('token_use', 'access'); if nothing does, say so with "
+            "typ='JWT'"
+        )
+
+
 def _media_type(typ: object) -> str | None:
     # RFC 7515 section 4.1.9: compared without case, "application/" left out.
     return typ.lower().removeprefix("application/") if isinstance(typ, str) else None
@@ -121,7 +139,8 @@ class IssuerTerms(TypedDict, total=False):
 
     type_claim: tuple[str, str] | None
     """A claim and the value that the issuer's access tokens have in it, e.g.
-    ``("token_use", "access")``, where the issuer makes other kinds of tokens with the same keys."""
+    ``("token_use", "access")``, where the issuer makes other kinds of tokens with the same keys.
+    The strict profile asks for this or for ``typ``."""
 
     typ: str | None
     """The ``typ`` in the header of the issuer's access tokens, e.g. ``"at+jwt"`` (RFC 9068 section
@@ -166,10 +185,12 @@ def make_issuer(
     audience: str | Iterable[str],
     terms: IssuerTerms,
     *,
+    allow_http: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Issuer:
     """An issuer of what :meth:`.JWTManager.add_issuer` was given.
 
+    :param allow_http: take http URLs for the issuer and its keys.
     :param clock: seconds, by a clock that never steps: of the age of the issuer's keys.
     :raises ConfigurationError: if something of it can't be right.
     :raises TypeError: if a term is unknown.
@@ -177,7 +198,9 @@ def make_issuer(
     for unknown in terms.keys() - _DEFAULTS.keys():
         raise TypeError(f"add_issuer() got an unexpected keyword argument {unknown!r}")
     given: IssuerTerms = {**_DEFAULTS, **terms}
-    name = _issuer_name(issuer)
+    if not isinstance(allow_http, bool):
+        raise ConfigurationError("add_issuer: allow_http takes True or False")
+    name = _issuer_name(issuer, allow_http)
     audiences = _audiences(audience)
     algorithms = _algorithms(given["algorithms"])
     fetch = _fetch(given["fetch"])
@@ -187,7 +210,7 @@ def make_issuer(
         name,
         fetch,
         algorithms=algorithms,
-        jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url),
+        jwks_url=None if jwks_url is None else _url("jwks_url", jwks_url, allow_http),
         max_stale=_seconds("max_stale", given["max_stale"]),
         clock=clock,
     )
@@ -213,8 +236,8 @@ def make_issuer(
 # ── one term in, the value to use out; types are checked, for callers without a type checker ─
 
 
-def _issuer_name(value: object) -> str:
-    name = _url("issuer", value)
+def _issuer_name(value: object, allow_http: bool) -> str:
+    name = _url("issuer", value, allow_http)
     if "?" in name:
         raise ConfigurationError(
             "add_issuer: an issuer has no query (OpenID Connect Discovery 1.0)"
@@ -248,13 +271,23 @@ def _identity_claim(value: object) -> str:
     return claim
 
 
-def _url(argument: str, value: object) -> str:
+def _url(argument: str, value: object, allow_http: bool) -> str:
     try:
-        return check_url(value)
+        return check_url(value, allow_http=allow_http)
     except ValueError as error:
+        hint = "; inside a network of your own, allow_http=True" if _is_http(value) else ""
         raise ConfigurationError(
-            f"add_issuer: {argument} takes an https URL, e.g. 'https://login.example.com/': {error}"
+            f"add_issuer: {argument} takes an https URL, e.g. 'https://login.example.com/': "
+            f"{error}{hint}"
         ) from None
+
+
+def _is_http(value: object) -> bool:
+    try:
+        check_url(value, allow_http=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(value: object) -> list[str]:

@@ -34,22 +34,30 @@ def own_keys(
     :param clock: seconds since 1970.
     :param name: the manager's name.
     """
-    rules = key_rules(settings)
+    rules = key_rules(settings, prefix)
     if settings.keys is not None:
         owner = name if settings.store_owner is None else settings.store_owner
         source = key_source(settings.keys, rules, store, owner)
-        return LiveKeys(source, f"{prefix}KEYS", refresh=settings.keys_refresh, now=clock)
+        return LiveKeys(
+            source,
+            f"{prefix}KEYS",
+            refresh=settings.keys_refresh,
+            one_kind=rules.one_kind,
+            now=clock,
+        )
     if settings.is_asymmetric:
         return GivenPair(rules, prefix, settings.private_key, settings.public_key)
     older = settings.secret_key_fallbacks
     return GivenSecrets(rules, prefix, settings.secret_key, older, flask_keys)
 
 
-def key_rules(settings: Settings) -> KeyRules:
+def key_rules(settings: Settings, prefix: str = "JWT_") -> KeyRules:
     """Which keys the options accept.
 
     The algorithms are those of the kind of ``JWT_ALGORITHM``, which signs and stands first. HS
     algorithms and the others are never in one set that a token's ``alg`` chooses from.
+
+    :param prefix: of the options' names, for the errors.
     """
     signing = settings.algorithm
     is_symmetric = ALGORITHMS[signing].is_symmetric
@@ -63,4 +71,7 @@ def key_rules(settings: Settings) -> KeyRules:
         ),
         allow_weak=settings.allow_weak_keys,
         names_keys=settings.encode_kid,
+        listed=() if settings.keys is None else settings.listed_algorithms,
+        one_kind=settings.profile == "strict",
+        prefix=prefix,
     )

@@ -103,8 +103,8 @@ class Rule:
         """Refuse a verified token that does not follow the rule. This computes; it never waits.
 
         :param clock: gives the seconds since 1970; it is read where the rule asks for freshness.
-        :raises WrongTokenError: if the token is of another kind, or is a refresh token where none
-            may be.
+        :raises WrongTokenError: if the token is of another kind, is a refresh token where none may
+            be, or is bound to a key.
         :raises FreshTokenRequired: if it is not fresh.
         :raises RecentLoginRequired: if its owner logged in too long ago.
         """
@@ -117,6 +117,8 @@ class Rule:
             check_kind(claims, self.kind, strictly=settings.require_type)
         elif settings.require_type and claims["type"] not in ("access", "refresh"):
             raise WrongTokenError("Only access and refresh tokens are allowed")
+        if not settings.allow_bound_tokens:
+            refuse_bound(claims)
         if settings.explicit_typ and admission.issuer is None:
             check_typ(header, claims)
         if settings.query_string_protect and admission.location == "query_string":
@@ -164,6 +166,18 @@ def check_typ(header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
     named = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
     if expected is None or named != expected:
         raise WrongTokenError("The token's typ is not that of its type")
+
+
+def refuse_bound(claims: Mapping[str, Any]) -> None:
+    """Refuse a token that is bound to its client's key (``cnf``, RFC 7800 section 3.1).
+
+    The client proves that it has the key: by a DPoP proof, or by its TLS certificate. No guard asks
+    for the proof, so whoever has stolen the token would be let in (RFC 9449 section 7.2).
+
+    :raises WrongTokenError: if the token is bound.
+    """
+    if "cnf" in claims:
+        raise WrongTokenError("The token is bound to a key, and no proof of the key is checked")
 
 
 def refuse_refresh(claims: Mapping[str, Any]) -> None:

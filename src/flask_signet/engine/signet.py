@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from ..keys.loaded import LoadedKeys
-from ..options.reader import OptionReader, check_names, set_defaults
+from ..options.names import check_names
+from ..options.reader import OptionReader, set_defaults
 from .admission import Admission, Credentials
 from .open import Opening
 from .own_keys import key_rules, own_keys
@@ -49,9 +50,8 @@ class Signet(Opening, Renewing, Updating):
         :raises ConfigurationError: if an option's name or value is wrong.
         """
         config = dict(options)
-        unset = set_defaults(config, prefix)
-        strict = config[f"{prefix}PROFILE"] == "strict"
-        check_names(config, prefix, strict=strict, unset=unset)
+        set_defaults(config, prefix)
+        check_names(config, prefix, strict=config[f"{prefix}PROFILE"] == "strict")
         reader = OptionReader(prefix)
         settings = reader.check(reader.freeze(reader.snapshot(config)))
         storage = None

@@ -9,7 +9,9 @@ from typing import Any, Final, Protocol
 
 from flask import Flask, current_app, has_request_context
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.local import LocalProxy
 
+from ..callers import Place, caller, warn_once
 from ..engine.callbacks import Callbacks
 from ..engine.events import tell_by
 from ..engine.issuers import Issuer
@@ -18,8 +20,10 @@ from ..engine.owners import NOBODY, Owner
 from ..engine.setup import Clock
 from ..engine.signet import Signet
 from ..engine.storage import Storage
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, SharedSecretWarning
 from ..keys.loaded import LoadedKeys
+from ..keys.own import share_a_secret
+from ..keys.ring import KeyRing
 from ..options.reader import OptionReader
 from ..options.table import Settings
 from ..sessions.store import SessionStore
@@ -64,6 +68,7 @@ class Installation:
         "app",
         "current",
         "manager",
+        "place",
         "prefix",
     )
 
@@ -71,6 +76,8 @@ class Installation:
         self.app: Flask = app
         self.manager: Installed = manager
         self.prefix: str = manager.config_prefix
+        #: The application's line, or an extension's, that gave the manager the application.
+        self.place: Place = caller()
         self.answers: Answers = Answers(app, self.signet)
         self.current: Current = Current(self.signet, is_unnamed=not manager.name)
         self._reader = OptionReader(self.prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
@@ -109,6 +116,9 @@ class Installation:
         # manager's would open each other's doors.
         flask_keys = (None, None) if self.manager.name else frozen[-2:]
         signet = self._signet_by(settings, flask_keys)
+        if installations(self.app).get(self.manager.name) is self:
+            # A changed option. Live keys are read when they are needed, not here.
+            self._refuse_shared_secret(signet, live=False)
         self._looked = self._reader.comparable(frozen), signet
         return signet
 
@@ -203,6 +213,32 @@ class Installation:
         if signet.keys.are_given and signet.settings.keys != "store:":
             signet.keys.ring()
 
+    def check_apart(self) -> None:
+        """Look for a secret that another manager of this application has, too.
+
+        A warning; an error where one of the two has the strict profile.
+
+        :raises ConfigurationError: naming both managers by their ``config_prefix``.
+        """
+        self._refuse_shared_secret(self.signet(), live=True)
+
+    def _refuse_shared_secret(self, signet: Signet, *, live: bool) -> None:
+        others = [each for each in installations(self.app).values() if each is not self]
+        ring = _ring_of(signet, live=live) if others else None
+        for other in others:
+            # As it was last looked at: a look from here might come back.
+            theirs = None if other._looked is None else _ring_of(other._looked[1], live=live)
+            if ring is None or theirs is None or not share_a_secret(ring, theirs):
+                continue
+            message = (
+                f"the managers with the config_prefix {other.prefix!r} and {self.prefix!r} have "
+                "one secret: the tokens of each open the views of the other. Give each a secret "
+                "of its own"
+            )
+            if "strict" in (self._profile, other._profile):
+                raise ConfigurationError(message)
+            warn_once(message, SharedSecretWarning)
+
     def check_store(self) -> None:
         """Look at the store now: what is wrong with it should not wait for the first log-in.
 
@@ -218,6 +254,20 @@ class Installation:
             self._storage.close()
 
 
+def _ring_of(signet: Signet, *, live: bool) -> KeyRing | None:
+    """The keys of a manager, if it has some by now, and they are not in the store.
+
+    :param live: read keys that are kept elsewhere, too.
+    """
+    kept = signet.settings.keys
+    if not signet.keys.are_given or kept == "store:" or (kept is not None and not live):
+        return None
+    try:
+        return signet.keys.ring()
+    except ConfigurationError:
+        return None  # which is told when a token needs it
+
+
 def installation(name: str = "") -> Installation:
     """A manager's installation in the current application.
 
@@ -229,6 +279,15 @@ def installation(name: str = "") -> Installation:
         found: Installation = app.extensions[EXTENSION][name]
     except KeyError:
         raise RuntimeError(_NO_MANAGER) from None
+    return found
+
+
+def application_itself(app: Flask) -> Flask:
+    """The application that a proxy such as ``current_app`` stands for; any other one as it is.
+
+    :raises RuntimeError: if there is no application at the moment.
+    """
+    found: Flask = app._get_current_object() if isinstance(app, LocalProxy) else app
     return found
 
 

@@ -11,15 +11,17 @@ import click
 from flask import Blueprint, Flask
 
 from ..engine.callbacks import Callbacks
-from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer
+from ..engine.issuers import Issuer, IssuerTerms, is_our_name, make_issuer, refuse_unmarked
 from ..engine.setup import SYSTEM_CLOCK, Clock
 from ..exceptions import ConfigurationError, adopt_pyjwt
-from ..options.reader import check_names, set_defaults
+from ..options.names import check_names
+from ..options.reader import set_defaults
 from ..options.table import Settings
 from .boundaries import HANDLED, handle, handle_for_api
 from .installation import (
     EXTENSION,
     Installation,
+    application_itself,
     installation,
     installations,
     user_for_templates,
@@ -68,9 +70,11 @@ class Installing(Loaders):
         needed by the first token. A session store that is given by its URL is looked at too; what
         is wrong with it is logged, with the mend.
 
+        :param app: the application, or a proxy of one such as ``current_app``.
         :raises ConfigurationError: if an option's name or value is wrong; it says which, what
             the option takes, and the nearest right name. Or if the session store is damaged.
         """
+        app = application_itself(app)
         known = self._known(app)
         if known is not None:
             if app.config[f"{self.config_prefix}PROFILE"] != known.settings.profile:
@@ -78,18 +82,16 @@ class Installing(Loaders):
             self._add_context_processor(app, wanted=add_context_processor)
             return
         added = set_defaults(app.config, self.config_prefix)
+        here = Installation(app, self)
         try:
-            strict = app.config[f"{self.config_prefix}PROFILE"] == "strict"
-            check_names(app.config, self.config_prefix, strict=strict, unset=added)
-            here = Installation(app, self)
-            if not _is_our_command():
-                here.check_keys()
-            self._check_issuers(here.settings)
-            if not _is_our_command():
-                here.check_store()
-        except ConfigurationError:
+            self._check(here)
+            # Flask refuses both of these in an application that has served a request.
+            self._set_error_handler_callbacks(app)
+            self._add_context_processor(app, wanted=add_context_processor)
+        except Exception:
+            here.close()
             for name in added:  # nothing half-written remains: the mended start begins afresh
-                del app.config[name]
+                app.config.pop(name, None)
             raise
 
         # Only now, with nothing left that can fail, does the application see the manager.
@@ -98,27 +100,47 @@ class Installing(Loaders):
         self._apps.add(app)
         if not self.name:
             app.extensions[FJE_EXTENSION] = self
-        self._set_error_handler_callbacks(app)
-        self._add_context_processor(app, wanted=add_context_processor)
+
+    def _check(self, here: Installation) -> None:
+        """Look at all that the options name, before the application sees the manager.
+
+        :raises ConfigurationError: saying what is wrong.
+        """
+        config = here.app.config
+        strict = config[f"{self.config_prefix}PROFILE"] == "strict"
+        check_names(config, self.config_prefix, strict=strict)
+        if not _is_our_command():
+            here.check_keys()
+            here.check_apart()
+        self._check_issuers(here.settings)
+        if not _is_our_command():
+            here.check_store()
 
     def _known(self, app: Flask) -> Installation | None:
         """The installation of this manager in an application that it serves already.
 
-        :raises ConfigurationError: if another manager has the name, or the prefix.
+        :raises ConfigurationError: if another manager has the name, or the prefix. It says where
+            that manager was made: in an extension, maybe.
         """
         there = installations(app)
         known = there.get(self.name)
         if known is not None and known.manager is not self:
+            if self.name:
+                raise ConfigurationError(
+                    f"this application has a JWTManager already with the name {self.name!r}, of "
+                    f"{known.place}: give the second one another name and config_prefix"
+                )
             raise ConfigurationError(
-                "this application has a JWTManager already: give the second one a name and a "
+                f"this application has a JWTManager already, of {known.place}: use that one, "
+                f"app.extensions[{FJE_EXTENSION!r}], or give the second one a name and a "
                 'config_prefix, e.g. JWTManager(name="partner", config_prefix="PARTNER_JWT_")'
             )
-        others = (each for name, each in there.items() if name != self.name)
-        if any(each.prefix == self.config_prefix for each in others):
-            raise ConfigurationError(
-                f"another JWTManager of this application has the config_prefix "
-                f"{self.config_prefix!r}: each needs its own"
-            )
+        for name, each in there.items():
+            if name != self.name and each.prefix == self.config_prefix:
+                raise ConfigurationError(
+                    f"the JWTManager of {each.place} has the config_prefix "
+                    f"{self.config_prefix!r} already: each needs its own"
+                )
         return known
 
     def _add_context_processor(self, app: Flask, *, wanted: bool) -> None:
@@ -141,7 +163,12 @@ class Installing(Loaders):
         return installation(self.name)
 
     def add_issuer(
-        self, issuer: str, *, audience: str | Iterable[str], **terms: Unpack[IssuerTerms]
+        self,
+        issuer: str,
+        *,
+        audience: str | Iterable[str],
+        allow_http: bool = False,
+        **terms: Unpack[IssuerTerms],
     ) -> None:
         """Take the access tokens of another issuer too, wherever this manager guards.
 
@@ -153,6 +180,9 @@ class Installing(Loaders):
         :param issuer: its URL, letter for letter as its tokens say it.
         :param audience: the audience that the tokens for this application have; one of several is
             enough.
+        :param allow_http: take http URLs for the issuer and its keys, inside a network of your own:
+            an attacker who can change its traffic can make tokens of this issuer. Http to this same
+            machine is always taken.
         :param terms: what else there is to say of it, by keyword: see :class:`.IssuerTerms`.
         :raises ConfigurationError: if one of these can't be right; it says what to give.
         """
@@ -161,18 +191,20 @@ class Installing(Loaders):
                 f"add_issuer: {issuer!r} is there already: call it once, with all of its audiences "
                 "in a list"
             )
-        made = make_issuer(issuer, audience, terms, clock=self.monotonic)
+        made = make_issuer(issuer, audience, terms, allow_http=allow_http, clock=self.monotonic)
         before = self.issuers
         self.issuers = {**before, issuer: made}  # another one: requests may be at the old
         try:
             for app in self._apps:
                 self._check_issuers(installations(app)[self.name].settings)
-        except ConfigurationError:
+        except Exception:
             self.issuers = before
             raise
 
     def _check_issuers(self, settings: Settings) -> None:
-        for name in self.issuers:
+        for name, issuer in self.issuers.items():
+            if settings.profile == "strict":
+                refuse_unmarked(issuer)
             if is_our_name(settings, name):
                 raise ConfigurationError(
                     f"add_issuer: {name!r} is the issuer of our own tokens, by "

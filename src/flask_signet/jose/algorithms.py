@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..exceptions import InvalidKeyError
-from .weak_keys import edwards_fault, has_roca_fingerprint, is_placeholder
+from .weak_keys import Weakness, edwards_fault, has_roca_fingerprint, is_placeholder
 
 Sign = Callable[[bytes], bytes]
 """From data to a signature, in the form that JWS uses."""
@@ -63,9 +63,9 @@ class Algorithm(ABC):
     def check(self, key: Any) -> str | None:
         """Why this public key or HMAC secret can't be used; None if it can."""
 
-    def weakness(self, key: Any) -> str | None:
-        """Why this key is weak though it can be used; None if it is strong. Never quotes it."""
-        return None
+    def weaknesses(self, key: Any) -> tuple[Weakness, ...]:
+        """Why this key is weak though it can be used; nothing if it is strong."""
+        return ()
 
     @abstractmethod
     def bind_verify(self, key: Any) -> Verify:
@@ -91,14 +91,18 @@ class HMAC(Algorithm):
     def check(self, key: Any) -> str | None:
         return None if type(key) is bytes and key else "an HMAC key is non-empty bytes"
 
-    def weakness(self, key: bytes) -> str | None:
+    def weaknesses(self, key: bytes) -> tuple[Weakness, ...]:
+        found = []
         if len(key) < self.size:  # RFC 7518 section 3.2
-            return f"{self.name} needs a secret of {self.size} bytes at least, it has {len(key)}"
+            needs = f"{self.name} needs a secret of {self.size} bytes at least, it has {len(key)}"
+            found.append(Weakness("short", needs))
         if len(set(key)) < 8:
-            return "the secret has fewer than 8 different characters"
-        if is_placeholder(key):
-            return "the secret reads like a placeholder from a tutorial"
-        return None
+            few = "the secret has fewer than 8 different characters"
+            found.append(Weakness("guessable", few))
+        elif is_placeholder(key):
+            known = "the secret reads like a placeholder from a tutorial"
+            found.append(Weakness("guessable", known))
+        return tuple(found)
 
     def _bind(self, key: bytes) -> Sign:
         # The key takes two of the four compressions of a short message. They are done once, here.
@@ -168,10 +172,11 @@ class RSA(_Asymmetric):
             return "its modulus is of the weak kind of CVE-2017-15361 (ROCA)"
         return None
 
-    def weakness(self, key: rsa.RSAPublicKey) -> str | None:
+    def weaknesses(self, key: rsa.RSAPublicKey) -> tuple[Weakness, ...]:
         if key.key_size < MIN_RSA_BITS:
-            return f"an RSA key needs {MIN_RSA_BITS} bits at least, it has {key.key_size}"
-        return None
+            needs = f"an RSA key needs {MIN_RSA_BITS} bits at least, it has {key.key_size}"
+            return (Weakness("short", needs),)
+        return ()
 
     def bind_verify(self, key: rsa.RSAPublicKey) -> Verify:
         verify, pad, digest = key.verify, self.padding, self.digest

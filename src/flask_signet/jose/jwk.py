@@ -25,6 +25,7 @@ from . import jwk_members
 from .algorithms import ALGORITHMS, Algorithm, Sign, Verify, algorithm_of_key, get_algorithm
 from .disguises import disguise
 from .pem import read_der, read_pem
+from .weak_keys import AllowWeak, Weakness, why_refused
 
 MAX_KID_LENGTH: Final = 256
 """The most characters of a ``kid``."""
@@ -32,6 +33,10 @@ MAX_KID_LENGTH: Final = 256
 _KID: Final = re.compile(r"[\x20-\x7e]{1,256}")
 _EC_ALGORITHMS: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 _OPERATIONS: Final = {"sign", "verify"}
+
+
+class UnfitKeyError(InvalidKeyError):
+    """A key that may be sound, and is for another algorithm or another purpose."""
 
 
 class KeyName(enum.Enum):
@@ -48,10 +53,12 @@ class Key:
     """A key for signatures, bound to one algorithm.
 
     ``algorithm`` is the name of its algorithm (``alg``), ``kid`` the key's name or None,
-    ``can_sign`` whether it can sign, ``is_symmetric`` whether it is a secret. ``weakness`` is
-    None, or says why the key is weak: an HMAC secret shorter than its hash (RFC 7518 section
-    3.2), a guessable one, an RSA key of fewer than 2048 bits (section 3.3). A weak key is made
-    only with ``allow_weak=True``.
+    ``can_sign`` whether it can sign, ``is_symmetric`` whether it is a secret. ``is_named`` says
+    whether the ``kid`` was given, by a JWK, by the caller or by :meth:`generate`; else it is the
+    thumbprint or None, and whoever signs with the key may call it otherwise. ``weakness`` is None,
+    or says why the key is weak: an HMAC secret shorter than its hash (RFC 7518 section 3.2), a
+    guessable one, an RSA key of fewer than 2048 bits (section 3.3). A weak key is made only with
+    ``allow_weak``: ``"short"``, ``"guessable"``, or True for both.
 
     The class methods make keys. A key does not change, and it does not print, pickle or compare
     its contents.
@@ -62,10 +69,11 @@ class Key:
         "_public",
         "_sign",
         "_verify",
+        "_weaknesses",
         "algorithm",
         "can_sign",
+        "is_named",
         "kid",
-        "weakness",
     )
 
     _private: Any
@@ -74,8 +82,9 @@ class Key:
     _verify: Verify
     algorithm: str
     kid: str | None
+    is_named: bool
     can_sign: bool
-    weakness: str | None
+    _weaknesses: tuple[Weakness, ...]
 
     def __init__(self) -> None:
         raise TypeError("make a Key with from_secret, from_pem, from_der, from_jwk or generate")
@@ -87,14 +96,16 @@ class Key:
         public: Any,
         private: Any,
         kid: str | KeyName | None,
-        allow_weak: bool,
+        allow_weak: AllowWeak,
     ) -> Self:
         reason = algorithm.check(public)
         if reason:
-            raise InvalidKeyError(f"this key can't be used with {algorithm.name}: {reason}")
-        weakness = algorithm.weakness(public)
-        if weakness and not allow_weak:
-            raise InvalidKeyError(f"weak key: {weakness}")
+            raise UnfitKeyError(f"this key can't be used with {algorithm.name}: {reason}")
+        weaknesses = algorithm.weaknesses(public)
+        refused = why_refused(weaknesses, allow_weak)
+        if refused:
+            raise InvalidKeyError(refused)
+        is_named = kid is not AUTO and kid is not None
         if kid is AUTO:
             kid = jwk_members.thumbprint(algorithm, public)
         if kid is not None and not (isinstance(kid, str) and _KID.fullmatch(kid)):
@@ -105,7 +116,8 @@ class Key:
         key._set(
             algorithm=algorithm.name,
             kid=kid,
-            weakness=weakness,
+            is_named=is_named,
+            _weaknesses=weaknesses,
             can_sign=private is not None,
             _public=public,
             _private=private,
@@ -134,7 +146,9 @@ class Key:
             # A thumbprint would publish a hash of the secret (RFC 7638 section 7).
             name = secrets.token_urlsafe(16) if kid is AUTO else kid
             return cls._make(entry, private, private, name, allow_weak=False)
-        return cls._make(entry, private.public_key(), private, kid, allow_weak=False)
+        key = cls._make(entry, private.public_key(), private, kid, allow_weak=False)
+        key._set(is_named=key.kid is not None)  # nobody knows the new key by another name
+        return key
 
     @classmethod
     def from_secret(
@@ -143,11 +157,12 @@ class Key:
         algorithm: str = "HS256",
         *,
         kid: str | None = None,
-        allow_weak: bool = False,
+        allow_weak: AllowWeak = False,
     ) -> Self:
         """An HMAC key from a shared secret; a text stands for its bytes in UTF-8.
 
-        :param allow_weak: take a secret that is short or looks like a placeholder.
+        :param allow_weak: take a secret that is ``"short"``, one that is ``"guessable"`` (it looks
+            like a placeholder, or has few different characters), or with True either.
         :raises InvalidKeyError: if the secret is empty or weak, or if it holds a key of another
             kind: a PEM, DER, SSH key or JWK is never an HMAC secret.
         """
@@ -173,7 +188,7 @@ class Key:
         *,
         password: str | bytes | None = None,
         kid: str | KeyName | None = AUTO,
-        allow_weak: bool = False,
+        allow_weak: AllowWeak = False,
     ) -> Self:
         """A key from PEM: private (PKCS #8, PKCS #1, SEC 1), public, or a certificate.
 
@@ -194,7 +209,7 @@ class Key:
         *,
         password: str | bytes | None = None,
         kid: str | KeyName | None = AUTO,
-        allow_weak: bool = False,
+        allow_weak: AllowWeak = False,
     ) -> Self:
         """A key from DER: private (PKCS #8), public (SubjectPublicKeyInfo) or a certificate.
 
@@ -210,7 +225,7 @@ class Key:
         algorithm: str | None = None,
         *,
         kid: str | KeyName | None = AUTO,
-        allow_weak: bool = False,
+        allow_weak: AllowWeak = False,
     ) -> Self:
         """A key from a private or public key object, or a certificate, of ``cryptography``.
 
@@ -235,7 +250,7 @@ class Key:
         algorithm: str | None = None,
         *,
         kid: str | KeyName | None = AUTO,
-        allow_weak: bool = False,
+        allow_weak: AllowWeak = False,
     ) -> Self:
         """A key from a JWK (RFC 7517), as a mapping or as JSON text.
 
@@ -279,6 +294,7 @@ class Key:
         if public.is_symmetric:
             raise InvalidKeyError("a secret has no half that could be elsewhere")
         key = cls._make(entry, public._public, None, public.kid, allow_weak=True)
+        key._set(is_named=public.is_named)
 
         def checked(data: bytes) -> bytes:
             signature = sign(data)
@@ -303,6 +319,20 @@ class Key:
     def family(self) -> str:
         """The family of its algorithm; a key set searched by ``alg`` has keys of one family."""
         return ALGORITHMS[self.algorithm].family
+
+    @property
+    def weakness(self) -> str | None:
+        """Why the key is weak, in words that don't quote it; None if it is strong."""
+        return "; ".join(reason for _, reason in self._weaknesses) or None
+
+    def refuse_weak(self, allow_weak: AllowWeak) -> None:
+        """Refuse this key where weak keys are not taken.
+
+        :raises InvalidKeyError: if it is weak in a way that is not allowed.
+        """
+        refused = why_refused(self._weaknesses, allow_weak)
+        if refused:
+            raise InvalidKeyError(refused)
 
     def sign(self, data: bytes) -> bytes:
         """The signature of ``data``, in the form that JWS uses.
@@ -353,10 +383,13 @@ class Key:
         return self._verifying_only()
 
     def _verifying_only(self) -> Self:
-        return self._make(ALGORITHMS[self.algorithm], self._public, None, self.kid, allow_weak=True)
+        entry = ALGORITHMS[self.algorithm]
+        key = self._make(entry, self._public, None, self.kid, allow_weak=True)
+        key._set(is_named=self.is_named)
+        return key
 
-    def renamed(self, kid: str | None) -> Key:
-        """The same key under another ``kid``, or without one.
+    def renamed(self, kid: str | KeyName | None) -> Key:
+        """The same key under another ``kid``, under its thumbprint (``AUTO``), or without one.
 
         :raises InvalidKeyError: if the ``kid`` is malformed.
         """
@@ -394,9 +427,12 @@ class Key:
 
 def _stated_algorithm(jwk: Mapping[str, Any], algorithm: str | None) -> Algorithm:
     """The algorithm that the caller, the JWK's ``alg`` or its curve states."""
+    for member in ("alg", "kty", "use"):
+        if not isinstance(jwk.get(member), str | None):
+            raise InvalidKeyError(f"the JWK's {member} is no text")
     stated = jwk.get("alg")
     if stated is not None and algorithm is not None and stated != algorithm:
-        raise InvalidKeyError("the JWK's alg is not the algorithm given")
+        raise UnfitKeyError("the JWK's alg is not the algorithm given")
     name = algorithm if algorithm is not None else stated
     if name is None and jwk.get("kty") == "EC":
         name = _EC_ALGORITHMS.get(jwk_members.text_member(jwk, "crv"))
@@ -404,7 +440,7 @@ def _stated_algorithm(jwk: Mapping[str, Any], algorithm: str | None) -> Algorith
         raise InvalidKeyError("the JWK has no alg: say which algorithm it is for")
     entry = get_algorithm(name)
     if jwk.get("kty") != entry.kty:
-        raise InvalidKeyError(f"{entry.name} needs a JWK with kty {entry.kty}")
+        raise UnfitKeyError(f"{entry.name} needs a JWK with kty {entry.kty}")
     return entry
 
 
@@ -412,13 +448,13 @@ def _may_sign(jwk: Mapping[str, Any]) -> bool:
     """Whether ``key_ops`` let the key sign. A JWK that is not for signatures is refused."""
     use, operations = jwk.get("use"), jwk.get("key_ops")
     if use not in (None, "sig"):
-        raise InvalidKeyError("the JWK's use is not sig")
+        raise UnfitKeyError("the JWK's use is not sig")
     if operations is None:
         return True
     if not _are_different_texts(operations):
         raise InvalidKeyError("the JWK's key_ops is not a list of different texts")
     if not _OPERATIONS & set(operations):
-        raise InvalidKeyError("the JWK's key_ops say neither sign nor verify")
+        raise UnfitKeyError("the JWK's key_ops say neither sign nor verify")
     if use is not None and not set(operations) <= _OPERATIONS:
         # RFC 7517 section 4.3: "the information they convey MUST be consistent".
         raise InvalidKeyError("the JWK's use is sig, and its key_ops say more than that")
@@ -436,4 +472,4 @@ def _are_different_texts(value: object) -> bool:
 def _check_may_verify(jwk: Mapping[str, Any]) -> None:
     """Refuse a JWK without a private half whose ``key_ops`` don't let it verify."""
     if "verify" not in (jwk.get("key_ops") or ("verify",)):
-        raise InvalidKeyError("the JWK's key_ops don't say verify, and it has no private half")
+        raise UnfitKeyError("the JWK's key_ops don't say verify, and it has no private half")

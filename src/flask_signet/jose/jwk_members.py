@@ -26,6 +26,9 @@ Pair = tuple[Any, Any]
 _MAX_DEPTH: Final = 8
 """How deep the arrays and objects of a JWK text may nest."""
 
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+"""Members of secrets and private keys (RFC 7518 section 6): none of them is ever published."""
+
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),

@@ -46,6 +46,10 @@ ignored (RFC 7515 section 4).
 """
 
 
+_MEDIA_TYPES: Final = {"typ": "Type", "cty": "Content type"}
+"""Header members that are media types: texts (RFC 7515 sections 4.1.9 and 4.1.10)."""
+
+
 class UnverifiedJWS(NamedTuple):
     """The parts of a token. Nothing in it has been verified."""
 
@@ -108,7 +112,8 @@ def parse(
     :param max_length: characters; a longer token is refused unread.
     :param allow_padding: accept segments padded with ``=``, as some load balancers send them.
     :raises DecodeError: if it is not three canonical base64url segments with a JSON header.
-    :raises InvalidTokenError: if the header has a forbidden member or a bad ``kid``.
+    :raises InvalidTokenError: if the header has a forbidden member, a bad ``kid``, or a ``typ`` or
+        ``cty`` that is no text.
     """
     if len(token) > max_length:
         raise DecodeError("Token is too long")
@@ -160,6 +165,9 @@ def _check_header(header: Mapping[str, Any]) -> None:
         not 0 < len(kid) <= MAX_KID_LENGTH or not kid.isascii() or not kid.isprintable()
     ):
         raise InvalidTokenError("Key ID header parameter must be short printable text")
+    for name, meaning in _MEDIA_TYPES.items():
+        if name in header and not isinstance(header[name], str):
+            raise InvalidTokenError(f"{meaning} header parameter must be a string")
     forbidden = FORBIDDEN_HEADERS.intersection(header)
     if forbidden:
         raise InvalidTokenError(f"Unsupported header parameter: {min(forbidden)}")

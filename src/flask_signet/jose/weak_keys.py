@@ -7,7 +7,31 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+WeakKind = Literal["short", "guessable"]
+"""Short: an HMAC secret shorter than its hash, an RSA key below 2048 bits. Guessable: a secret
+of the kind that tutorials print, or of few different characters."""
+
+AllowWeak = bool | WeakKind
+"""Which weak keys are taken: True all, False none, or those of one kind."""
+
+
+class Weakness(NamedTuple):
+    """Why a key is weak. The reason never quotes the key."""
+
+    kind: WeakKind
+    reason: str
+
+
+def why_refused(weaknesses: Iterable[Weakness], allow: AllowWeak) -> str | None:
+    """Why a key of these weaknesses is not taken; None if it is."""
+    if allow is True:
+        return None
+    reasons = [reason for kind, reason in weaknesses if kind != allow]
+    return f"weak key: {'; '.join(reasons)}" if reasons else None
+
 
 # ── secrets that a tutorial printed ──────────────────────────────────────────────────────
 

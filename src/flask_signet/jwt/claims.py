@@ -40,6 +40,7 @@ class ClaimRules:
     :param identity_claim: the claim that must be there. The rules of ``sub`` are for ``sub`` alone.
     :param issuers: ``iss`` must be one of them, exactly; None asks nothing.
     :param audiences: ``aud`` must name one of them, exactly; None asks nothing.
+    :param refuses_audience: without ``audiences``, refuse a token that has one: it is for others.
     :param audience_claim: the claim that names the audience; some issuers have one of their own.
     :param type_claim: a claim and the value that it must have, exactly: it tells an issuer's access
         tokens from its other tokens.
@@ -61,6 +62,7 @@ class ClaimRules:
     bounded_ids: bool = False
     audience_claim: str = "aud"
     type_claim: tuple[str, str] | None = None
+    refuses_audience: bool = False
 
 
 def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
@@ -81,8 +83,8 @@ def check_claims(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
     expires = _expiry(claims, rules)
     if rules.issuers is not None:
         _check_issuer(claims, rules.issuers)
-    if rules.audiences is not None:
-        _check_audience(claims, rules.audiences, rules.audience_claim)
+    if rules.audiences is not None or rules.refuses_audience:
+        _check_audience(claims, rules)
     if "sub" in claims:
         check_subject(claims["sub"], rules.subject)
     if "jti" in claims:
@@ -150,15 +152,20 @@ def _check_issuer(claims: Mapping[str, Any], issuers: frozenset[str]) -> None:
         raise InvalidIssuerError("Invalid issuer")
 
 
-def _check_audience(claims: Mapping[str, Any], audiences: frozenset[str], claim: str) -> None:
+def _check_audience(claims: Mapping[str, Any], rules: ClaimRules) -> None:
     """``aud``, a text or a list of texts: one of them is ours (section 4.1.3)."""
+    claim = rules.audience_claim
+    if rules.audiences is None:
+        if claim in claims:
+            raise InvalidAudienceError("Invalid audience")
+        return
     audience = claims.get(claim)
     if not audience:
         raise MissingRequiredClaimError(claim)
     named = [audience] if type(audience) is str else audience
     if type(named) is not list or not all(type(name) is str for name in named):
         raise InvalidAudienceError("Invalid claim format in token")
-    if audiences.isdisjoint(named):
+    if rules.audiences.isdisjoint(named):
         raise InvalidAudienceError("Audience doesn't match")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..exceptions import ConfigurationError, InvalidKeyError
-from ..jose.jwk import Key
+from ..jose.jwk import AUTO, Key, KeyName
 from .published import each_once
 from .reading import ADVICE, KeyRules, read_keys, warn_of_weak
 from .ring import KeyRing
@@ -181,7 +181,7 @@ class GivenPair(GivenKeys):
         # A private key whose other half is among the public keys takes that key's name. Any other
         # private key signs only.
         verifying = self._read(public, self._public)
-        names = {_identity(key): key.kid for key in verifying}
+        names = {_identity(key): _name_of(key) for key in verifying}
         twins = [key.renamed(names[_identity(key)]) for key in signing if _identity(key) in names]
         if signing and not twins:
             return _ring_of(public, verifying, signing_key=signing[0])
@@ -201,6 +201,11 @@ def _without_twins(keys: Iterable[Key]) -> list[Key]:
     for key in keys:
         seen.setdefault(_identity(key), key)
     return list(seen.values())
+
+
+def _name_of(key: Key) -> str | KeyName | None:
+    """The name that a key was given, or the way in which it gets one."""
+    return key.kid if key.is_named or key.kid is None else AUTO
 
 
 def _identity(key: Key) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..exceptions import InvalidKeyError
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
+from ..jose.jwk_members import PRIVATE_MEMBERS
 from ..jose.strict_json import loads_object
 from .fetch import FetchError
 
@@ -17,8 +18,6 @@ MAX_KEYS: Final = 256
 
 MAX_DEPTH: Final = 8
 """How deep the JSON of a set, or of an issuer's metadata, may nest."""
-
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 class Ignored(NamedTuple):
@@ -84,7 +83,7 @@ def _keys_of(jwk: dict[str, Any], algorithms: Sequence[str]) -> list[Key]:
     """
     if jwk.get("kty") == "oct":
         raise InvalidKeyError("it is a shared secret, and published")
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
         raise InvalidKeyError("its private half is published: anybody can sign with it")
     # The configuration decides the algorithm of a key that does not say its own; a token never.
     fitting = [

@@ -21,7 +21,7 @@ from ..jose.jwk import Key
 from .published import each_once
 from .reading import warn_of_weak
 from .ring import KeyRing
-from .schedule import KeySchedule
+from .schedule import KeySchedule, NoKeyError
 from .sources import KeySource
 
 log: logging.Logger = logging.getLogger("flask_signet")
@@ -29,7 +29,11 @@ log: logging.Logger = logging.getLogger("flask_signet")
 _PATIENCE: Final = 2.0
 """Seconds that a request waits for another to read the keys, where those that there are are old."""
 
-_MAKE_ONE: Final = "make one with `flask jwt keys generate`"
+
+def _told(error: Exception) -> str:
+    """An error with its mend, if making a key mends it."""
+    mend = "; make one with `flask jwt keys generate`" if isinstance(error, NoKeyError) else ""
+    return f"{error}{mend}"
 
 
 class LiveKeys:
@@ -37,6 +41,7 @@ class LiveKeys:
 
     :param option: the option's name, for the errors.
     :param refresh: seconds from one reading to the next.
+    :param one_kind: refuse secrets beside public keys.
     :param now: the wall clock in seconds since 1970, by which keys change their states.
     :param monotonic: a clock that never steps, by which the source is read again.
     """
@@ -49,12 +54,14 @@ class LiveKeys:
         option: str,
         *,
         refresh: float,
+        one_kind: bool = False,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self._option = option
         self._refresh = refresh
+        self._one_kind = one_kind
         self._now = now
         self._monotonic = monotonic
         self._lock = Lock()
@@ -127,10 +134,10 @@ class LiveKeys:
                 self._loaded_at = self._monotonic()
         now = self._now()
         try:
-            ring = self._schedule.ring(now)
+            ring = self._schedule.ring(now, one_kind=self._one_kind)
         except InvalidKeyError as error:
             if self._ring is None:
-                raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
+                raise ConfigurationError(f"{self._option}: {_told(error)}") from None
             log.error("%s: %s; the keys of before go on", self._option, error)
             ring = self._ring
         until = self._schedule.next_change(now) - now
@@ -144,12 +151,12 @@ class LiveKeys:
         self._read_at = moment
         try:
             schedule = self.source.load()
-            schedule.ring(self._now())
+            schedule.ring(self._now(), one_kind=self._one_kind)
         except (InvalidKeyError, SignetError) as error:
             if self._ring is None and isinstance(error, StoreUnavailableError):
                 raise  # 503: the store may answer next time
             if self._ring is None:
-                raise ConfigurationError(f"{self._option}: {error}; {_MAKE_ONE}") from None
+                raise ConfigurationError(f"{self._option}: {_told(error)}") from None
             log.error("%s can't be read again, the keys of before go on: %s", self._option, error)
             return
         except Exception as error:  # an application's function may raise any error

@@ -43,7 +43,8 @@ class LoadedKeys:
 
     def _read(self, value: Any, algorithms: Sequence[str], named: str) -> KeyRing:
         try:
-            ring = KeyRing(*read_keys(value, replace(self._rules, algorithms=tuple(algorithms))))
+            rules = replace(self._rules, algorithms=tuple(algorithms))
+            ring = KeyRing(*read_keys(value, rules), one_kind=rules.one_kind)
         except InvalidKeyError as error:
             raise ConfigurationError(f"{named}: {error}") from None
         warn_of_weak(ring, named)

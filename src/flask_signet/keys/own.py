@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ..jose.jwk import Key
@@ -41,3 +42,19 @@ class Keys(Protocol):
         :raises ConfigurationError: as :meth:`ring`.
         """
         ...
+
+
+def share_a_secret(one: KeyRing, other: KeyRing) -> bool:
+    """Whether one of two rings signs by a secret that the other verifies by.
+
+    The tokens of two managers with such rings open the views of each other. A secret that both only
+    verify by, as after a change of secrets, makes no new such token.
+    """
+    return not (
+        _secrets([one.signing_key]).isdisjoint(_secrets(other))
+        and _secrets([other.signing_key]).isdisjoint(_secrets(one))
+    )
+
+
+def _secrets(keys: Iterable[Key | None]) -> set[str]:
+    return {key.thumbprint() for key in keys if key is not None and key.is_symmetric}

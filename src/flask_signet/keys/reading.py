@@ -12,15 +12,17 @@ the ``decode_key_loader`` return, and the members of ``JWT_KEYS``. There are two
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..callers import warn_once
 from ..exceptions import InvalidKeyError, WeakSecretWarning
 from ..jose.algorithms import ALGORITHMS
-from ..jose.jwk import AUTO, Key
+from ..jose.jwk import AUTO, Key, UnfitKeyError
+from ..jose.jwk_members import PRIVATE_MEMBERS
 from ..jose.strict_json import loads_object
+from ..jose.weak_keys import AllowWeak
 from .ring import KeyRing
 from .schedule import TimedKey, moments_of
 
@@ -35,14 +37,21 @@ class KeyRules:
 
     :param algorithm: the algorithm that signs. A key that leaves a choice gets it.
     :param algorithms: all acceptable algorithms, the one that signs first.
-    :param allow_weak: take keys that are weaker than RFC 7518 asks for, with a warning.
+    :param allow_weak: which keys to take, with a warning, that are weaker than RFC 7518 asks for.
     :param names_keys: name a key without a ``kid`` by its thumbprint. A secret gets no name.
+    :param listed: the algorithms that a key of ``JWT_KEYS`` may have, as ``JWT_DECODE_ALGORITHMS``
+        lists them; empty: any.
+    :param one_kind: refuse a ring with secrets and public keys.
+    :param prefix: of the options' names, for the errors.
     """
 
     algorithm: str
     algorithms: tuple[str, ...]
-    allow_weak: bool = True
+    allow_weak: AllowWeak = True
     names_keys: bool = False
+    listed: tuple[str, ...] = ()
+    one_kind: bool = False
+    prefix: str = "JWT_"
 
 
 def read_keys(value: Any, rules: KeyRules, *, must_serve: str | None = None) -> list[Key]:
@@ -51,7 +60,7 @@ def read_keys(value: Any, rules: KeyRules, *, must_serve: str | None = None) -> 
     :param value: a text or bytes (a secret, or PEM), a JWK or JWKS (a mapping or JSON text), a
         ``cryptography`` key, a ``Key``, or several of these in a list. A JWK of no use here (for
         encryption, of another algorithm) is passed over among others, as RFC 7517 section 5 says;
-        so is a ``Key`` of another algorithm.
+        so is a ``Key`` of another algorithm. A malformed or weak secret or private key is not.
     :param rules: their algorithms, not the value, decide whether a text is a secret or a PEM. A
         secret that looks like a public key is refused.
     :param must_serve: the algorithm that one of the keys must be good for, if there is one.
@@ -75,7 +84,24 @@ def read_timed_keys(value: Any, rules: KeyRules) -> list[TimedKey]:
     :param rules: their ``algorithm`` is that of a key which leaves a choice.
     :raises InvalidKeyError: if a key can't be read or may not be used.
     """
-    return [_timed_key(part, rules) for part in _parts(value)]
+    found = [_timed_key(part, rules) for part in _parts(value)]
+    for each in found:
+        each.key.refuse_weak(rules.allow_weak)
+        refuse_unlisted(each.key.algorithm, rules)
+    return found
+
+
+def refuse_unlisted(algorithm: str, rules: KeyRules) -> None:
+    """Refuse a key for ``JWT_KEYS`` whose algorithm is not listed (RFC 8725 section 3.1).
+
+    :raises InvalidKeyError: naming the algorithm, and those that are listed.
+    """
+    if rules.listed and algorithm not in rules.listed:
+        takes = ", ".join(rules.listed)
+        raise InvalidKeyError(
+            f"a key is for {algorithm}, and {rules.prefix}DECODE_ALGORITHMS lists {takes}: add it "
+            "there, or take that option out, as each of these keys says its algorithm"
+        )
 
 
 def jwks_of(text: str, named: str) -> list[Mapping[str, Any]]:
@@ -110,7 +136,7 @@ def warn_of_weak(keys: Iterable[Key], named: str) -> None:
         if key.weakness:
             advice = f" {ADVICE}" if key.is_symmetric else ""
             message = f"{named} is weak: {key.weakness}.{advice}"
-            warnings.warn(message, WeakSecretWarning, stacklevel=2)
+            warn_once(message, WeakSecretWarning)
             return
 
 
@@ -171,9 +197,23 @@ def _served(part: Any, rules: KeyRules) -> tuple[list[Key], list[InvalidKeyError
             served.append(_read_key(part, algorithm, rules))
         except InvalidKeyError as error:
             refused.append(error)
-    if not served and not isinstance(part, Mapping):
+    if served:
+        return served, refused
+    if not isinstance(part, Mapping):
         raise refused[0]  # only a JWKS may hold keys of no use here
+    malformed = [error for error in refused if not isinstance(error, UnfitKeyError)]
+    if malformed and _is_secret(part):
+        raise malformed[0]
     return served, refused
+
+
+def _is_secret(jwk: Mapping[str, Any]) -> bool:
+    """Whether a JWK is our own: a secret, or a private key.
+
+    A malformed one is a mistake in our configuration. One of another issuer's public keys is passed
+    over, as RFC 7517 section 5 says.
+    """
+    return jwk.get("kty") == "oct" or not PRIVATE_MEMBERS.isdisjoint(jwk)
 
 
 def _read_key(part: Any, algorithm: str, rules: KeyRules) -> Key:
@@ -181,8 +221,7 @@ def _read_key(part: Any, algorithm: str, rules: KeyRules) -> Key:
     if isinstance(part, Key):
         if part.algorithm != algorithm:
             raise InvalidKeyError(f"it is a key for {part.algorithm}, not for {algorithm}")
-        if part.weakness and not weak:
-            raise InvalidKeyError(f"weak key: {part.weakness}")
+        part.refuse_weak(weak)
         return part
     # A key that came without a name is given one only where tokens name their keys.
     name: Any = AUTO if rules.names_keys else None

@@ -33,7 +33,7 @@ from ..jose.jws import algorithm_message
 from ..jose.strict_json import loads_object
 from .fetch import MAX_BYTES, Fetch, Fetched, FetchError
 from .jwks import MAX_DEPTH, Ignored, KeySet, read_jwks
-from .urls import check_url, metadata_urls
+from .urls import check_jwks_uri, metadata_urls
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
@@ -335,6 +335,6 @@ def _jwks_uri(document: bytes, issuer: str) -> str:
     if metadata.get("issuer") != issuer:
         raise FetchError("the metadata is of another issuer")
     try:
-        return check_url(metadata.get("jwks_uri"), loopback=issuer.startswith("http:"))
+        return check_jwks_uri(metadata.get("jwks_uri"), issuer)
     except ValueError as error:
         raise FetchError(f"its jwks_uri: {error}") from None

@@ -16,26 +16,35 @@ from ..jose.jws import algorithm_message
 class KeyRing(Sequence[Key]):
     """Keys for one issuer, in order.
 
-    A token with a ``kid`` is for the key of that name; no other key is tried. A token without a
-    ``kid``, and keys without names (secrets from a configuration file), are matched by ``alg``.
-    Nameless keys in one ring are all secrets or all public keys, so that no ``alg`` chooses between
-    the two kinds (RFC 8725 section 3.1).
+    A token with the ``kid`` of a key is for that key; no other key is tried. A token without a
+    ``kid``, and keys to which no name was given (secrets, a PEM), are matched by ``alg``: whoever
+    signs with such a key may call it otherwise. Nameless keys in one ring are all secrets or all
+    public keys, so that no ``alg`` chooses between the two kinds (RFC 8725 section 3.1).
 
     :param signing_key: signs in place of the ring's first key that can sign; it does not verify.
+    :param one_kind: refuse a ring with secrets and public keys, also if each key has a name.
     :raises InvalidKeyError: if the ring is empty, two different keys have one ``kid``, or
         nameless keys are of both kinds.
     """
 
     __slots__ = ("_by_algorithm", "_by_kid", "_keys", "_nameless", "signing_key")
 
-    def __init__(self, *keys: Key, signing_key: Key | None = None) -> None:
+    def __init__(self, *keys: Key, signing_key: Key | None = None, one_kind: bool = False) -> None:
         if not keys:
             raise InvalidKeyError("a key ring needs a key")
+        if one_kind and _are_mixed(keys):
+            raise InvalidKeyError(
+                "secrets (HS algorithms) and public keys in one ring; in the strict profile that "
+                "is refused (RFC 8725 section 3.1): give the secrets to a second manager"
+            )
         self._keys = keys
         nameless = [key for key in keys if key.kid is None]
         if _are_mixed(nameless):
             raise InvalidKeyError("secrets and public keys in one ring need a kid each")
-        self._nameless = _grouped(nameless, lambda key: key.algorithm)
+        # A thumbprint is a name that we gave: the tokens of others don't have it.
+        unnamed = [key for key in keys if not key.is_named]
+        found = nameless if _are_mixed(unnamed) else unnamed
+        self._nameless = _grouped(found, lambda key: key.algorithm)
         named = [key for key in keys if key.kid is not None]
         self._by_kid = _grouped(named, lambda key: key.kid or "")
         for kid, group in self._by_kid.items():

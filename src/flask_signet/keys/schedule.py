@@ -78,6 +78,10 @@ def moments_of(jwk: Mapping[str, Any]) -> tuple[float, float]:
     return found[0], found[1]
 
 
+class NoKeyError(InvalidKeyError):
+    """There is no key yet, or none any more."""
+
+
 class KeySchedule:
     """Keys with their moments, in the order in which they are kept. It does not change."""
 
@@ -137,20 +141,22 @@ class KeySchedule:
             return "next"
         return "active" if each is active else "retiring"
 
-    def ring(self, now: float) -> KeyRing:
+    def ring(self, now: float, *, one_kind: bool = False) -> KeyRing:
         """The ring of this moment: the active key signs, all but the retired ones verify.
 
-        :raises InvalidKeyError: if there is none left.
+        :param one_kind: refuse a ring with secrets and public keys.
+        :raises NoKeyError: if there is none left.
+        :raises InvalidKeyError: if they make no :class:`.KeyRing`.
         """
         live = [each for each, state in self.states(now) if state != "retired"]
         if not live:
-            raise InvalidKeyError("there is no key, or all of them are retired")
+            raise NoKeyError("there is no key, or all of them are retired")
         active = self.active(now)
         keys = [each.key for each in live if each is not active]
         if active is None:
             # A public half never signs; a next key must not sign before its time.
-            return KeyRing(*(_verifying(key) for key in keys))
-        return KeyRing(active.key, *keys, signing_key=active.key)
+            return KeyRing(*(_verifying(key) for key in keys), one_kind=one_kind)
+        return KeyRing(active.key, *keys, signing_key=active.key, one_kind=one_kind)
 
     def next_change(self, now: float) -> float:
         """The next moment at which a key changes its state; infinity if there is none."""

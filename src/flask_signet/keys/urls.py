@@ -11,10 +11,11 @@ _URL: Final = re.compile(r"[!-~]{1,2048}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 
 
-def check_url(url: object, *, loopback: bool = True) -> str:
+def check_url(url: object, *, loopback: bool = True, allow_http: bool = False) -> str:
     """A URL that keys may come from: https; or http to this same machine, for development.
 
     :param loopback: whether http to a loopback address is acceptable.
+    :param allow_http: whether http is acceptable to any host, as inside a network of one's own.
     :raises ValueError: saying what is wrong with it.
     """
     if not isinstance(url, str) or not _URL.fullmatch(url) or "\\" in url:
@@ -23,9 +24,25 @@ def check_url(url: object, *, loopback: bool = True) -> str:
     host = _host(parts)
     if "@" in parts.netloc or "#" in url:
         raise ValueError("the URL has a user or a fragment in it")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback and _is_loopback(host)):
+    by_http = allow_http or (loopback and _is_loopback(host))
+    if parts.scheme != "https" and not (parts.scheme == "http" and by_http):
         raise ValueError("the URL is not https (http is for localhost alone)")
     return url
+
+
+def check_jwks_uri(url: object, issuer: str) -> str:
+    """A URL of keys that an issuer's metadata names.
+
+    Metadata that came by https names no http: the way of the keys would be less safe than its own.
+    Metadata that came by http, from this machine or inside a network of one's own, may name a URL
+    of the same kind.
+
+    :param issuer: its URL, which :func:`check_url` has passed.
+    :raises ValueError: saying what is wrong with it.
+    """
+    parts = urlsplit(issuer)
+    by_http = parts.scheme == "http"
+    return check_url(url, loopback=by_http, allow_http=by_http and not _is_loopback(_host(parts)))
 
 
 def _host(parts: SplitResult) -> str:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
 from ..jose.jwk import Key
+from ..jose.weak_keys import AllowWeak
 from ..keys.given import fallbacks as fallbacks
 from .lifetime import Lifetime
 
@@ -34,6 +35,16 @@ def flag(value: Any) -> bool:
     raise ValueError("True or False")
 
 
+def weak_keys(value: Any) -> AllowWeak:
+    """Which weak keys are taken: True for all, False for none, or one kind of them."""
+    if isinstance(value, str) and value in ("short", "guessable"):
+        return value  # type: ignore[return-value]  # the literal's two texts
+    try:
+        return flag(value)
+    except ValueError:
+        raise ValueError("True, False, 'short' or 'guessable'") from None
+
+
 def text(value: Any) -> str:
     """A text that is not empty."""
     if isinstance(value, str) and value:
@@ -50,7 +61,7 @@ def claim(value: Any) -> str:
     """The name of a claim in which an application may keep an identity."""
     name = text(value)
     if name in _OWN_CLAIMS:
-        raise ValueError(f"a claim that means nothing else, not {', '.join(sorted(_OWN_CLAIMS))}")
+        raise ValueError(f"a claim that is none of {', '.join(sorted(_OWN_CLAIMS))}")
     return name
 
 
@@ -172,6 +183,16 @@ def names(value: Any) -> frozenset[str] | None:
     if isinstance(value, Collection) and all(isinstance(name, str) for name in value):
         return frozenset(value)
     raise ValueError("None, a text or several")
+
+
+def audiences(value: Any) -> frozenset[str] | Literal[False] | None:
+    """Names of which one must match; None: nothing is said of it; False: nothing is asked."""
+    if value is False:
+        return False
+    try:
+        return names(value)
+    except ValueError:
+        raise ValueError("None, a text or several, or False to ask nothing") from None
 
 
 def audience(value: Any) -> str | list[str] | None:

@@ -7,31 +7,50 @@ has changed.
 
 from __future__ import annotations
 
-import difflib
-import warnings
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import MutableMapping
+from datetime import timedelta
 from operator import itemgetter
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
 from .checks import PROFILES, lifetime, maybe_lifetime, nearest
-from .table import OPTIONS, Settings
+from .table import OPTIONS, Option, Settings
 from .together import check_together
 
-_NAMES: Final = {option.name for option in OPTIONS.values()}
 
-# Options of Flask-JWT-Extended 3, gone since its version 4, and still in many configurations.
-_GONE: Final = {
-    "BLACKLIST_ENABLED": "a token_in_blocklist_loader is enough",
-    "BLACKLIST_TOKEN_CHECKS": "a token_in_blocklist_loader is enough",
-    "CLAIMS_IN_REFRESH_TOKEN": "claims are in both kinds of token",
-    "CLAIMS_KEY": "claims are members of the payload",
-    "USER_CLAIMS": "claims are members of the payload",
-}
+def refusal(name: str, option: Option, value: Any, takes: str) -> ConfigurationError:
+    """The error of a wrong value. It shows the value, unless the option holds a secret.
+
+    :param takes: what the option takes, maybe with a guess at its end, see :func:`.nearest`.
+    """
+    told, guess, rest = takes.partition("; did you mean")
+    instead = f", not {shown(value)}" if option.told else ""
+    return ConfigurationError(f"{name} takes {told}{instead}{guess}{rest}")
 
 
-class UnknownOptionWarning(UserWarning):
-    """A ``JWT_`` name in the configuration is no option of ours. It may be the application's."""
+def shown(value: Any) -> str:
+    """A value of the configuration for an error: short, and nothing that may be a secret.
+
+    A long text in the wrong option may be a key, a URL with a user in it has a password.
+    """
+    if value is None or isinstance(value, bool | int | float | timedelta):
+        return repr(value)
+    if isinstance(value, str):
+        is_plain = len(value) <= _SHOWN and "@" not in value
+        return repr(value) if is_plain else f"a text of {len(value)} characters"
+    if isinstance(value, bytes):
+        return repr(value) if len(value) <= _SHOWN else f"{len(value)} bytes"
+    if isinstance(value, list | tuple | set | frozenset) and len(value) <= _SHOWN_MEMBERS:
+        inner = ", ".join(map(shown, value))
+        return f"{{{inner}}}" if isinstance(value, set | frozenset) else f"[{inner}]"
+    return f"a value of the type {type(value).__name__}"
+
+
+_SHOWN: Final = 32
+"""Characters of a text that is shown."""
+
+_SHOWN_MEMBERS: Final = 4
+"""Members of a list that is shown."""
 
 
 def set_defaults(app_config: MutableMapping[str, Any], prefix: str) -> list[str]:
@@ -42,51 +61,14 @@ def set_defaults(app_config: MutableMapping[str, Any], prefix: str) -> list[str]
     """
     profile = app_config.get(f"{prefix}PROFILE", "compatible")
     if profile not in PROFILES:
-        takes = " or ".join(map(repr, PROFILES))
-        raise ConfigurationError(f"{prefix}PROFILE takes {takes}{nearest(profile, PROFILES)}")
+        takes = " or ".join(map(repr, PROFILES)) + nearest(profile, PROFILES)
+        raise refusal(f"{prefix}PROFILE", OPTIONS["profile"], profile, takes)
     added = []
     for option in OPTIONS.values():
         if prefix + option.name not in app_config:
             app_config[prefix + option.name] = option.default_in(profile)
             added.append(prefix + option.name)
     return added
-
-
-def check_names(
-    app_config: Mapping[str, Any], prefix: str, *, strict: bool, unset: Collection[str] = ()
-) -> None:
-    """Refuse misspelt options, which would have no effect.
-
-    A name close to an option's name is an error. In the strict profile, every unknown name is one.
-    Otherwise an unknown name only gets a warning: applications keep settings of their own under
-    ``JWT_``, and must go on running. ``JWT_ACCESS_TOKEN_EXPIRES_HOURS`` is such a setting where
-    ``JWT_ACCESS_TOKEN_EXPIRES`` is set too: the application computes the second from the first.
-
-    :param unset: the options that the application did not set.
-    :raises ConfigurationError: naming the wrong option and the nearest right one.
-    """
-    for name in app_config:
-        if not isinstance(name, str) or not name.startswith(prefix):
-            continue
-        short = name.removeprefix(prefix)
-        if short in _NAMES:
-            continue
-        if short in _GONE:
-            _warn(f"{name} has no effect since Flask-JWT-Extended 4: {_GONE[short]}")
-            continue
-        near = difflib.get_close_matches(short, _NAMES, n=1, cutoff=0.85)
-        if near and (prefix + near[0] in unset or not short.startswith(f"{near[0]}_")):
-            raise ConfigurationError(f"{name} is no option: did you mean {prefix}{near[0]}?")
-        if strict:
-            raise ConfigurationError(
-                f"{name} is no option; with {prefix}PROFILE = 'strict' none may begin with "
-                f"{prefix} but the options of Flask-Signet"
-            )
-        _warn(f"{name} is no option of Flask-Signet: it has no effect here")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UnknownOptionWarning, stacklevel=5)
 
 
 def _copied(value: Any) -> Any:
@@ -166,7 +148,8 @@ class OptionReader:
             try:
                 values[attribute] = option.check(raw)
             except ValueError as error:
-                raise ConfigurationError(f"{self.prefix}{option.name} takes {error}") from None
+                name = f"{self.prefix}{option.name}"
+                raise refusal(name, option, raw, str(error)) from None
         settings = Settings(**values)
         check_together(settings, self.prefix)
         return settings

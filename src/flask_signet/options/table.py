@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..jose.algorithms import ALGORITHMS
+from ..jose.weak_keys import AllowWeak
 from ..jwt.claims import ClaimRules
 from . import checks
 from .checks import Check
@@ -31,6 +32,7 @@ class Option:
     :param check: makes the value to use of the value that was written, or raises ValueError.
     :param about: a sentence for the documentation.
     :param new: Flask-JWT-Extended does not have it.
+    :param told: whether an error shows its value: no key, and no URL, which may have a password.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Option:
     check: Check
     about: str
     new: bool
+    told: bool
 
     def default_in(self, profile: str) -> Any:
         """The default in a profile; a new list each time, which belongs to one application."""
@@ -55,10 +58,10 @@ def _option(
     strict: Any = _SAME,
     new: bool = False,
     shown: bool = True,
+    told: bool = True,
 ) -> Any:
-    # `shown`: whether the settings print the value. They print no key, and no URL, which may have
-    # a password in it.
-    option = Option(name, default, strict, check, about, new)
+    # `shown`: whether the settings print the value. What they don't print, no error tells.
+    option = Option(name, default, strict, check, about, new, told and shown)
     return dataclasses.field(metadata={"option": option}, repr=shown)
 
 
@@ -80,12 +83,19 @@ class Settings:
     )
 
     # keys and algorithms
-    algorithm: str = _option("ALGORITHM", "HS256", checks.algorithm, "The algorithm that signs.")
+    algorithm: str = _option(
+        "ALGORITHM",
+        "HS256",
+        checks.algorithm,
+        "The algorithm that signs.",
+        told=False,  # a key may be there by mistake: it stands beside the keys
+    )
     _decode_algorithms: tuple[str, ...] = _option(
         "DECODE_ALGORITHMS",
         None,
         checks.algorithms,
-        "Algorithms that a token may be signed with, besides `JWT_ALGORITHM`.",
+        "Algorithms that a token may be signed with, besides `JWT_ALGORITHM`. With `JWT_KEYS`: all "
+        "that a key may be for; None: each key says its own.",
     )
     secret_key: Any = _option(
         "SECRET_KEY",
@@ -136,12 +146,13 @@ class Settings:
         "Seconds after which `JWT_KEYS` is read again, where it can change.",
         new=True,
     )
-    allow_weak_keys: bool = _option(
+    allow_weak_keys: AllowWeak = _option(
         "ALLOW_WEAK_KEYS",
         True,
-        checks.flag,
-        "Take an HMAC secret shorter than its hash, or RSA below 2048 bits, with a warning "
-        "(RFC 7518 sections 3.2 and 3.3).",
+        checks.weak_keys,
+        "Weak keys that are taken, with a warning. `short`: an HMAC secret shorter than its hash, "
+        "RSA below 2048 bits (RFC 7518 sections 3.2 and 3.3). `guessable`: a secret that reads "
+        "like a tutorial's, or has few different characters. True: both; False: none.",
         strict=False,
         new=True,
     )
@@ -150,7 +161,8 @@ class Settings:
         False,
         checks.flag,
         "Put the name of the signing key into the header (`kid`); a key without a name gets its "
-        "thumbprint, a secret gets none. A key that has a name of its own is always named.",
+        "thumbprint, a secret gets none. A key that has a name of its own is always named. It "
+        "changes nothing in which tokens are taken.",
         strict=True,
         new=True,
     )
@@ -193,8 +205,12 @@ class Settings:
     encode_issuer: str | None = _option(
         "ENCODE_ISSUER", None, checks.maybe_text, "The `iss` of a token."
     )
-    decode_audience: frozenset[str] | None = _option(
-        "DECODE_AUDIENCE", None, checks.names, "`aud` must name one of these: a text or several."
+    decode_audience: frozenset[str] | Literal[False] | None = _option(
+        "DECODE_AUDIENCE",
+        None,
+        checks.audiences,
+        "`aud` must name one of these: a text or several. None: no `aud` is asked for, and strict "
+        "refuses a token that has one (RFC 7519 section 4.1.3). False: take any.",
     )
     decode_issuer: frozenset[str] | None = _option(
         "DECODE_ISSUER", None, checks.names, "`iss` must be this, or one of these."
@@ -216,6 +232,14 @@ class Settings:
         "An access token must say `type: access`. If False, every type but `refresh` is an access "
         "token.",
         strict=True,
+        new=True,
+    )
+    allow_bound_tokens: bool = _option(
+        "ALLOW_BOUND_TOKENS",
+        False,
+        checks.flag,
+        "Take a token that is bound to its client's key (`cnf`, RFC 7800) without a proof of that "
+        "key: for an application that checks the proof by itself.",
         new=True,
     )
     explicit_typ: bool = _option(
@@ -611,7 +635,8 @@ class Settings:
         rules = ClaimRules(
             identity_claim=self.identity_claim_key,
             issuers=self.decode_issuer,
-            audiences=self.decode_audience,
+            audiences=None if self.decode_audience is False else self.decode_audience,
+            refuses_audience=self.decode_audience is None and self.profile == "strict",
             leeway=self.leeway,
             subject=subject,  # type: ignore[arg-type]  # the three values are the literal's
             require_exp=self.require_exp,
@@ -625,9 +650,16 @@ class Settings:
         return not ALGORITHMS[self.algorithm].is_symmetric
 
     @property
+    def listed_algorithms(self) -> tuple[str, ...]:
+        """``JWT_DECODE_ALGORITHMS`` as it was written; empty where it was not."""
+        return self._decode_algorithms
+
+    @property
     def decode_algorithms(self) -> list[str]:
         names = self._decode_algorithms
-        return [*names] if self.algorithm in names else [*names, self.algorithm]
+        # The keys of JWT_KEYS don't follow JWT_ALGORITHM: there a list is the whole list.
+        is_whole = self.algorithm in names or bool(names and self.keys is not None)
+        return [*names] if is_whole else [*names, self.algorithm]
 
     @property
     def rotates(self) -> bool:

@@ -122,6 +122,17 @@ def mixed_algorithms(settings: Settings, prefix: str) -> str | None:
     return None
 
 
+def own_audience(settings: Settings, prefix: str) -> str | None:
+    """Strict profile: the audience of our own tokens is known, or we would refuse them."""
+    if settings.encode_audience is not None and settings.decode_audience is None:
+        return (
+            f"{prefix}ENCODE_AUDIENCE needs {prefix}DECODE_AUDIENCE: in the strict profile a token "
+            "for an audience is refused where none is expected (RFC 7519 section 4.1.3). Set the "
+            "audiences of this application, or False to take any"
+        )
+    return None
+
+
 RULES: Final[tuple[OptionRule, ...]] = (
     prefixed_cookies,
     error_member,
@@ -132,5 +143,5 @@ RULES: Final[tuple[OptionRule, ...]] = (
 )
 """Of both profiles, in the order in which they are looked at: the first message is shown."""
 
-STRICT_RULES: Final[tuple[OptionRule, ...]] = (cross_site_cookies, mixed_algorithms)
+STRICT_RULES: Final[tuple[OptionRule, ...]] = (cross_site_cookies, mixed_algorithms, own_audience)
 """Of the strict profile, after the others."""
