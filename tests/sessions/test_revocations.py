@@ -332,6 +332,41 @@ def test_a_store_that_is_said_to_be_the_first_is_not_for_a_process_that_knew_ano
     assert not view.refuses(Presented(jti="new", issued_at=NOW + 1), now=NOW + 1)
 
 
+def test_a_process_that_saw_that_there_was_no_store_takes_what_it_gave_out_meanwhile(
+    store, monotonic
+):
+    """A log-in without a session, a moment before the store is set up, goes on in this process."""
+    view = RevocationView(store, pause=0, monotonic=monotonic)
+    store.down = True
+    for later in (0, 20, 40):
+        with pytest.raises(StoreUnavailableError):
+            view.refuses(Presented(), now=NOW + later)
+    store.down, store.born_at = False, NOW + 50
+    assert not view.refuses(Presented(issued_at=NOW), now=NOW + 51)
+    assert view.refuses(Presented(issued_at=NOW - 1), now=NOW + 51)
+
+
+def test_what_a_process_saw_counts_for_the_last_minute_alone(store, monotonic):
+    """For longer it may have been the network, with a store behind it that was lost."""
+    view = RevocationView(store, pause=0, monotonic=monotonic)
+    store.down = True
+    for later in range(0, 600, 30):
+        with pytest.raises(StoreUnavailableError):
+            view.refuses(Presented(), now=NOW + later)
+    store.down, store.born_at = False, NOW + 600
+    assert not view.refuses(Presented(issued_at=NOW + 540), now=NOW + 601)
+    assert view.refuses(Presented(issued_at=NOW + 539), now=NOW + 601)
+
+
+def test_what_a_process_saw_long_ago_counts_for_nothing(store, monotonic):
+    view = RevocationView(store, pause=0, monotonic=monotonic)
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(), now=NOW)
+    store.down, store.born_at = False, NOW + 61
+    assert view.refuses(Presented(issued_at=NOW + 1), now=NOW + 62)
+
+
 def test_another_epoch_is_told_once(store, monotonic):
     told = []
     view = RevocationView(store, monotonic=monotonic, on_another_epoch=lambda: told.append(1))

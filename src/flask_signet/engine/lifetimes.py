@@ -78,4 +78,4 @@ class Lifetimes(Setup):
         life = ceil(expires - moment) + self.settings.leeway + 1 if expires != NEVER else NEVER
         if not self.storage.covers(life, of_session=of_session):
             is_usual = not of_session and moment + life <= self.longest_life(moment)
-            self.storage.cover(life, of_session=of_session, is_usual=is_usual)
+            self.storage.cover(life, moment, of_session=of_session, is_usual=is_usual)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..exceptions import ConfigurationError, StoreUnavailableError
 from ..options.table import Settings
 from ..sessions.last_seen import Noted
-from ..sessions.revocations import RevocationView
+from ..sessions.revocations import Absence, RevocationView
 from ..sessions.session import Lives
 from ..sessions.store import SessionStore
 from .moments import Moments
@@ -37,6 +37,7 @@ class Storage:
     """
 
     __slots__ = (
+        "_absence",
         "_covered",
         "_lock",
         "_pause_until",
@@ -57,6 +58,7 @@ class Storage:
         self.option: str = option
         self.noted: Noted = Noted()
         self.moments: Moments = Moments()
+        self._absence = Absence()
         self._covered = Lives()
         self._pause_until = float("-inf")
         self._lock = Lock()
@@ -105,7 +107,12 @@ class Storage:
                     bound = max_staleness if getattr(store, "announces", True) else 0
                     view = (
                         max_staleness,
-                        RevocationView(store, max_staleness=bound, on_another_epoch=self._uncover),
+                        RevocationView(
+                            store,
+                            max_staleness=bound,
+                            absence=self._absence,
+                            on_another_epoch=self._uncover,
+                        ),
                     )
                     self._view = view
         return view[1]
@@ -131,9 +138,11 @@ class Storage:
         covered = self._covered
         return life <= (covered.of_session if of_session else covered.of_token)
 
-    def cover(self, life: float, *, of_session: bool, is_usual: bool) -> None:
+    def cover(self, life: float, now: float, *, of_session: bool, is_usual: bool) -> None:
         """Have the store remember what ends for so long: see :meth:`.SessionStore.cover`.
 
+        :param life: seconds.
+        :param now: seconds since 1970.
         :param is_usual: whether the entries live as long by the options of now. Then the store's
             note counts only once the options are shorter: a log-in without a session does not fail
             for it, and it is written later.
@@ -146,6 +155,7 @@ class Storage:
             self.store.cover(lives)
         except StoreUnavailableError:
             self._pause_until = time.monotonic() + _PAUSE
+            self._absence.note(now)
             if not is_usual:
                 raise
         else:
@@ -161,7 +171,7 @@ class Storage:
         if self.noted.is_due(sid, now, issued_at, refresh_jti) and not self.is_failing:
             self.noted.note(self.store, sid, now, issued_at, refresh_jti)
 
-    def check(self) -> None:
+    def check(self, now: float) -> None:
         """Look at the set-up of a store that is given by its URL, and close it again.
 
         What is wrong should not wait for the first log-in. What an operator can mend while the
@@ -169,6 +179,7 @@ class Storage:
         answered 503. Nothing stays open: a process that forks has no connection to share. An
         engine of the application's is not looked at: it may not be ready yet.
 
+        :param now: seconds since 1970.
         :raises ConfigurationError: if the option is wrong, or the store is damaged or of a newer
             version than this one.
         """
@@ -183,11 +194,14 @@ class Storage:
         try:
             findings = store.check()
         except StoreUnavailableError as error:
+            self._absence.note(now)
             why = str(error.__cause__ or error).partition("\n")[0]
             log.error("%s does not answer: no token is taken until it does (%s)", self.option, why)
             return
         finally:
             store.close()
+        if any(finding.code == "not_set_up" for finding in findings):
+            self._absence.note(now)
         for finding in findings:
             if finding.code in _HOPELESS:
                 raise ConfigurationError(f"{self.option}: {finding.message}: {finding.mend}")

@@ -244,9 +244,9 @@ class Installation:
 
         :raises ConfigurationError: if the store is damaged or of a newer version than this one.
         """
-        storage = self.signet().storage
-        if storage is not None:
-            storage.check()
+        signet = self.signet()
+        if signet.storage is not None:
+            signet.storage.check(signet.clock())
 
     def close(self) -> None:
         """Give back the connections to the store. They are opened again if they are needed."""

@@ -27,8 +27,40 @@ from .store import Follower, SessionStore, Synced
 
 log: logging.Logger = logging.getLogger("flask_signet")
 
+_LAST_MINUTE: Final = 60.0
+
 _STEP: Final = 1.0
 """Seconds by which ``now`` may go back between two requests before the clock counts as set back."""
+
+
+class Absence:
+    """Since when this process has seen that there is no store.
+
+    A store that is set up now refuses what was issued before: it may have been revoked, in a store
+    that was lost. A process that found none, again and again, knows better about the last minute:
+    nothing can have been revoked then. So a log-in without a session goes on that came before the
+    store did.
+    """
+
+    __slots__ = ("_last", "_since")
+
+    def __init__(self) -> None:
+        self._since = self._last = float("-inf")
+
+    def note(self, now: float) -> None:
+        """The store does not answer now, or is not set up.
+
+        :param now: seconds since 1970.
+        """
+        if not self._last <= now <= self._last + _LAST_MINUTE:
+            self._since = now
+        self._last = now
+
+    def began(self, born_at: float) -> float:
+        """From when on nothing was revoked that a store which was set up then does not know."""
+        if abs(born_at - self._last) > _LAST_MINUTE:
+            return born_at
+        return min(born_at, max(self._since, born_at - _LAST_MINUTE))
 
 
 class RevocationView:
@@ -40,6 +72,7 @@ class RevocationView:
         lost. 0 asks the store every time.
     :param pause: seconds in which a store that failed is not asked again. Meanwhile requests are
         refused at once, and do not queue up behind a server that hangs.
+    :param absence: what this process has seen before.
     :param on_another_epoch: is called when the store turns out to have been emptied or exchanged.
     :param monotonic: a clock that never steps, in seconds.
     """
@@ -51,12 +84,14 @@ class RevocationView:
         max_staleness: float = 2.0,
         pause: float = 0.5,
         on_another_epoch: Callable[[], object] = lambda: None,
+        absence: Absence | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._max_staleness = max_staleness
         self._pause = pause
         self._on_another_epoch = on_another_epoch
+        self._absence = absence or Absence()
         self._monotonic = monotonic
         self._lock = Lock()
         self._inherited: list[object] = []
@@ -151,6 +186,7 @@ class RevocationView:
             why = printable(error.__cause__ or error)
             log.warning("the list of revocations can't be followed: %s", why)
             self._sync_failed_at = self._monotonic()
+            self._absence.note(now)
             self.is_failing = True
             return error
         finally:
@@ -177,9 +213,13 @@ class RevocationView:
         synced = self._follower.sync()
         self._line_is_dead = self.is_failing = False
         self._learn(synced.entries)
-        if self._epoch and synced.epoch != self._epoch:
+        if not self._epoch:
+            self._born_at = self._absence.began(synced.born_at)
+        elif synced.epoch != self._epoch:
             self._see_another_epoch(synced, now)
-        self._epoch, self._born_at = synced.epoch, synced.born_at
+        elif synced.born_at < self._born_at:  # the operator has said meanwhile that it is the first
+            self._born_at = synced.born_at
+        self._epoch = synced.epoch
         if synced.complete and doubts == self._doubts:
             self._synced_at = asked_at
         self._tokens.sweep(now)
@@ -195,6 +235,7 @@ class RevocationView:
         # A store that was set up as the first one there ever was does not say when it began. This
         # process knows better: there was another one.
         self._emptied_at = float("-inf") if synced.born_at else now
+        self._born_at = synced.born_at
         self._on_another_epoch()
 
     def _read_again(self) -> None:
@@ -237,6 +278,7 @@ class RevocationView:
         except StoreUnavailableError as error:
             if not error.is_partial:
                 self._ask_failed_at = self._monotonic()
+                self._absence.note(now)
             self.is_failing = True
             raise
         self.is_failing = False
