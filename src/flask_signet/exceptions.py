@@ -136,6 +136,10 @@ class SignetError(HTTPException):
     #: Whether a browser is to forget its tokens: set where a session is over.
     drops_cookies: bool = False
 
+    #: Of an error about a token whose signature is good: its header and its payload.
+    jwt_header: Mapping[str, Any]
+    jwt_data: Mapping[str, Any]
+
     #: Makes the response. Set by the manager that refused; it calls the matching loader.
     renderer: Callable[[Any], Response] | None = None
 
@@ -157,6 +161,11 @@ class SignetError(HTTPException):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.error_code}: {self}>"
+
+    def about(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> Self:
+        """The same error, which knows the token that it is about. Its signature is good."""
+        self.jwt_header, self.jwt_data = jwt_header, jwt_data
+        return self
 
     @property
     def is_of_the_request(self) -> bool:

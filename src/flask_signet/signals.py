@@ -10,7 +10,9 @@ makes the request fail, as with every signal of Flask.
                       ``subject``, ``jti``
 ``token_revoked``     a token, a session or all of a subject's was revoked: ``kind`` (``"jti"``,
                       ``"sid"`` or ``"subject"``) and ``value``
-``token_rejected``    a refresh was refused: ``error_code``, ``sid``, ``subject``
+``token_rejected``    a token or a request was refused, by a guard, a refresh or a log-out:
+                      ``error_code``; ``endpoint`` and ``address`` of the request, None outside one;
+                      ``jti``, ``sid`` and ``subject`` of a token whose signature is good, else None
 ====================  =============================================================================
 """
 

@@ -176,7 +176,6 @@ def test_a_session_without_flask(kind: str, tmp_path: Path) -> None:
             "token-issued",
             "token-rotated",
             "token-reused",
-            "token-rejected",
             "token-issued",
             "token-revoked",
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..exceptions import WrongTenantError
+from ..exceptions import SignetError, WrongTenantError
 from ..jwt.token import Token
 from .admission import Admission, Credentials
 from .owners import Owner
@@ -35,7 +35,10 @@ class Checking(Verifying):
         """
         admission = Admission(token.header.copy(), token.claims.copy(), location)
         admission.issuer = token.issuer
-        rule.check(admission, self.settings, self.clock)
+        try:
+            rule.check(admission, self.settings, self.clock)
+        except SignetError as error:
+            raise error.about(admission.header, admission.claims) from None
         if token.issuer is None and self.callbacks.tenant is not None:
             self.refuse_other_tenant(admission.header, admission.claims)
         return admission

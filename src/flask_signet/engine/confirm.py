@@ -244,22 +244,22 @@ class Confirming(Identifying, Ending):
         return session is not None and session.jti == stored_id(str(claims["jti"]))
 
     def refused(self, outcome: Rotation, admission: Admission) -> RevokedTokenError:
-        """The error of a refresh token that is reused or gone. Listeners are told."""
+        """The error of a refresh token that is reused or gone. Listeners are told of reuse."""
         header, claims = admission.header, admission.claims
         session = outcome.session
-        about = {
-            "sid": session.sid if session else claims.get("sid"),
-            "subject": str(claims.get(self.settings.identity_claim_key, "")),
-        }
         error: RevokedTokenError
         if outcome.verdict == "reused":
             error = TokenReusedError(header, claims)
             self.doubt()
-            self.tell(events.token_reused, jti=claims.get("jti"), **about)
+            self.tell(
+                events.token_reused,
+                jti=claims.get("jti"),
+                sid=session.sid if session else claims.get("sid"),
+                subject=str(claims.get(self.settings.identity_claim_key, "")),
+            )
         else:
             error = SessionEndedError(header, claims)
         error.drops_cookies = True
-        self.tell(events.token_rejected, error_code=error.error_code, **about)
         return error
 
     # ── the use of a session ─────────────────────────────────────────────────────────────

@@ -26,7 +26,8 @@ token_reused: NamedSignal = _signals.signal("token-reused")
 #: ``"subject"``) and ``value``.
 token_revoked: NamedSignal = _signals.signal("token-revoked")
 
-#: A refresh was refused: ``error_code``, ``sid``, ``subject``.
+#: A token or a request was refused: ``error_code``; ``endpoint`` and ``address`` of the request,
+#: None outside one; ``jti``, ``sid`` and ``subject`` of a token whose signature is good, else None.
 token_rejected: NamedSignal = _signals.signal("token-rejected")
 
 Tell = Callable[..., None]

@@ -26,6 +26,7 @@ from ..exceptions import (
     WrongTenantError,
 )
 from .cookies import forget_cookies
+from .refusals import Refusals
 
 Error = TypeVar("Error", bound=SignetError)
 
@@ -87,19 +88,22 @@ class Answers:
     :param signet: gives the engine by the options of now.
     """
 
-    __slots__ = ("_app", "_signet")
+    __slots__ = ("_app", "_refusals", "_signet")
 
     def __init__(self, app: Flask, signet: Callable[[], Signet]) -> None:
         self._app = app
         self._signet = signet
+        self._refusals = Refusals(app)
 
     def bind(self, error: Error) -> Error:
         """Have this manager answer for an error, whichever framework handles it.
 
         The cookies of a session that is over go with the answer, also with an answer that the
-        application makes itself.
+        application makes itself. Listeners are told of the refusal, once.
         """
         signet, row = self._signet(), row_of(error)
+        if error.renderer is None:  # an error passes through several methods
+            self._refusals.tell(signet, error)
         asks_a_loader = row.callback is not None and getattr(signet.callbacks, row.callback)
         error.code = None if asks_a_loader else int(_default_status(signet, error))
         error.renderer = self.render

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..exceptions import ExpiredSignatureError, InvalidSignatureError
+from ..exceptions import ExpiredSignatureError, InvalidSignatureError, SignetError
 from ..jose.jwk import Key
 from ..jose.jws import (
     MAX_TOKEN_LENGTH,
@@ -69,11 +69,9 @@ def verify_parsed(
     claims = parse_payload(jws.payload)
     try:
         check_claims(claims, rules, now)
-    except ExpiredSignatureError as error:
-        if not allow_expired:
-            error.jwt_header = dict(jws.header)
-            error.jwt_data = _with_defaults(claims)
-            raise
+    except SignetError as error:
+        if not (allow_expired and isinstance(error, ExpiredSignatureError)):
+            raise error.about(dict(jws.header), _with_defaults(claims)) from None
     return _checked(jws.header, _with_defaults(claims), issuer)
 
 
