@@ -195,7 +195,7 @@ class LiveKeys:
                 if moment - reading.begun_at < self._give_up_after:
                     return reading, False
                 self._give_up_after *= 2
-                given_up = True
+                self._hangs = given_up = True
             elif not self._is_due(moment):
                 return self._failed, False
             self._read_at = moment
