@@ -214,7 +214,7 @@ def test_an_access_token_without_a_jti_is_refused_until_it_expires(
 ) -> None:
     """A log-out that succeeds refuses the token, and no other one without a jti."""
     scenario = make(verify_sub=False)
-    token, other = (nameless(ticking, "access", user=scenario.user, n=n) for n in (1, 2))
+    token, other = (nameless(ticking, "access", sub=scenario.user, n=n) for n in (1, 2))
     assert status(scenario, token) == 200
     end(scenario, token)
     for _ in range(2):
