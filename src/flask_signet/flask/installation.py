@@ -21,6 +21,7 @@ from ..engine.setup import Clock
 from ..engine.signet import Signet
 from ..engine.storage import Storage
 from ..exceptions import ConfigurationError, SharedSecretWarning
+from ..jwt.cache import TokenCache
 from ..keys.loaded import LoadedKeys
 from ..keys.own import share_a_secret
 from ..keys.ring import KeyRing
@@ -136,6 +137,7 @@ class Installation:
                 name=manager.name,
             ),
             loaded=LoadedKeys(key_rules(settings)),
+            cache=TokenCache(settings.token_cache, settings.rules),
             prefix=self.prefix,
             callbacks=manager.callbacks,
             issuers=manager.issuers,
