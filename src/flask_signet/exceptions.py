@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 from werkzeug.exceptions import HTTPException
@@ -136,9 +137,8 @@ class SignetError(HTTPException):
     #: Whether a browser is to forget its tokens: set where a session is over.
     drops_cookies: bool = False
 
-    #: Of an error about a token whose signature is good: its header and its payload.
-    jwt_header: Mapping[str, Any]
-    jwt_data: Mapping[str, Any]
+    #: The claims of the token that the error is about, where its signature is good; for audits.
+    proved_claims: Mapping[str, Any] = MappingProxyType({})
 
     #: Makes the response. Set by the manager that refused; it calls the matching loader.
     renderer: Callable[[Any], Response] | None = None
@@ -162,9 +162,9 @@ class SignetError(HTTPException):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.error_code}: {self}>"
 
-    def about(self, jwt_header: Mapping[str, Any], jwt_data: Mapping[str, Any]) -> Self:
-        """The same error, which knows the token that it is about. Its signature is good."""
-        self.jwt_header, self.jwt_data = jwt_header, jwt_data
+    def about(self, claims: Mapping[str, Any]) -> Self:
+        """The same error, which knows the claims of the token that it is about."""
+        self.proved_claims = claims
         return self
 
     @property

@@ -38,7 +38,7 @@ class Checking(Verifying):
         try:
             rule.check(admission, self.settings, self.clock)
         except SignetError as error:
-            raise error.about(admission.header, admission.claims) from None
+            raise error.about(admission.claims) from None
         if token.issuer is None and self.callbacks.tenant is not None:
             self.refuse_other_tenant(admission.header, admission.claims)
         return admission

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, has_request_context
 
@@ -82,7 +82,7 @@ def _of_request() -> dict[str, str | None]:
 
 def _of_token(signet: Signet, error: SignetError) -> dict[str, str | None]:
     """Whose token it was, if it was verified."""
-    claims: Any = {} if error.proved == "nothing" else getattr(error, "jwt_data", {})
+    claims = error.proved_claims or getattr(error, "jwt_data", {})
     named = {"jti": "jti", "sid": "sid", "subject": signet.settings.identity_claim_key}
     found = {name: claims.get(claim) for name, claim in named.items()}
     return {name: None if value is None else str(value) for name, value in found.items()}

@@ -69,9 +69,13 @@ def verify_parsed(
     claims = parse_payload(jws.payload)
     try:
         check_claims(claims, rules, now)
+    except ExpiredSignatureError as error:
+        if not allow_expired:
+            error.jwt_header = dict(jws.header)
+            error.jwt_data = _with_defaults(claims)
+            raise error.about(error.jwt_data) from None
     except SignetError as error:
-        if not (allow_expired and isinstance(error, ExpiredSignatureError)):
-            raise error.about(dict(jws.header), _with_defaults(claims)) from None
+        raise error.about(claims) from None
     return _checked(jws.header, _with_defaults(claims), issuer)
 
 

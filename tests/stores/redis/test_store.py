@@ -15,16 +15,23 @@ from flask_signet.stores import open_store
 from flask_signet.stores.redis import MAX_CONNECTIONS, RedisStore
 
 from ..contract import HOUR, NOW, SessionStoreContract, new
-from ..databases import forget
+from ..databases import forget, own_prefix
 from ..redis_servers import VALKEY, Server, until
 
 UNTIL = NOW + HOUR
 
 
 class TestRedis(SessionStoreContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def kept(cls, redis_url):
+        """Not one that others use: a store never forgets how long tokens live."""
+        with own_prefix(redis_url) as store:
+            yield store
+
     @pytest.fixture
-    def store(self, redis_store):
-        return redis_store
+    def store(self, kept):
+        return kept
 
 
 class TestClientOfTheApplication(SessionStoreContract):

@@ -1,5 +1,8 @@
 """The SQL store keeps the contract on SQLite, PostgreSQL and MariaDB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from greenlet import getcurrent, greenlet
 
@@ -7,27 +10,33 @@ from flask_signet.stores.sql import SqlStore
 from flask_signet.stores.sql.engine import deadline
 
 from ..contract import SessionStoreContract
+from ..databases import own_database, set_up
 
 
-@pytest.fixture(scope="module")
-def sqlite_store(sqlite_store_url):
-    store = SqlStore(sqlite_store_url)
+@contextmanager
+def own_store(url: str) -> Iterator[SqlStore]:
+    """Not one that others use: a store never forgets how long tokens live."""
+    store = SqlStore(set_up(url))
     yield store
     store.close()
 
 
 @pytest.fixture(scope="module")
-def postgresql_store(postgresql_store_url):
-    store = SqlStore(postgresql_store_url)
-    yield store
-    store.close()
+def sqlite_store(tmp_path_factory):
+    with own_store(f"sqlite:///{tmp_path_factory.mktemp('own')}/own.sqlite3") as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
-def mysql_store(mysql_store_url):
-    store = SqlStore(mysql_store_url)
-    yield store
-    store.close()
+def postgresql_store(postgresql_url):
+    with own_database(postgresql_url) as url, own_store(url) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def mysql_store(mysql_url):
+    with own_database(mysql_url) as url, own_store(url) as store:
+        yield store
 
 
 class TestSQLite(SessionStoreContract):

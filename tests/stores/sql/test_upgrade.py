@@ -246,7 +246,9 @@ def test_the_command_says_from_which_version_to_which(url, steps):
         return app.test_cli_runner().invoke(jwt_cli, ["store", "upgrade", *more])
 
     assert upgrade().output.startswith("made the store, version 1. Tokens from before now are ")
-    metadata.drop_all(open_store(url).engine)
+    store = SqlStore(url)
+    metadata.drop_all(store.engine)
+    store.close()
     assert upgrade("--first").output == "upgraded the store from version 0 to 1\n"
     steps(AddColumn("second"))
     assert upgrade().output == "upgraded the store from version 1 to 2\n"
