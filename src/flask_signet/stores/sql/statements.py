@@ -320,7 +320,7 @@ COUNT_UP = update(store_table).values(
     last_number=_store.last_number + bindparam("count", type_=BigInteger),
     mark=bindparam("new_mark"),
 )
-TURN: Select[Any] = select(_store.last_number, _store.session_life, _store.token_life)
+TURN: Select[*tuple[Any, ...]] = select(_store.last_number, _store.session_life, _store.token_life)
 TAKE_TURN = COUNT_UP.returning(*TURN.selected_columns)
 
 # ── following ────────────────────────────────────────────────────────────────────────────

@@ -214,19 +214,19 @@ class SqlStore:
         kind = self._database.kind
 
         def work(connection: Connection) -> Rotation:
+            opened = None
             with self._database.transaction(connection):
                 # The turn comes first. Its lock makes adoptions wait for each other, and for the
                 # end of all sessions of a subject.
                 turn = take_turn(kind, connection)
                 found = moments(connection, session.subject, now, jti)
                 was_revoked = found.refused_until > 0
-                is_good = not was_revoked and found.lets_in(issued_at)
-                if is_good:
+                if not was_revoked and found.lets_in(issued_at):
                     opened = found.dated(session)
                     entry = Revocation("jti", jti, token_expires_at)
                     write_entries(kind, connection, turn, entry)
                     connection.execute(insert(sessions_table), session_values(opened))
-            if is_good:
+            if opened is not None:
                 ended = self._end_surplus(connection, opened, max_sessions, refuse_until)
                 self._sweep(connection, opened, found)
                 return Rotation("rotated", opened, ended)
