@@ -26,7 +26,7 @@ _CHANGING: Final = (
 
 
 def watch(config: dict[str, Any]) -> None:
-    """Have a configuration count its changes. One whose class does not allow that stays as it is."""
+    """Have a configuration count its changes, if its class allows that; else it stays as it is."""
     if isinstance(getattr(config, _COUNT, None), int):
         return
     try:
