@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask_signet import Key
+from flask_signet.keys import remote
 from flask_signet.keys.fetch import Fetched, FetchError
 from tests.applications import signed
 from tests.jose import keys
@@ -47,7 +48,7 @@ class Web:
         self.asked: list[str] = []
 
     def __call__(self, url: str, seconds: float) -> Fetched:
-        assert 0 < seconds <= 5
+        assert 0 < seconds <= remote.TIMEOUT
         self.asked.append(url)
         page = self.pages.get(url, FetchError("status 404"))
         if isinstance(page, Exception):

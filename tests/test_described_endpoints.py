@@ -70,7 +70,9 @@ TOKENS: Final = members(
 )
 SESSION: Final = members(
     *("sid", "label", "current"),
-    **dict.fromkeys(("sid", "label", "user_agent", "address"), TEXT),
+    **dict.fromkeys(
+        ("sid", "label", "user_agent", "address", "last_user_agent", "last_address"), TEXT
+    ),
     **dict.fromkeys(("created_at", "last_seen_at", "expires_at"), NUMBER),
     current={"type": "boolean"},
 )

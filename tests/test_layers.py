@@ -20,7 +20,7 @@ PACKAGE = "flask_signet"
 
 # From the ground up. A room imports rooms of the floors below, itself, and rooms of its own floor.
 FLOORS = (
-    ("callers", "exceptions"),
+    ("callers", "exceptions", "forks"),
     ("jose",),
     ("jwt", "keys", "sessions"),
     ("stores", "options"),
@@ -44,14 +44,15 @@ FACES = FLOORS[6]
 
 # A store knows what a session is, and nothing of tokens and keys.
 ALONE = {
-    "sessions": ("sessions", "exceptions"),
-    "stores": ("stores", "sessions", "exceptions"),
+    "sessions": ("sessions", "exceptions", "forks"),
+    "stores": ("stores", "sessions", "exceptions", "forks"),
 }
 
 # What a room may import besides this package and the standard library.
 LIBRARIES = {
     "callers": (),
     "exceptions": ("werkzeug",),
+    "forks": (),
     "jose": ("cryptography",),
     "jwt": (),
     "keys": ("urllib3",),  # the extra `issuers`, inside a function

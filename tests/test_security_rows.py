@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parent
-LAST: Final = {"A": 17, "B": 9, "C": 7, "D": 8, "E": 17}
+LAST: Final = {"A": 19, "B": 9, "C": 7, "D": 8, "E": 18}
 ROWS: Final = [
     f"{letter}{number}" for letter, last in LAST.items() for number in range(1, last + 1)
 ]
@@ -175,6 +175,30 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
         [
             "keys/test_ring.py::test_a17_a_ring_that_is_none",
             "jose/test_jwk_members.py::test_public_jwk_has_no_private_member",
+        ],
+    ),
+    "A18": (
+        "what is no file among the files of keys, or a folder of keys that others may write",
+        [
+            "keys/test_files.py::test_a18_what_is_no_file_is_skipped_with_its_name",
+            "keys/test_files.py::test_a18_a_path_of_keys_that_is_no_file_is_refused_with_its_name",
+            "keys/test_files.py::test_a18_a_fifo_that_takes_the_place_of_a_file_is_not_waited_for",
+            "keys/test_files.py::test_a18_a_folder_that_others_may_write_is_refused",
+            "keys/test_files.py::test_a18_a_folder_of_another_user_is_refused",
+        ],
+    ),
+    "A19": (
+        "a place of keys that hangs, and a fork while a thread reads them or holds a lock",
+        [
+            "keys/test_live.py::test_a19_a_source_that_hangs_costs_one_wait_in_an_outage",
+            "keys/test_live.py::test_a19_all_that_come_while_the_keys_are_old_wait_once_together",
+            "keys/test_live.py::test_a19_a_source_that_fails_slowly_costs_one_wait_in_an_outage",
+            "keys/test_live.py::test_a19_without_any_keys_a_source_that_hangs_is_a_503",
+            "keys/test_live.py::test_a19_without_any_keys_a_source_that_fails_slowly_is_asked_once_in_a_second",
+            "keys/test_live.py::test_a19_readings_that_never_end_do_not_fill_a_server_with_threads",
+            "keys/test_live.py::test_a19_a_fork_while_another_thread_reads_leaves_a_child_that_reads",
+            "test_forks.py::test_a_fork_while_another_thread_holds_the_lock_stops_no_child",
+            "test_forks.py::test_the_package_has_no_other_lock",
         ],
     ),
     # the header
@@ -555,6 +579,17 @@ PROOF: Final[dict[str, tuple[str, list[str]]]] = {
             "stores/test_outages.py::test_a_mistake_is_no_outage",
             "engine/test_confirm.py::test_a_blocklist_that_does_not_answer",
             "flask/test_answers.py::test_a_blocklist_that_does_not_answer",
+        ],
+    ),
+    "E18": (
+        "tokens of an issuer that hangs hold every thread of a server",
+        [
+            "keys/test_remote.py::test_e18_a_stampede_holds_four_threads",
+            "keys/test_remote.py::test_e18_in_an_outage_one_request_waits_and_not_for_long",
+            "keys/test_remote.py::test_e18_nobody_waits_beyond_the_time_of_a_fetch",
+            "keys/test_remote.py::test_e18_fetches_that_never_end_do_not_fill_a_server_with_threads",
+            "keys/test_remote.py::test_few_requests_wait_for_an_unknown_name",
+            "scenarios/test_jwks.py::test_e18_jwks_hang",
         ],
     ),
 }

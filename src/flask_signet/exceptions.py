@@ -545,6 +545,8 @@ class StoreUnavailableError(_UnavailableError):
 class KeysUnavailableError(_UnavailableError):
     """The keys of the token's issuer can't be fetched, and none that may be the token's is known.
 
+    Also: the place of our own keys does not answer, and this process has read none yet.
+
     :param retry_after: whole seconds after which a client may try again.
     """
 

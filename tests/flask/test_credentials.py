@@ -12,7 +12,8 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_signet import Key, get_jwt_identity, get_jwt_request_location, jwt_required
 from flask_signet.engine.admission import Credentials
-from flask_signet.exceptions import ConfigurationError
+from flask_signet.exceptions import ConfigurationError, StoreUnavailableError
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import (
     ALL_LOCATIONS,
     CSRF,
@@ -578,6 +579,23 @@ def test_strict_header_beside_a_cookie(
     if response.status_code == 200:
         found = response.get_json()
         assert (found["location"], found["claims"]["jti"]) == ("headers", claims()["jti"])
+
+
+def test_strict_header_beside_a_cookie_while_nobody_can_read_the_keys() -> None:
+    """Nobody can tell whether the tokens are of one subject: 503, and not a fault of theirs."""
+
+    class Down(MemoryStore):
+        def load_keys(self, name: str = "") -> tuple[str, int]:
+            raise StoreUnavailableError
+
+    app = application(
+        "strict",
+        JWT_TOKEN_LOCATION=["headers", "cookies"],
+        JWT_SECRET_KEY=None,
+        JWT_KEYS="store:",
+        JWT_SESSION_STORE=Down(),
+    )
+    assert send(app, headers=mint(), cookies=mint()).status_code == 503
 
 
 def test_strict_header_beside_a_cookie_needs_no_csrf_value() -> None:

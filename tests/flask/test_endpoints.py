@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from flask_signet import (
     JWTManager,
+    Key,
     create_refresh_token,
     create_token_pair,
     decode_token,
@@ -24,6 +26,8 @@ from flask_signet import (
     token_blueprint,
     update_session,
 )
+from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import bearer
 from tests.conftest import Clock
 
@@ -428,6 +432,31 @@ def test_one_rotten_cookie_does_not_stop_a_log_out() -> None:
     assert answer.status_code == 204
     with app.test_request_context():
         assert list_sessions("ada") == []
+
+
+def test_a_log_out_while_nobody_can_read_the_keys_is_a_503() -> None:
+    """Nobody can tell whose the token is: the cookies stay, for the client to ask again."""
+
+    class Sometimes(MemoryStore):
+        answers = True
+
+        def load_keys(self, name: str = "") -> tuple[str, int]:
+            if not self.answers:
+                raise StoreUnavailableError
+            return super().load_keys(name)
+
+    store = Sometimes()
+    store.save_keys(json.dumps({"keys": [Key.generate("ES256").to_private_jwk()]}), after=0)
+    options = {"JWT_SECRET_KEY": None, "JWT_KEYS": "store:", "JWT_SESSION_STORE": store}
+    with application(**options).test_request_context():
+        pair = create_token_pair("ada")
+    restarted = application(JWT_COOKIE_CSRF_PROTECT=False, **options).test_client()
+    restarted.set_cookie("access_token_cookie", pair.access_token)
+    store.answers = False
+    answer = restarted.post("/auth/logout")
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (503, False)
+    store.answers = True
+    assert restarted.post("/auth/logout").status_code == 204
 
 
 @pytest.mark.parametrize("profile", ["compatible", "strict"])

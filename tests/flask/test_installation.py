@@ -5,7 +5,7 @@ from threading import Barrier, Lock
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app, g, has_request_context
 
 from flask_signet import JWTManager, Key, create_access_token, decode_token
 from flask_signet.exceptions import (
@@ -219,10 +219,32 @@ def test_threads_that_begin_at_once_share_one_view_of_the_store(
     settings = state.settings
     storage = state.signet().storage
     assert storage.store is state.store()
-    monkeypatch.setattr(storage, "_lock", Meeting())
+    meeting = Meeting()
+    monkeypatch.setattr(storage, "_lock", lambda: meeting)
     with ThreadPoolExecutor(2) as pool:
         views = list(pool.map(lambda _: storage.view(settings.revocation_max_staleness), range(2)))
     assert views[0] is views[1]
+
+
+def test_keys_are_read_again_beside_the_request_in_a_context_of_the_application() -> None:
+    """Their function finds ``current_app``, and neither the request nor what is in its ``g``."""
+    seen: list[tuple[bool, bool]] = []
+
+    def of_a_kms() -> Key:
+        if started:
+            g.seen = True
+            seen.append((current_app.name == app.name, has_request_context()))
+        return key
+
+    started, key = False, Key.generate("ES256")
+    app = application(KEYS=of_a_kms, SECRET_KEY=None, ALGORITHM="HS256")
+    live = app.extensions[EXTENSION][""].signet().keys
+    started = True
+    live._read_at = live._look_again_at = float("-inf")
+    with app.test_request_context():
+        create_access_token("ada")
+        assert "seen" not in g
+    assert seen == [(True, False)]
 
 
 def test_one_manager_for_several_applications() -> None:

@@ -1,10 +1,12 @@
 """The keys of another issuer: how old they may get, who waits for them, where they are."""
 
 import logging
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from flask_signet.exceptions import (
     KeysUnavailableError,
 )
 from flask_signet.keys import remote as remote_keys
+from flask_signet.keys.beside import start_thread
 from flask_signet.keys.fetch import FetchError
 from flask_signet.keys.jwks import read_jwks
-from flask_signet.keys.remote import RemoteKeys, start_thread
+from flask_signet.keys.remote import RemoteKeys
 from flask_signet.keys.urls import metadata_urls
 from tests.conftest import Clock
 from tests.issuers import ISSUER, JWKS_URL, Web, document, jwks, metadata, pair
@@ -377,25 +380,116 @@ def test_a_token_without_a_name_is_for_the_only_key(web: Web, clock: Clock) -> N
 # ── one fetch at a time ──────────────────────────────────────────────────────────────────
 
 
-def test_a_stampede_is_one_fetch(web: Web, clock: Clock) -> None:
-    """F15: however many come while there are no keys, one fetch serves them all."""
+@pytest.mark.parametrize("age", ["none yet", "too old"])
+def test_e18_a_stampede_holds_four_threads(
+    age: str, web: Web, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all that come while no key serves, four wait for one fetch; the rest is told at once."""
+    monkeypatch.setattr(remote_keys, "TIMEOUT", PATIENCE)
     go_on = threading.Event()
 
     def slow() -> Any:
         assert go_on.wait(PATIENCE)
         return jwks(OLD)
 
+    found = remote(web, clock)
+    if age == "too old":
+        kid_of(found, "old")
+        clock.tick(4201)
+    before = len(web.asked)
     web.pages[JWKS_URL] = slow
-    found = remote(web, clock, start_thread)
-    got: list[str | None] = []
-    threads = [threading.Thread(target=lambda: got.append(kid_of(found, "old"))) for _ in range(50)]
+    found._start = start_thread
+    got: queue.Queue[str | None] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            got.put(kid_of(found, "old"))
+        except KeysUnavailableError as error:
+            got.put(f"again in {error.retry_after} s")
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
     for thread in threads:
         thread.start()
+    assert [got.get(timeout=PATIENCE) for _ in range(46)] == ["again in 1 s"] * 46
+    assert sum(thread.is_alive() for thread in threads) >= 4  # the issuer has not answered yet
     go_on.set()
+    assert [got.get(timeout=PATIENCE) for _ in range(4)] == ["old"] * 4
     for thread in threads:
         thread.join(PATIENCE)
-    assert got == ["old"] * 50
-    assert len(web.asked) == 1
+    assert len(web.asked) == before + 1
+
+
+class Waits(remote_keys._Flight):
+    """A fetch that nobody waits for: it notes for how long they would."""
+
+    seconds: list[float]
+
+    def __init__(self, started_at: float) -> None:
+        super().__init__(started_at)
+        self.done.wait = self.seconds.append  # type: ignore[assignment]  # a stand-in
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait for a fetch, none of which is waited."""
+    monkeypatch.setattr(remote_keys, "_Flight", Waits)
+    monkeypatch.setattr(Waits, "seconds", [], raising=False)
+    return Waits.seconds
+
+
+@pytest.mark.parametrize("kid", ["old", "unknown"])
+@pytest.mark.parametrize("age", [0, 601, 4201])
+def test_e18_in_an_outage_one_request_waits_and_not_for_long(
+    age: int, kid: str, web: Web, clock: Clock, later: Later, waits: list[float]
+) -> None:
+    """After the first fetch that failed, each further one holds a thread for a second at most."""
+    found = remote(web, clock)
+    if age:
+        kid_of(found, "old")
+        clock.tick(age)
+    web.pages[JWKS_URL] = DOWN
+    clock.tick(31)
+    with suppress(KeysUnavailableError):
+        kid_of(found, kid)
+    assert found._failures == 1
+    found._start = later
+    waits.clear()
+    clock.tick(31)
+    for _ in range(5):
+        with suppress(KeysUnavailableError):
+            kid_of(found, kid)
+    assert len(later.jobs) == 1
+    assert waits == ([] if age == 601 else [1.0])  # the old keys serve, or nobody can tell
+
+
+def test_e18_nobody_waits_beyond_the_time_of_a_fetch(
+    web: Web, clock: Clock, later: Later, waits: list[float]
+) -> None:
+    """Who comes late waits for what is left of it, and then not at all."""
+    found = remote(web, clock, later)
+    for _ in range(3):
+        assert refusal(found, "old") is KeysUnavailableError
+        clock.tick(2.6)
+    assert waits == pytest.approx([5.0, 2.4])
+    assert len(later.jobs) == 1
+
+
+def test_e18_fetches_that_never_end_do_not_fill_a_server_with_threads(
+    web: Web, clock: Clock, later: Later, waits: list[float]
+) -> None:
+    """A fetch of the application's own may be without a limit: a day of them is few threads."""
+    found = remote(web, clock, later)
+    for _ in range(24 * 360):
+        refusal(found, "old")
+        clock.tick(10)
+    assert 4 < len(later.jobs) < 20
+    begun = len(later.jobs)
+    later.run()  # they end at last, and what they bring is too late
+    assert refusal(found, "old") is KeysUnavailableError
+    clock.tick(3600 * 24)
+    found._start = at_once
+    assert kid_of(found, "old") == "old"
+    assert len(web.asked) <= begun + 1
 
 
 def test_no_lock_is_held_while_a_fetch_goes_on(web: Web, clock: Clock) -> None:
@@ -404,7 +498,7 @@ def test_no_lock_is_held_while_a_fetch_goes_on(web: Web, clock: Clock) -> None:
     kid_of(found, "old")
 
     def curious() -> Any:
-        assert not found._lock.locked()
+        assert not found._lock().locked()
         assert kid_of(found, "old") == "old"
         return jwks(OLD)
 
@@ -475,7 +569,7 @@ def test_a_forked_child_has_its_own_fetches(
     found._start = later
     clock.tick(301)
     kid_of(found, "old")
-    found._lock.acquire()  # as a thread of the parent may, at the very moment of the fork
+    found._lock().acquire()  # as a thread of the parent may, at the very moment of the fork
     monkeypatch.setattr(remote_keys.os, "getpid", lambda: -1)
     found._start = at_once
     web.pages[JWKS_URL] = jwks(NEW)
@@ -500,7 +594,7 @@ def fetch(url, seconds):
 keys = remote_keys.RemoteKeys(ISSUER, fetch, algorithms=["RS256"], jwks_url=JWKS_URL,
                               clock=lambda: now)
 find = lambda kid: keys.candidates({"alg": "RS256", "kid": kid})[0].kid
-assert gevent.joinall([gevent.spawn(find, "old") for _ in range(20)], timeout=20, raise_error=True)
+assert gevent.joinall([gevent.spawn(find, "old") for _ in range(4)], timeout=20, raise_error=True)
 assert asked == 1
 now, slow = 31.0, True
 waiting = gevent.spawn(find, "new")

@@ -25,7 +25,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask, jsonify
 from werkzeug.test import TestResponse
 
-from flask_signet import JWTManager, Key, get_jwt_identity, jwt_required
+from flask_signet import (
+    JWTManager,
+    Key,
+    create_access_token,
+    get_jwt_identity,
+    jwt_required,
+)
 from flask_signet.jose import base64url
 from flask_signet.keys import remote as remote_keys
 from flask_signet.keys.fetch import FetchError, fetch
@@ -131,8 +137,10 @@ def test_discovery_and_keys_come_over_http(issuer: IssuerServer) -> None:
 # ── jwks-flood ───────────────────────────────────────────────────────────────────────────
 
 
-def test_jwks_flood(issuer: IssuerServer, age: Clock) -> None:
+def test_jwks_flood(issuer: IssuerServer, age: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown names from 50 threads: one fetch in a cool-down, and known ones wait for none."""
+    # The gate ends the fetch. On a busy machine a hundred requests take longer than a fetch may.
+    monkeypatch.setattr(remote_keys, "TIMEOUT", PATIENCE)
     guarded = Guarded(issuer)
     known = of(issuer)
     assert guarded.status(known) == 200
@@ -175,18 +183,61 @@ def _segment(header: dict[str, Any]) -> str:
 # ── jwks-cold-stampede ───────────────────────────────────────────────────────────────────
 
 
-def test_jwks_cold_stampede(issuer: IssuerServer) -> None:
-    """200 requests before there are any keys, a server that takes a second: one fetch for all."""
+def test_jwks_cold_stampede(issuer: IssuerServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 requests before there are any keys: four wait for one fetch, the others come again."""
+    monkeypatch.setattr(remote_keys, "TIMEOUT", PATIENCE)
     guarded = Guarded(issuer)
     gate = threading.Event()
     issuer.pages["/jwks"] = held(gate, issuer.pages["/jwks"])
-    text, statuses = of(issuer), []
-    threads = in_threads(200, lambda _: statuses.append(guarded.status(text)))
-    threading.Timer(1, gate.set).start()
+    text, answers = of(issuer), []
+    threads = in_threads(200, lambda _: answers.append(guarded.get(text)))
+    wait_for(lambda: len(answers) == 196)
+    assert {(each.status_code, each.headers["Retry-After"]) for each in answers} == {(503, "1")}
+    gate.set()
     for thread in threads:
         thread.join(PATIENCE)
-    assert statuses == [200] * 200
+    assert [each.status_code for each in answers[196:]] == [200] * 4
+    assert [guarded.status(text) for _ in range(196)] == [200] * 196
     assert issuer.asked == ["/.well-known/openid-configuration", "/jwks"]
+
+
+# ── jwks-hang ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        yield listening
+
+
+def test_e18_jwks_hang(silent: socket.socket, age: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four of 60 threads wait, the others are a 503 at once; our own tokens never wait."""
+    monkeypatch.setattr(remote_keys, "TIMEOUT", PATIENCE)
+    guarded = Guarded()
+    guarded.app.config["JWT_SECRET_KEY"] = keys.SECRET
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    guarded.jwt.add_issuer(url, audience="api", jwks_url=f"{url}/jwks")
+    with guarded.app.app_context():
+        own = create_access_token("ada")
+    moment = int(time.time())
+    claims = {"iss": url, "aud": "api", "sub": "ada", "iat": moment, "exp": moment + 600}
+    text, answers = token(OLD, claims), []
+    threads = in_threads(60, lambda _: answers.append(guarded.get(text)))
+    wait_for(lambda: len(answers) == 56)
+    assert [guarded.status(own) for _ in range(100)] == [200] * 100
+    assert {(each.status_code, each.json["error"]) for each in answers} == {
+        (503, "keys_unavailable")
+    }
+    assert len(answers) == 56
+    assert not no_fetch_is_under_way(guarded)
+    silent.close()  # which cuts the fetch off
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert [each.status_code for each in answers] == [503] * 60
+    # The outage is known: the next request begins a fetch, and one each in longer pauses.
+    assert [guarded.status(text) for _ in range(20)] == [503] * 20
+    assert [guarded.status(own) for _ in range(20)] == [200] * 20
 
 
 # ── jwks-down-stale ──────────────────────────────────────────────────────────────────────

@@ -433,7 +433,7 @@ def test_a_child_follows_on_a_line_of_its_own(view, store):
 
 
 def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view):
-    view._lock.acquire()
+    view._lock().acquire()
     child = os.fork()
     if child == 0:
         try:
@@ -441,7 +441,7 @@ def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view):
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    view._lock.release()
+    view._lock().release()
 
 
 # ── what a process knows by itself ───────────────────────────────────────────────────────

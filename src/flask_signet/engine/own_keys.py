@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..jose.algorithms import ALGORITHMS
+from ..keys.beside import start_thread
 from ..keys.given import GivenPair, GivenSecrets
 from ..keys.live import LiveKeys
 from ..keys.own import Keys
@@ -23,6 +24,7 @@ def own_keys(
     store: Callable[[], SessionStore | None],
     clock: Callable[[], float],
     name: str = "",
+    start: Callable[[Callable[[], None]], None] = start_thread,
 ) -> Keys:
     """The keys that the options name. Nothing is read yet.
 
@@ -33,6 +35,7 @@ def own_keys(
     :param store: gives the session store, where keys may be kept; None: there is none.
     :param clock: seconds since 1970.
     :param name: the manager's name.
+    :param start: runs a reading of keys that are kept elsewhere, beside the request.
     """
     rules = key_rules(settings, prefix)
     if settings.keys is not None:
@@ -44,6 +47,7 @@ def own_keys(
             refresh=settings.keys_refresh,
             one_kind=rules.one_kind,
             now=clock,
+            start=start,
         )
     if settings.is_asymmetric:
         return GivenPair(rules, prefix, settings.private_key, settings.public_key)

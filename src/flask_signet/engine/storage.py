@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from threading import Lock
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError, StoreUnavailableError
+from ..forks import own_lock
 from ..options.table import Settings
 from ..sessions.last_seen import Noted
 from ..sessions.revocations import Absence, RevocationView
@@ -61,7 +61,7 @@ class Storage:
         self._absence = Absence()
         self._covered = Lives()
         self._pause_until = float("-inf")
-        self._lock = Lock()
+        self._lock = own_lock()
         self._store: SessionStore | None = None
         self._view: tuple[float, RevocationView] | None = None
 
@@ -76,7 +76,7 @@ class Storage:
         :raises ConfigurationError: if the option's value is no store, or names none.
         """
         if self._store is None:
-            with self._lock:
+            with self._lock():
                 if self._store is None:
                     self._store = self._open()
         return self._store
@@ -100,7 +100,7 @@ class Storage:
         view = self._view
         if view is None or view[0] != max_staleness:
             store = self.store
-            with self._lock:
+            with self._lock():
                 view = self._view
                 if view is None or view[0] != max_staleness:
                     # A store that announces nothing is asked at each check: one indexed read.
@@ -210,7 +210,7 @@ class Storage:
 
     def close(self) -> None:
         """Give back the connections to the store. They are opened again if they are needed."""
-        with self._lock:
+        with self._lock():
             if self._view is not None:
                 self._view[1].close()
             if self._store is not None:

@@ -29,6 +29,7 @@ from ..exceptions import (
     KeysUnavailableError,
     NoAuthorizationError,
     SignetError,
+    StoreUnavailableError,
 )
 from ..options.checks import LOCATIONS
 from ..options.table import Settings
@@ -162,8 +163,8 @@ class Search:
         """Issuer and identity of a token, which may have expired; None: it is not acceptable."""
         try:
             token = self.signet.verify(text, allow_expired=True, foreign=True)
-        except KeysUnavailableError:
-            raise
+        except (KeysUnavailableError, StoreUnavailableError):
+            raise  # 503: without the keys nobody can tell
         except SignetError:
             return None
         return token.issuer, token.claims.get(self.settings.identity_claim_key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import Lock
 from typing import Any, Final, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_request_context
@@ -21,7 +20,10 @@ from ..engine.setup import Clock
 from ..engine.signet import Signet
 from ..engine.storage import Storage
 from ..exceptions import ConfigurationError, SharedSecretWarning
+from ..forks import own_lock
 from ..jwt.cache import TokenCache
+from ..keys.beside import start_thread
+from ..keys.live import LiveKeys
 from ..keys.loaded import LoadedKeys
 from ..keys.own import share_a_secret
 from ..keys.ring import KeyRing
@@ -101,7 +103,7 @@ class Installation:
         self._looked: _Looked | None = None
         watch(app.config)
         self._storage: Storage | None = None
-        self._lock = Lock()
+        self._lock = own_lock()
 
     def signet(self) -> Signet:
         """The engine by the options of now. This is the one look at the options.
@@ -163,6 +165,7 @@ class Installation:
                 store=lambda: None if storage is None else storage.store,
                 clock=self._now,
                 name=manager.name,
+                start=self._start,
             ),
             loaded=LoadedKeys(key_rules(settings)),
             cache=TokenCache(settings.token_cache, settings.rules),
@@ -183,7 +186,7 @@ class Installation:
         """The store that the options name; the one of before if they name the same."""
         if settings.session_store is None:
             return None
-        with self._lock:
+        with self._lock():
             if self._storage is None or not self._storage.serves(settings):
                 self._storage = Storage(
                     settings.session_store,
@@ -211,6 +214,21 @@ class Installation:
     def _now(self) -> float:
         """Seconds since 1970, by the clock that the manager has now."""
         return self.manager.clock()
+
+    def _start(self, run: Callable[[], None]) -> None:
+        """Run a function beside the request, in an application context of its own.
+
+        The function of ``JWT_KEYS`` may ask for ``current_app``, and the application's ``db`` for
+        its engine. The request's own context ends with the request.
+
+        :raises RuntimeError: if no thread can be started.
+        """
+
+        def run_in_context() -> None:
+            with self.app.app_context():
+                run()
+
+        start_thread(run_in_context)
 
     def _to_json(self, value: Any) -> Any:
         """What the application's JSON provider makes of a value that is not JSON."""
@@ -240,7 +258,11 @@ class Installation:
         """
         signet = self.signet()
         # What is in the store may not be there yet: `flask jwt keys generate` makes it.
-        if signet.keys.are_given and signet.settings.keys != "store:":
+        if not signet.keys.are_given or signet.settings.keys == "store:":
+            return
+        if isinstance(signet.keys, LiveKeys):
+            signet.keys.read()
+        else:
             signet.keys.ring()
 
     def check_apart(self) -> None:

@@ -11,7 +11,13 @@ from ..engine.admission import Credentials
 from ..engine.lifetimes import is_of_session
 from ..engine.rule import Kind
 from ..engine.signet import Signet
-from ..exceptions import CSRFError, DecodeError, SignetError
+from ..exceptions import (
+    CSRFError,
+    DecodeError,
+    KeysUnavailableError,
+    SignetError,
+    StoreUnavailableError,
+)
 from ..jose.jws import parse_payload
 from ..jwt.claims import check_csrf
 from ..jwt.token import Token
@@ -66,8 +72,12 @@ def _shown(signet: Signet) -> Iterator[_Shown]:
 
 
 def _is_refused(error: SignetError) -> bool:
-    """Whether a log-out is refused by an error. A token that is not ours has nothing to end."""
-    return error.proved != "nothing" or error.is_of_the_request
+    """Whether a log-out is refused by an error. A token that is not ours has nothing to end.
+
+    While the keys can't be read, nobody can tell whose the token is: the client has to ask again.
+    """
+    is_unknown = isinstance(error, StoreUnavailableError | KeysUnavailableError)
+    return is_unknown or error.proved != "nothing" or error.is_of_the_request
 
 
 def _refuse_unproved(cookies: list[_Shown]) -> None:

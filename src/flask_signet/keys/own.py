@@ -25,6 +25,7 @@ class Keys(Protocol):
 
         :raises ConfigurationError: if a key is missing or can't be used.
         :raises StoreUnavailableError: if the keys are in a store that does not answer.
+        :raises KeysUnavailableError: if they are elsewhere, where nothing answers.
         """
         ...
 

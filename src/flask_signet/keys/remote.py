@@ -8,12 +8,14 @@ up to its age (10 minutes)      it serves; a thread fetches the next one meanwhi
 older                           the first request that finds it old waits for the fetch, the others
                                 are served the old set meanwhile; once a fetch has failed, no
                                 request waits, and a thread tries again after 1, 2, 4 … 30 seconds
-older by ``max_stale`` (1 hour) :class:`~flask_signet.exceptions.KeysUnavailableError`, 503
+none yet, an unknown name, or   four requests at most wait for the fetch, the others are a 503 at
+older by ``max_stale`` (1 hour) once; once a fetch has failed, only the request that begins the next
+                                one waits, for a second at most
 ==============================  ================================================================
 
-There is one fetch at a time, outside any lock, in a thread that ends with the fetch. After a fork,
-the child has fetches of its own. A fetched set replaces the old one: a key that its issuer removed
-is gone.
+The 503 is :class:`~flask_signet.exceptions.KeysUnavailableError`. There is one fetch at a time,
+outside any lock, in a thread that ends with the fetch. After a fork, the child has fetches of its
+own. A fetched set replaces the old one: a key that its issuer removed is gone.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ..exceptions import InvalidAlgorithmError, InvalidSignatureError, KeysUnavailableError
+from ..forks import own_lock
 from ..jose.jwk import Key
 from ..jose.jws import algorithm_message
 from ..jose.strict_json import loads_object
+from .beside import start_thread
 from .fetch import MAX_BYTES, Fetch, Fetched, FetchError
 from .jwks import MAX_DEPTH, Ignored, KeySet, read_jwks
 from .urls import check_jwks_uri, metadata_urls
@@ -59,11 +63,17 @@ MAX_MISSING: Final = 256
 """How many such names are remembered. The oldest goes first."""
 
 MAX_WAITING: Final = 4
-"""Requests with unknown names that wait for a fetch; others are answered 503.
+"""Requests that wait for a fetch; others are answered 503.
 
-Anyone can write a token with an unknown ``kid``: such requests must not occupy every thread of a
-server while an issuer is slow.
+Anyone can write a token that names an issuer, and a ``kid`` that is unknown: such requests must not
+occupy every thread of a server while an issuer is slow.
 """
+
+BRIEFLY: Final = 1.0
+"""Seconds that the request which begins a fetch waits for it in an outage."""
+
+MAX_ADRIFT: Final = 4
+"""Fetches that were given up and have not ended yet, until the pauses grow beyond ``COOL_DOWN``."""
 
 _DISCOVERED_FOR: Final = 3600.0
 
@@ -74,16 +84,12 @@ class _Flight:
     __slots__ = ("done", "started_at", "waiting")
 
     def __init__(self, started_at: float) -> None:
-        # `threading.Event`, not an imported name, here and below: gevent replaces the members of
-        # the module, maybe after this file was imported.
+        # `threading.Event`, not an imported name: gevent replaces the members of the module, maybe
+        # after this file was imported.
         self.done = threading.Event()
         self.started_at = started_at
-        self.waiting = 0
-
-
-def start_thread(run: Callable[[], None]) -> None:
-    """Run a function in a thread that does not keep the process alive."""
-    threading.Thread(target=run, name="flask-signet-issuer-keys", daemon=True).start()
+        #: Requests that have had a place to wait. The one that began the fetch has the first.
+        self.waiting = 1
 
 
 class RemoteKeys:
@@ -120,15 +126,16 @@ class RemoteKeys:
         self._discovered: tuple[str, float] | None = None
         self._reported: frozenset[Ignored] = frozenset()
         self._missing: OrderedDict[str, float] = OrderedDict()
+        self._lock = own_lock()  # never held while anything waits
         self._begin()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()  # never held while anything waits
         self._flight: _Flight | None = None
         self._started_at = -math.inf
         self._not_before = -math.inf
         self._failures = 0
+        self._adrift = 0
 
     def candidates(self, header: Mapping[str, Any]) -> tuple[Key]:
         """The key that may have signed a token with this header.
@@ -141,9 +148,7 @@ class RemoteKeys:
         if type(algorithm) is not str or algorithm not in self._algorithms:
             raise InvalidAlgorithmError(algorithm_message(header))
         if self._pid != os.getpid():
-            # This is a forked child: its parent's fetch does not end here, and a lock that a thread
-            # of the parent held stays locked here.
-            self._begin()
+            self._leave_parent()
         held = self._current()
         key = held.find(kid, algorithm)
         if key is None and kid is not None and kid not in held.kids:
@@ -153,6 +158,12 @@ class RemoteKeys:
         if kid in held.kids:
             raise InvalidAlgorithmError(algorithm_message(header))
         raise InvalidSignatureError("Signature verification failed")
+
+    def _leave_parent(self) -> None:
+        """Begin anew in a forked child, where its parent's fetch does not end."""
+        with self._lock():
+            if self._pid != os.getpid():  # no other thread of the child was faster
+                self._begin()
 
     def _current(self) -> KeySet:
         """The set to use now. If this request has to wait for a fetch, the set after it."""
@@ -164,18 +175,35 @@ class RemoteKeys:
             proven_outage = self._failures > 0
             flight = self._take_off(now)
             if flight is not None and age > held.max_age and not proven_outage:
-                flight.done.wait(TIMEOUT)
+                self._wait_for(flight)
                 held = self._held or held
         return held
 
     def _await_keys(self, now: float) -> KeySet:
-        flight = self._take_off(now) or self._flight
-        if flight is not None:
-            flight.done.wait(TIMEOUT)
+        self._wait_for(self._take_off(now))
         held = self._held
         if held is None or self._clock() - held.loaded_at > held.max_age + self._max_stale:
             raise self._unavailable()
         return held
+
+    def _wait_for(self, begun: _Flight | None) -> None:
+        """Wait for the fetch that is under way, if there is one, and no longer than it may take.
+
+        :param begun: the fetch that this request has begun, if it has begun one.
+        :raises KeysUnavailableError: at once, if this request may not wait for another's fetch.
+        """
+        with self._lock():
+            flight = begun or self._flight
+            if flight is None:
+                return
+            if begun is None:
+                if self._failures or flight.waiting >= MAX_WAITING:
+                    raise self._unavailable()
+                flight.waiting += 1
+            left = flight.started_at + TIMEOUT - self._clock()
+            patience = min(left, BRIEFLY) if self._failures else left
+        if patience > 0:
+            flight.done.wait(patience)
 
     def _look_again(self, kid: str, algorithm: str) -> Key | None:
         """The key that a new fetch brings, if a fetch is due; None: there is no such key.
@@ -186,16 +214,7 @@ class RemoteKeys:
         if self._missing.get(kid, -math.inf) > now:
             return None
         started = self._take_off(now, pause=COOL_DOWN)
-        with self._lock:
-            flight = started or self._flight
-            if flight is not None:
-                if flight.waiting >= MAX_WAITING:
-                    raise KeysUnavailableError
-                flight.waiting += 1
-        if flight is not None:
-            flight.done.wait(TIMEOUT)
-            with self._lock:
-                flight.waiting -= 1
+        self._wait_for(started)
         held = self._held
         key = held.find(kid, algorithm) if held is not None else None
         if key is None and self._failures:
@@ -205,7 +224,7 @@ class RemoteKeys:
         return key
 
     def _note_missing(self, kid: str, now: float) -> None:
-        with self._lock:
+        with self._lock():
             self._missing[kid] = now + MISSING_FOR
             self._missing.move_to_end(kid)
             while len(self._missing) > MAX_MISSING:
@@ -222,13 +241,15 @@ class RemoteKeys:
 
         :param pause: seconds that must have passed since the last fetch began.
         """
-        with self._lock:
+        with self._lock():
             flight = self._flight
             if flight is not None:
                 if now - flight.started_at <= TIMEOUT + 1:
                     return None
                 # A fetch that hangs, in a resolver say, can't be stopped, but it is given up.
+                self._adrift += 1
                 self._failed(now, "it does not end")
+                flight.done.set()
             if now < max(self._not_before, self._started_at + pause):
                 return None
             self._started_at = now
@@ -251,9 +272,10 @@ class RemoteKeys:
             flight.done.set()
 
     def _land(self, flight: _Flight, outcome: KeySet | Exception) -> None:
-        with self._lock:
+        with self._lock():
             if self._flight is not flight:
-                return  # this fetch was given up
+                self._adrift -= 1  # this fetch was given up
+                return
             self._flight = None
             if isinstance(outcome, Exception):
                 self._failed(self._clock(), str(outcome) or type(outcome).__name__)
@@ -265,9 +287,14 @@ class RemoteKeys:
             self._held = outcome
 
     def _failed(self, now: float, why: str) -> None:
-        """A fetch has failed: the next one comes 1, 2, 4 … 30 seconds later."""
+        """A fetch has failed: the next one comes 1, 2, 4 … 30 seconds later.
+
+        A fetch of the application's own may never end. Each such one keeps a thread: if there are
+        several, the pauses go on doubling, so that a day of them is fewer than twenty threads.
+        """
         self._flight = None
-        self._not_before = now + min(COOL_DOWN, 2.0 ** min(self._failures, 10))
+        longest = COOL_DOWN * 2.0 ** min(max(0, self._adrift - MAX_ADRIFT), 30)
+        self._not_before = now + min(longest, 2.0 ** min(self._failures, 40))
         self._failures += 1
         log.warning("the keys of %s can't be fetched: %s", self.issuer, why)
 

@@ -17,6 +17,7 @@ again every ``JWT_KEYS_REFRESH`` seconds.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from abc import ABC, abstractmethod
@@ -30,6 +31,8 @@ from ..sessions.store import KeyStore
 from . import files
 from .reading import KeyRules, is_json_object, is_pem, jwks_of, read_timed_keys
 from .schedule import KeySchedule, TimedKey
+
+log: logging.Logger = logging.getLogger("flask_signet")
 
 _OWNER_MEMBER: Final = "signet_owner"
 """The member of a document in the store that names its owner."""
@@ -156,24 +159,36 @@ class FileSource(KeySource):
 
 
 class FolderSource(KeySource):
-    """A folder with a file for each key, the newest name first."""
+    """A folder with a file for each key, the newest name first.
+
+    What is no file, such as a FIFO, is passed over, and named in the log once.
+    """
 
     def __init__(self, path: Path, rules: KeyRules) -> None:
         super().__init__(rules)
         self.path = path
+        self._skipped: frozenset[str] = frozenset()
 
     def load(self) -> KeySchedule:
         return KeySchedule(each for _, each in self._files())
 
     def _files(self) -> list[tuple[Path, TimedKey]]:
         found = []
+        skipped = set()
         for path in files.key_files(self.path):
-            text = files.read_text(path)
+            try:
+                text = files.read_text(path)
+            except files.NoFileError as error:
+                skipped.add(str(error))
+                continue
             try:
                 value = jwks_of(text, "it") if is_json_object(text) else text
                 found += [(path, each) for each in read_timed_keys(value, self.rules)]
             except InvalidKeyError as error:
                 raise InvalidKeyError(f"{path}: {error}") from None
+        for each in sorted(skipped - self._skipped):
+            log.warning("%s: it is skipped", each)
+        self._skipped = frozenset(skipped)
         return found
 
     def save(self, schedule: KeySchedule, before: KeySchedule) -> None:

@@ -16,10 +16,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from threading import Lock
 from typing import Final
 
 from ..exceptions import StoreUnavailableError
+from ..forks import own_lock
 from .id_set import IdSet
 from .printable import printable
 from .session import MAX_SUBJECT, Presented, Revocation, ended_by, latest_issue, stored_id
@@ -93,7 +93,7 @@ class RevocationView:
         self._on_another_epoch = on_another_epoch
         self._absence = absence or Absence()
         self._monotonic = monotonic
-        self._lock = Lock()
+        self._lock = own_lock()
         self._inherited: list[object] = []
         self._tokens = IdSet()
         self._sessions = IdSet()
@@ -141,11 +141,12 @@ class RevocationView:
         if self._pid != os.getpid():
             self._forget_parent()
         # A poll does not wait. A sync might, and the caller's own question may wait already.
-        if self._max_staleness > 0 and self._lock.acquire(blocking=False):
+        lock = self._lock()
+        if self._max_staleness > 0 and lock.acquire(blocking=False):
             try:
                 self._poll()
             finally:
-                self._lock.release()
+                lock.release()
         return self._knows(presented, now)
 
     def _knows(self, presented: Presented, now: float) -> bool:
@@ -173,7 +174,8 @@ class RevocationView:
 
         :return: the store's failure. It matters to the request only if the view is too old.
         """
-        if self._max_staleness <= 0 or not self._lock.acquire(blocking=False):
+        lock = self._lock()
+        if self._max_staleness <= 0 or not lock.acquire(blocking=False):
             return None
         try:
             self._poll()
@@ -190,7 +192,7 @@ class RevocationView:
             self.is_failing = True
             return error
         finally:
-            self._lock.release()
+            lock.release()
         return None
 
     def _poll(self) -> None:
@@ -285,11 +287,11 @@ class RevocationView:
         return answer
 
     def _forget_parent(self) -> None:
-        # The connection is still the parent's: it must not be used here, nor closed. The lock is
-        # replaced: if another thread of the parent held it, it would never be released here.
-        self._inherited.append(self._follower)
-        self._lock = Lock()
-        self._begin()
+        # The connection is still the parent's: it must not be used here, nor closed.
+        with self._lock():
+            if self._pid != os.getpid():  # no other thread of the child was faster
+                self._inherited.append(self._follower)
+                self._begin()
 
     def doubt(self) -> None:
         """Have the next check ask the store: this process has just revoked something.
@@ -302,8 +304,10 @@ class RevocationView:
 
     def close(self) -> None:
         """Close the follower's connection. The view opens a new one if it is used again."""
-        with self._lock:
-            if self._follower is not None and self._pid == os.getpid():
+        if self._pid != os.getpid():
+            self._forget_parent()
+        with self._lock():
+            if self._follower is not None:
                 self._follower.close()
             self._begin()
 

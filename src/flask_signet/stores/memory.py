@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from threading import RLock
 
+from ..forks import own_rlock
 from ..sessions.session import (
     MAX_SUBJECT,
     PAGE,
@@ -45,7 +45,7 @@ class MemoryStore:
     """A :class:`~flask_signet.sessions.store.SessionStore` behind one lock."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self._lock = own_rlock()
         self._sessions: dict[str, Session] = {}  # by sid
         self._of_subject: dict[str, set[str]] = {}  # the sids of each subject
         self._numbers: dict[tuple[Kind, str], int] = {}  # of each entry, by kind and value
@@ -62,7 +62,7 @@ class MemoryStore:
     ) -> Opened:
         """See :meth:`.SessionStore.open_session`."""
         now = session.created_at
-        with self._lock:
+        with self._lock():
             session = self._keep(session)
             return Opened(session, self._end_surplus(session, now, max_sessions, refuse_until))
 
@@ -89,7 +89,7 @@ class MemoryStore:
     ) -> Rotation:
         """See :meth:`.SessionStore.rotate`."""
         jti, successor = stored_id(jti), checked_rotation(jti, successor)
-        with self._lock:
+        with self._lock():
             session = self.find_session(sid, now=now)
             if session is None:
                 return Rotation("gone")
@@ -126,7 +126,7 @@ class MemoryStore:
     ) -> Rotation:
         """See :meth:`.SessionStore.adopt`."""
         now, jti = session.created_at, session.previous_jti
-        with self._lock:
+        with self._lock():
             if self.is_revoked(Presented(jti=jti), now=now):
                 found = self.find_session(session.sid, now=now)
                 if found is None:
@@ -147,7 +147,7 @@ class MemoryStore:
     ) -> Session | None:
         """See :meth:`.SessionStore.end_session`."""
         sid, subject = stored_id(sid), stored_id(subject, MAX_SUBJECT)
-        with self._lock:
+        with self._lock():
             kept = self._sessions.get(sid)
             if subject and (kept is None or kept.subject != subject):
                 return None
@@ -164,7 +164,7 @@ class MemoryStore:
     ) -> None:
         """See :meth:`.SessionStore.end_sessions`."""
         subject = stored_id(subject, MAX_SUBJECT)
-        with self._lock:
+        with self._lock():
             spared = self.find_session(except_sid, now=now)
             spares = spared is not None and spared.subject == subject
             self._revoke(
@@ -180,7 +180,7 @@ class MemoryStore:
 
     def find_session(self, sid: str, *, now: float) -> Session | None:
         """See :meth:`.SessionStore.find_session`."""
-        with self._lock:
+        with self._lock():
             session = self._sessions.get(stored_id(sid))
             if session is None or microseconds(session.expires_at) <= microseconds(now):
                 return None
@@ -192,7 +192,7 @@ class MemoryStore:
         self, subject: str, *, now: float, limit: int = PAGE, after: Place | None = None
     ) -> list[Session]:
         """See :meth:`.SessionStore.list_sessions`."""
-        with self._lock:
+        with self._lock():
             live = self._live(stored_id(subject, MAX_SUBJECT), now)
         if after is not None:
             live = [each for each in live if each.place < after]
@@ -208,7 +208,7 @@ class MemoryStore:
 
     def touch(self, sid: str, *, now: float, refresh_jti: str = "") -> None:
         """See :meth:`.SessionStore.touch`."""
-        with self._lock:
+        with self._lock():
             session = self.find_session(sid, now=now)
             if session is None:
                 return
@@ -221,7 +221,7 @@ class MemoryStore:
     def change_memo(self, sid: str, *, now: float, before: str, memo: str) -> bool:
         """See :meth:`.SessionStore.change_memo`."""
         memo = checked_memo(memo)
-        with self._lock:
+        with self._lock():
             session = self.find_session(sid, now=now)
             if session is None or session.memo not in (before, memo):
                 return False
@@ -267,7 +267,7 @@ class MemoryStore:
 
     def cover(self, lives: Lives) -> None:
         """See :meth:`.SessionStore.cover`."""
-        with self._lock:
+        with self._lock():
             self._lives = self._lives.longest(lives)
 
     def revoke_token(
@@ -280,7 +280,7 @@ class MemoryStore:
         expiry_is_known: bool = True,
     ) -> bool:
         """See :meth:`.SessionStore.revoke_token`."""
-        with self._lock:
+        with self._lock():
             if not expiry_is_known:
                 expires_at = max(expires_at, now + self._lives.of_token)
             if microseconds(expires_at) <= microseconds(now):
@@ -291,7 +291,7 @@ class MemoryStore:
 
     def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
-        with self._lock:
+        with self._lock():
             token = self._entry("jti", stored_id(presented.jti))
             session = self._entry("sid", stored_id(presented.sid))
             if any(entry and _in_force(entry, now) for entry in (token, session)):
@@ -321,7 +321,7 @@ class MemoryStore:
         self._entries[self._last] = entry
 
     def _since(self, number: int, limit: int) -> tuple[list[Revocation], int]:
-        with self._lock:
+        with self._lock():
             later = (each for each in range(number + 1, self._last + 1) if each in self._entries)
             found = list(islice(later, limit))
             entries = [self._entries[each] for each in found]
@@ -332,7 +332,7 @@ class MemoryStore:
     def prune(self, *, now: float, batch: int = 500) -> Pruned:
         """See :meth:`.SessionStore.prune`."""
         now = min(now, time.time())
-        with self._lock:
+        with self._lock():
             sessions = self._expired_sessions(now)
             for session in sessions[:batch]:
                 self._drop(session)
@@ -371,12 +371,12 @@ class MemoryStore:
 
     def load_keys(self, name: str = "") -> tuple[str, int]:
         """See :meth:`.KeyStore.load_keys`."""
-        with self._lock:
+        with self._lock():
             return self._documents.get(name, ("", 0))
 
     def save_keys(self, text: str, *, after: int, name: str = "") -> bool:
         """See :meth:`.KeyStore.save_keys`."""
-        with self._lock:
+        with self._lock():
             if self._documents.get(name, ("", 0))[1] == after:
                 self._documents[name] = text, after + 1
             return self._documents.get(name) == (text, after + 1)

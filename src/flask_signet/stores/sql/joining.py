@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy import Connection, Engine, event
 
+from ...forks import own_lock
+
 
 class OpenTransactions:
     """The application's transactions on one engine, by the thread that began them."""
@@ -77,12 +79,12 @@ def of_session(bind: Any, engine: Engine) -> Connection | None:
 
 
 _followed: WeakKeyDictionary[Engine, OpenTransactions] = WeakKeyDictionary()
-_lock = threading.Lock()
+_lock = own_lock()
 
 
 def transactions_on(engine: Engine) -> OpenTransactions:
     """The open transactions of an engine: it is listened to once, for all stores that share it."""
-    with _lock:
+    with _lock():
         found = _followed.get(engine)
         if found is None:
             found = _followed[engine] = OpenTransactions(engine)
