@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from threading import Lock
 from typing import Final
 
 from flask import Flask, has_request_context
@@ -17,6 +16,7 @@ from flask import Flask, has_request_context
 from ..engine import events
 from ..engine.signet import Signet
 from ..exceptions import SignetError
+from ..forks import own_lock
 from ..sessions.printable import printable
 from .current import request_itself
 
@@ -44,7 +44,7 @@ class Refusals:
     def __init__(self, app: Flask, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._monotonic = monotonic
-        self._lock = Lock()
+        self._lock = own_lock()
         self._written_at: dict[str, float] = {}  # by the error_code; there are a dozen
         self._left_out: dict[str, int] = {}
 
@@ -57,7 +57,7 @@ class Refusals:
 
     def _write(self, error_code: str, about: dict[str, str | None]) -> None:
         now = self._monotonic()
-        with self._lock:
+        with self._lock():
             if now - self._written_at.get(error_code, float("-inf")) < _INTERVAL:
                 self._left_out[error_code] = self._left_out.get(error_code, 0) + 1
                 return
