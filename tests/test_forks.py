@@ -54,6 +54,20 @@ def test_threads_that_come_at_once_get_one_value() -> None:
 STORE = "from flask_signet.stores.memory import MemoryStore\nstore = MemoryStore()\n"
 NOW = "from flask_signet.sessions.session import Presented\nimport time\n"
 HOLDERS = {
+    "flask/refusals.py": """
+import logging
+from flask import Flask
+from flask_signet import JWTManager
+from flask_signet.exceptions import SignetError
+from flask_signet.flask.refusals import Refusals
+app = Flask("forked")
+app.config["JWT_SECRET_KEY"] = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
+JWTManager(app)
+signet = app.extensions["flask-signet"][""].signet()
+logging.getLogger("flask_signet.audit").setLevel(logging.INFO)
+refusals = Refusals(app)
+lock, use = refusals._lock, lambda: refusals.tell(signet, SignetError("x"))
+""",
     "keys/live.py": """
 from flask_signet import Key
 from flask_signet.keys.live import LiveKeys
