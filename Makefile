@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-random race faults lint format bench docs pins clean
+.PHONY: help run test test-random test-cache race faults lint format bench docs pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: $(READY) ## run every test on every core (ARGS="tests/jose -x" goes to pyt
 
 test-random: $(READY) ## the same in another order each time (SEED=1234: in that one again)
 	$(BIN)/python -m pytest -n $(WORKERS) --shuffle $(SEED) $(ARGS)
+
+test-cache: $(READY) ## the same without a cache of verified tokens, and with one of one token
+	SIGNET_TOKEN_CACHE=0 $(BIN)/python -m pytest -n $(WORKERS) --ignore tests/options/test_table.py $(ARGS)
+	SIGNET_TOKEN_CACHE=1 $(BIN)/python -m pytest -n $(WORKERS) --ignore tests/options/test_table.py $(ARGS)
 
 race: $(READY) ## race every store (ROUNDS=1000 of 50 clients each, by threads and by processes)
 	SIGNET_RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from flask_signet.callers import forget_warnings
+from flask_signet.options.table import OPTIONS
 from flask_signet.stores.redis import RedisStore
 from tests import distribution
 from tests.applications import set_clock
@@ -20,6 +22,10 @@ from tests.stores.databases import own_database, own_prefix, set_up
 pytest.register_assert_rewrite("flask_signet.stores.contract")
 
 NO_SKIP = os.environ.get("FLASK_SIGNET_NO_SKIP") == "1"
+
+if "SIGNET_TOKEN_CACHE" in os.environ:  # no verdict depends on it: see `make test-cache`
+    entries = int(os.environ["SIGNET_TOKEN_CACHE"])
+    OPTIONS["token_cache"] = replace(OPTIONS["token_cache"], default=entries)
 
 
 class Clock:

@@ -27,7 +27,7 @@ from flask_signet import (
     unset_jwt_cookies,
 )
 from flask_signet.jwt.token import TokenPair
-from flask_signet.options.reader import OptionReader
+from flask_signet.options.reader import Glance
 from tests.applications import bare_application
 
 EACH_PROFILE = pytest.mark.parametrize("profile", ["compatible", "strict"])
@@ -43,13 +43,13 @@ class Looks:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Counts the looks at the options, of every manager."""
-    found, snapshot = Looks(), OptionReader.snapshot
+    found, holds = Looks(), Glance.holds
 
-    def counted(reader: OptionReader, app_config: Any) -> tuple[Any, ...]:
+    def counted(glance: Glance, config: Any) -> bool:
         found.count += 1
-        return snapshot(reader, app_config)
+        return holds(glance, config)
 
-    monkeypatch.setattr(OptionReader, "snapshot", counted)
+    monkeypatch.setattr(Glance, "holds", counted)
     return found
 
 

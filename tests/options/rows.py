@@ -367,6 +367,12 @@ TABLE: dict[str, dict[str, Any]] = {
         *(timedelta(days=90), timedelta(days=90)),
         *(LIFETIMES, NO_LIFETIME, "seconds above zero"),
     ),
+    "TOKEN_CACHE": option(
+        *(4096, 4096),
+        ((0, 0), (1, 1), (10**6, 10**6), (None, 0)),
+        (-1, True, "5", 0.5, []),
+        "a whole number, zero or more",
+    ),
     "MAX_SESSIONS_PER_SUBJECT": option(
         *(0, 100),
         ((0, 0), (1, 1), (10**6, 10**6), (None, 0)),

@@ -104,7 +104,7 @@ def test_what_an_unknown_name_may_mean(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["MY_SERVICE_URL", "X", "ISSUER_CACHE", "_PRIVATE", "TTL", "EXPIRATION_DELTA", "EXPIRES"],
+    ["MY_SERVICE_URL", "X", "ISSUER_PARTNER", "_PRIVATE", "TTL", "EXPIRATION_DELTA", "EXPIRES"],
 )
 def test_an_unknown_option(name: str) -> None:
     """Another name under JWT_ is warned of, as it may be the application's; strict refuses it."""

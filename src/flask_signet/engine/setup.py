@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from ..exceptions import ConfigurationError
+from ..jwt.cache import TokenCache
 from ..keys.loaded import LoadedKeys
 from ..keys.own import Keys
 from ..options.table import Settings
@@ -68,6 +69,7 @@ class Setup:
 
     :param keys: our own keys.
     :param loaded: the keys that an application's key loaders returned.
+    :param cache: the tokens of ours that were verified before.
     :param prefix: of the options' names, for messages.
     :param name: the manager's name; empty for the unnamed manager.
     :param issuers: the other issuers whose tokens are taken, by name.
@@ -83,6 +85,7 @@ class Setup:
     settings: Settings
     keys: Keys
     loaded: LoadedKeys
+    cache: TokenCache
     prefix: str = "JWT_"
     name: str = ""
     callbacks: Callbacks = field(default_factory=Callbacks)

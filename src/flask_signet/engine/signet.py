@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+from ..jwt.cache import TokenCache
 from ..keys.loaded import LoadedKeys
 from ..options.names import check_names
 from ..options.reader import OptionReader, set_defaults
@@ -73,6 +74,7 @@ class Signet(Opening, Renewing, Updating):
             settings=settings,
             keys=keys,
             loaded=LoadedKeys(key_rules(settings)),
+            cache=TokenCache(settings.token_cache, settings.rules),
             prefix=prefix,
             storage=storage,
             **parts,

@@ -17,7 +17,7 @@ from ..jose.jwk import Key
 from ..jose.jws import UnverifiedJWS, algorithm_message, parse, parse_payload
 from ..jwt.claims import check_csrf
 from ..jwt.token import Token
-from ..jwt.verify import verify, verify_parsed
+from ..jwt.verify import verify_parsed
 from .issuers import find_issuer
 from .setup import Setup
 
@@ -54,7 +54,7 @@ class Verifying(Setup):
             if by_issuers or self.callbacks.decode_key is not None:
                 token = self._verified(text, by_issuers=by_issuers, allow_expired=allow_expired)
             else:
-                token = verify(
+                token = self.cache.verify(
                     text,
                     self.keys.ring(),
                     settings.rules,

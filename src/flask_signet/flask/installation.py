@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_request_context
 from flask.json.provider import DefaultJSONProvider
@@ -21,13 +21,15 @@ from ..engine.signet import Signet
 from ..engine.storage import Storage
 from ..exceptions import ConfigurationError, SharedSecretWarning
 from ..forks import own_lock
+from ..jwt.cache import TokenCache
 from ..keys.beside import start_thread
 from ..keys.live import LiveKeys
 from ..keys.loaded import LoadedKeys
 from ..keys.own import share_a_secret
 from ..keys.ring import KeyRing
-from ..options.reader import OptionReader
+from ..options.reader import Glance, OptionReader
 from ..options.table import Settings
+from ..options.watched import changes, watch
 from ..sessions.store import SessionStore
 from .answers import Answers
 from .current import Current, request_itself
@@ -51,6 +53,20 @@ class Installed(Protocol):
     callbacks: Callbacks
     issuers: Mapping[str, Issuer]
     clock: Clock
+
+
+class _Looked(NamedTuple):
+    """What the last look at all options found.
+
+    :param options: to compare others with.
+    :param glance: what a shorter look compares.
+    :param signet: the engine by them.
+    """
+
+    frozen: tuple[Any, ...]
+    options: tuple[Any, ...]
+    glance: Glance
+    signet: Signet
 
 
 class Installation:
@@ -84,7 +100,8 @@ class Installation:
         self.current: Current = Current(self.signet, is_unnamed=not manager.name)
         self._reader = OptionReader(self.prefix, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
         self._profile = app.config.get(f"{self.prefix}PROFILE", "compatible")
-        self._looked: tuple[tuple[Any, ...], Signet] | None = None
+        self._looked: _Looked | None = None
+        watch(app.config)
         self._storage: Storage | None = None
         self._lock = own_lock()
 
@@ -96,19 +113,32 @@ class Installation:
 
         :raises ConfigurationError: if an option is wrong.
         """
-        snapshot = self._reader.snapshot(self.app.config)
         looked, manager = self._looked, self.manager
-        if looked is None or snapshot != looked[0]:
-            return self._look_closely(snapshot)
-        signet = looked[1]
+        if looked is None or not looked.glance.holds(self.app.config):
+            looked = self._look(looked)
+        signet = looked.signet
         if signet.clock is not manager.clock or signet.issuers is not manager.issuers:
             signet = replace(signet, clock=manager.clock, issuers=manager.issuers)
-            self._looked = looked[0], signet
+            self._looked = looked._replace(signet=signet)
         return signet
 
-    def _look_closely(self, snapshot: tuple[Any, ...]) -> Signet:
-        # What is checked is a copy that nobody changes meanwhile.
-        frozen = self._reader.freeze(snapshot)
+    def _look(self, before: _Looked | None) -> _Looked:
+        """Look at all options."""
+        config = self.app.config
+        count = changes(config)  # first: what changes meanwhile is seen by the next look
+        snapshot = self._reader.snapshot(config)
+        if before is not None and snapshot == before.options:
+            frozen, signet = before.frozen, before.signet
+        else:
+            # What is checked is a copy that nobody changes meanwhile.
+            frozen = self._reader.freeze(snapshot)
+            signet = self._checked(frozen)
+        glance = self._reader.glance(config, count, frozen)
+        looked = _Looked(frozen, self._reader.comparable(frozen), glance, signet)
+        self._looked = looked
+        return looked
+
+    def _checked(self, frozen: tuple[Any, ...]) -> Signet:
         settings = self._reader.check(frozen)
         if settings.profile != self._profile:
             raise ConfigurationError(
@@ -121,7 +151,6 @@ class Installation:
         if installations(self.app).get(self.manager.name) is self:
             # A changed option. Live keys are read when they are needed, not here.
             self._refuse_shared_secret(signet, live=False)
-        self._looked = self._reader.comparable(frozen), signet
         return signet
 
     def _signet_by(self, settings: Settings, flask_keys: tuple[Any, ...]) -> Signet:
@@ -139,6 +168,7 @@ class Installation:
                 start=self._start,
             ),
             loaded=LoadedKeys(key_rules(settings)),
+            cache=TokenCache(settings.token_cache, settings.rules),
             prefix=self.prefix,
             callbacks=manager.callbacks,
             issuers=manager.issuers,
@@ -249,7 +279,7 @@ class Installation:
         ring = _ring_of(signet, live=live) if others else None
         for other in others:
             # As it was last looked at: a look from here might come back.
-            theirs = None if other._looked is None else _ring_of(other._looked[1], live=live)
+            theirs = None if other._looked is None else _ring_of(other._looked.signet, live=live)
             if ring is None or theirs is None or not share_a_secret(ring, theirs):
                 continue
             message = (

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 class Token:
     """The header and the claims of a token whose signature and claims were verified.
 
-    Only :mod:`flask_signet.jwt.verify` makes one: verification is the only way from a text to a
-    ``Token``. It does not change, and its repr has no claim in it.
+    Only :mod:`flask_signet.jwt.verify` makes one, and :mod:`.cache` of one that it made:
+    verification is the only way from a text to a ``Token``. It does not change, and its repr has no
+    claim in it.
 
     ``issuer`` is the other issuer whose key verified the token; None: a key of ours did.
     """
@@ -45,7 +46,7 @@ _set_issuer = Token.__dict__["issuer"].__set__
 def _checked(
     header: MappingProxyType[str, Any], claims: dict[str, Any], issuer: str | None = None
 ) -> Token:
-    """The Token of a header and claims that :mod:`.verify` has just verified; for it alone."""
+    """The Token of a header and claims that were verified; for :mod:`.verify` and :mod:`.cache`."""
     token = object.__new__(Token)
     _set_header(token, header)
     _set_claims(token, MappingProxyType(claims))

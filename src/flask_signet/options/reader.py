@@ -7,15 +7,17 @@ has changed.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import timedelta
 from operator import itemgetter
+from time import monotonic
 from typing import Any, Final
 
 from ..exceptions import ConfigurationError
 from .checks import PROFILES, lifetime, maybe_lifetime, nearest
 from .table import OPTIONS, Option, Settings
 from .together import check_together
+from .watched import changes
 
 
 def refusal(name: str, option: Option, value: Any, takes: str) -> ConfigurationError:
@@ -99,6 +101,42 @@ _LIFETIMES: Final = frozenset(
 )
 
 
+_EACH: Final = 1.0
+"""Seconds after which all options are looked at again, whatever says that none has changed."""
+
+
+class Glance:
+    """What a look at all options found, as far as a shorter look can compare it.
+
+    That is the number of changes of the configuration, and the options whose values may change
+    within themselves: the lists, sets and mappings.
+    """
+
+    __slots__ = ("_changes", "_config", "_get", "_until", "_values")
+
+    def __init__(
+        self, config: Mapping[str, Any], count: int | None, inner: Mapping[str, Any], first: str
+    ) -> None:
+        self._config = config
+        self._changes = count
+        self._get = itemgetter(first, first, *inner)  # two at least: its answer is a tuple
+        self._values = (config[first], config[first], *inner.values())
+        self._until = monotonic() + _EACH
+
+    def holds(self, config: Mapping[str, Any]) -> bool:
+        """Whether nothing has changed since."""
+        try:
+            return (
+                config is self._config
+                and self._changes is not None
+                and changes(config) == self._changes
+                and self._get(config) == self._values
+                and monotonic() < self._until
+            )
+        except KeyError:  # the application has deleted an option
+            return False
+
+
 class OptionReader:
     """Reads the options of one prefix, and notices when one has changed.
 
@@ -109,7 +147,8 @@ class OptionReader:
         self.prefix = prefix
         self._more = more
         names = [prefix + option.name for option in OPTIONS.values()]
-        self._get = itemgetter(*names, *more)
+        self._names = (*names, *more)
+        self._get = itemgetter(*self._names)
 
     def snapshot(self, app_config: MutableMapping[str, Any]) -> tuple[Any, ...]:
         """The raw values of all options. Equal snapshots mean that nothing has changed."""
@@ -121,6 +160,21 @@ class OptionReader:
                 app_config.setdefault(name, None)
             values = self._get(app_config)
         return values
+
+    def glance(
+        self, config: Mapping[str, Any], count: int | None, frozen: tuple[Any, ...]
+    ) -> Glance:
+        """What a shorter look compares.
+
+        :param count: how often the configuration had been changed before the snapshot was taken.
+        :param frozen: the snapshot, frozen.
+        """
+        inner = {
+            name: value
+            for name, value in zip(self._names, frozen, strict=True)
+            if isinstance(value, list | set | dict | tuple)
+        }
+        return Glance(config, count, inner, self._names[0])
 
     @staticmethod
     def freeze(snapshot: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -627,6 +627,15 @@ class Settings:
         new=True,
     )
 
+    token_cache: int = _option(
+        "TOKEN_CACHE",
+        4096,
+        checks.count,
+        "How many verified tokens a process remembers: the signature of each is checked once, all "
+        "else at each request; 0: none.",
+        new=True,
+    )
+
     # made of the options above, once
     rules: ClaimRules = dataclasses.field(init=False, repr=False)
 
