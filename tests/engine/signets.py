@@ -122,6 +122,7 @@ def their_token(clock: Clock, **changes: Any) -> str:
 class Watched:
     """A store that notes what it is asked, and fails while it is told to.
 
+    :ivar born_at: when its memory begins, see :class:`.Synced`.
     :ivar asked: the names of the methods that the engine called, ``sync`` of a follower too. Its
         ``poll`` asks the server nothing, so it is not noted.
     """
@@ -129,6 +130,7 @@ class Watched:
     inner: SessionStore = field(default_factory=MemoryStore)
     asked: list[str] = field(default_factory=list)
     is_down: bool = False
+    born_at: float = 0.0
 
     def ask(self, name: str) -> None:
         self.asked.append(name)
@@ -169,7 +171,7 @@ class WatchedFollower:
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         self._store.ask("sync")
-        return self._inner.sync(limit=limit)
+        return self._inner.sync(limit=limit)._replace(born_at=self._store.born_at)
 
     def close(self) -> None:
         self._inner.close()

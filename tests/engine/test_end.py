@@ -391,6 +391,18 @@ def test_what_is_made_from_a_token_has_the_owner_of_its_session(make: Make, url:
     assert "signet_owner" not in made
 
 
+def test_what_is_made_from_a_token_shows_which_refresh_arrived(sessions: Signet) -> None:
+    """A refresh token in use has arrived; an access token says with which one it was made."""
+    first = sessions.open("ada")
+    pair = refresh(sessions, first.refresh_token)
+    jti = claims(sessions, pair.refresh_token)["jti"]
+    for text in (pair.access_token, pair.refresh_token):
+        made = loose(sessions, made_by=claims(sessions, text))
+        assert claims(sessions, made)["refresh_jti"] == jti
+    made = loose(sessions, made_by=claims(sessions, first.access_token))
+    assert "refresh_jti" not in claims(sessions, made)
+
+
 def test_only_its_owner_changes_what_a_session_keeps(make: Make, url: str) -> None:
     """The session of another manager, or of another tenant, is none that there is."""
     ours, partner = make(SESSION_STORE=url), make(SESSION_STORE=url, name="partner")

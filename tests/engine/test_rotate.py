@@ -22,6 +22,8 @@ from flask_signet.exceptions import (
     UserLookupError,
     WrongTokenError,
 )
+from flask_signet.sessions.session import Rotation
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import mint
 from tests.conftest import Clock
 from tests.engine.signets import (
@@ -430,6 +432,26 @@ def test_a_store_that_is_down(watched: Signet, store: Watched, told: list[Event]
     assert refresh(watched, pair.refresh_token).sid == pair.sid
 
 
+def test_a_session_that_changes_again_and_again(make: Make) -> None:
+    """A refresh that is always overtaken gives up: the client may come again."""
+    store = MemoryStore()
+    signet = make(SESSION_STORE=store)
+    pair = signet.open("ada", Wish({"n": 0}))
+    rotate, count = store.rotate, iter(range(100))
+
+    def overtaken(sid: str, *given: Any, now: float, **named: Any) -> Rotation:
+        signet.update(sid, {"n": next(count) + 1})
+        return rotate(sid, *given, now=now, **named)
+
+    store.rotate = overtaken  # type: ignore[method-assign]  # an update comes before each write
+    with pytest.raises(StoreUnavailableError, match="changed again and again"):
+        refresh(signet, pair.refresh_token)
+    store.rotate = rotate  # type: ignore[method-assign]
+    tried = next(count)
+    assert 2 < tried < 20
+    assert claims(signet, refresh(signet, pair.refresh_token).access_token)["n"] == tried
+
+
 # ── what is asked before ─────────────────────────────────────────────────────────────────
 
 
@@ -526,6 +548,25 @@ def test_where_nothing_rotates(make: Make) -> None:
         with pytest.raises(ConfigurationError, match=says):
             refresh(signet, signet.open("ada").refresh_token)
     make(SESSION_STORE="memory://").check_rotates()
+
+
+def test_where_nothing_rotates_a_refresh_changes_nothing(
+    make: Make, store: Watched, told: list[Event]
+) -> None:
+    """The application is at fault, not the user: the state is not asked for, and nothing ends."""
+    signet = make(
+        SESSION_STORE=store,
+        REFRESH_ROTATION=False,
+        user_state=lambda identity: pytest.fail("asked"),
+    )
+    pair = signet.open("ada")
+    admission = signet.admit(Credentials(pair.refresh_token, "headers"), REFRESH)
+    store.asked.clear()
+    told.clear()
+    with pytest.raises(ConfigurationError, match="JWT_REFRESH_ROTATION is False"):
+        signet.rotate(admission)
+    assert (store.asked, told) == ([], [])
+    assert [each.sid for each in signet.sessions_of("ada")] == [pair.sid]
 
 
 def test_an_admission_of_a_guard_is_rotated_as_well(sessions: Signet) -> None:

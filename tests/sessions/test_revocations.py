@@ -24,6 +24,7 @@ class FollowedStore(MemoryStore):
         self.down = False
         self.line_is_dead = False
         self.announces = True
+        self.followers: list[_Follower] = []
 
     def is_revoked(self, presented, *, now):
         self.answer("is_revoked")
@@ -35,7 +36,8 @@ class FollowedStore(MemoryStore):
             raise StoreUnavailableError
 
     def follow(self):
-        return _Follower(self, super().follow())
+        self.followers.append(_Follower(self, super().follow()))
+        return self.followers[-1]
 
     def revoke(self, jti="jti", until=NOW + HOUR):
         self.revoke_token(jti, now=NOW, expires_at=until)
@@ -153,6 +155,13 @@ def test_a_clock_that_steps_back_finds_again_what_was_dropped(view, store, monot
     assert view.refuses(Presented(subject="user", issued_at=NOW), now=NOW)
 
 
+def test_a_clock_that_steps_back_leaves_no_connection_open(view, store):
+    """The list is read from its beginning, by another follower: the one before is closed."""
+    view.refuses(Presented(), now=NOW - HOUR)
+    assert [each.closed for each in store.followers] == [True, False]
+    assert store.asked == ["sync"]
+
+
 def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
     monotonic.tick(1)
     view.refuses(Presented(), now=NOW + 1)
@@ -186,6 +195,19 @@ def test_a_store_that_fails_for_a_moment_disturbs_nobody(view, store, monotonic)
     store.down = True
     monotonic.tick(2.0)
     assert not view.refuses(Presented(jti="jti"), now=NOW)
+
+
+def test_a_store_that_answers_again_is_failing_no_more(store, monotonic):
+    """Also where the list can't tell: where the store is asked about each token."""
+    view = RevocationView(store, max_staleness=0, pause=0.5, monotonic=monotonic)
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(), now=NOW)
+    assert view.is_failing
+    store.down = False
+    monotonic.tick(0.5)
+    view.refuses(Presented(), now=NOW)
+    assert not view.is_failing
 
 
 def test_past_the_staleness_a_store_that_fails_is_an_error(view, store, monotonic):
@@ -344,6 +366,15 @@ def test_a_process_that_saw_that_there_was_no_store_takes_what_it_gave_out_meanw
     store.down, store.born_at = False, NOW + 50
     assert not view.refuses(Presented(issued_at=NOW), now=NOW + 51)
     assert view.refuses(Presented(issued_at=NOW - 1), now=NOW + 51)
+
+
+def test_a_question_about_a_token_that_failed_counts_as_well(store, monotonic):
+    """Where the store is asked each time, nothing else tells that there was none."""
+    view = RevocationView(store, max_staleness=0, pause=0, monotonic=monotonic)
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(), now=NOW)
+    assert view._absence.began(NOW + 50) == NOW
 
 
 def test_what_a_process_saw_counts_for_the_last_minute_alone(store, monotonic):

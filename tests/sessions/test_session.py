@@ -1,8 +1,8 @@
-"""Times as stores keep them."""
+"""Times and ids as stores keep them."""
 
 import pytest
 
-from flask_signet.sessions.session import NEVER, microseconds, seconds
+from flask_signet.sessions.session import NEVER, adopted_sid, microseconds, seconds
 
 LAST = 253_402_300_799.0  # the last second of the year 9999
 
@@ -22,3 +22,8 @@ def test_the_end_of_the_calendar_is_never(time: float) -> None:
 
 def test_a_time_before_1970_is_1970() -> None:
     assert microseconds(-1.0) == 0
+
+
+def test_the_session_that_a_token_opens_has_one_id_in_every_version() -> None:
+    """Two processes, the older one of them too, that adopt one token at once open one session."""
+    assert adopted_sid("ada", "j") == "_~DuvIAi4mt_WGKWtPH08uXz"
