@@ -24,7 +24,7 @@ from flask_signet.exceptions import (
 )
 from flask_signet.sessions.session import Rotation
 from flask_signet.stores.memory import MemoryStore
-from tests.applications import mint
+from tests.applications import mint, signed
 from tests.conftest import Clock
 from tests.engine.signets import (
     Event,
@@ -430,6 +430,22 @@ def test_a_store_that_is_down(watched: Signet, store: Watched, told: list[Event]
     assert told == []
     store.is_down = False
     assert refresh(watched, pair.refresh_token).sid == pair.sid
+
+
+@pytest.mark.parametrize(
+    "odd", [{"kept": None}, {"kept": "role"}, {"kept": ["gone"]}, {"kept": [5], "5": "five"}]
+)
+def test_a_token_that_does_not_tell_what_its_session_keeps(
+    watched: Signet, store: Watched, odd: dict[str, Any]
+) -> None:
+    """The store is asked for it: the session keeps what it kept."""
+    pair = watched.open("ada", Wish({"role": "admin"}))
+    told = {**claims(watched, pair.refresh_token), **odd}
+    store.asked.clear()
+    after = refresh(watched, signed(told))
+    assert store.asked == ["rotate", "rotate"]
+    assert claims(watched, after.access_token)["role"] == "admin"
+    assert claims(watched, after.refresh_token)["kept"] == ["role"]
 
 
 def test_a_session_that_changes_again_and_again(make: Make) -> None:

@@ -1,8 +1,17 @@
 """Times and ids as stores keep them."""
 
+from dataclasses import replace
+
 import pytest
 
-from flask_signet.sessions.session import NEVER, adopted_sid, microseconds, seconds
+from flask_signet.sessions.session import (
+    NEVER,
+    Session,
+    adopted_sid,
+    is_still_good,
+    microseconds,
+    seconds,
+)
 
 LAST = 253_402_300_799.0  # the last second of the year 9999
 
@@ -27,3 +36,12 @@ def test_a_time_before_1970_is_1970() -> None:
 def test_the_session_that_a_token_opens_has_one_id_in_every_version() -> None:
     """Two processes, the older one of them too, that adopt one token at once open one session."""
     assert adopted_sid("ada", "j") == "_~DuvIAi4mt_WGKWtPH08uXz"
+
+
+def test_a_token_that_an_older_version_replaced_is_good_within_the_grace() -> None:
+    """Such a version adds nothing to the list of what was replaced: the row's moment counts."""
+    begun = Session.begin("ada", "second", now=1000.0)
+    session = replace(begun, previous_jti="first", rotated_at=2000.0)
+    assert is_still_good(session, "first", now=2009.999, grace=10)
+    assert not is_still_good(session, "first", now=2010.0, grace=10)
+    assert not is_still_good(session, "other", now=2000.0, grace=10)
