@@ -321,6 +321,24 @@ def test_the_csrf_value_of_a_token_from_before_the_store(
     assert len(access["csrf"]) >= 22
 
 
+def test_a_session_that_a_token_opens_makes_room(
+    make: Make, url: str, clock: Clock, told: list[Event]
+) -> None:
+    """As at a log-in: the oldest session ends, and listeners hear of it first."""
+    signet = make(SESSION_STORE=url, MAX_SESSIONS_PER_SUBJECT=1)
+    before, old = signet.open("ada"), loose(signet, kind="refresh")
+    confirm(signet, before.access_token)
+    clock.tick(1)
+    told.clear()
+    pair = refresh(signet, old)
+    assert told == [
+        ("token-revoked", {"kind": "sid", "value": before.sid}),
+        ("token-rotated", {"sid": pair.sid, "subject": "ada"}),
+    ]
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, before.access_token)
+
+
 def test_an_adopted_token_again(sessions: Signet, clock: Clock, told: list[Event]) -> None:
     """Within the grace it gets the same successor; after it, the session that it opened ends."""
     old = loose(sessions, kind="refresh")

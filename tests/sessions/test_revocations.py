@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
-from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.revocations import Absence, RevocationView
 from flask_signet.sessions.session import Presented, Session
 from flask_signet.stores.memory import MemoryStore
 
@@ -396,6 +396,19 @@ def test_what_a_process_saw_long_ago_counts_for_nothing(store, monotonic):
         view.refuses(Presented(), now=NOW)
     store.down, store.born_at = False, NOW + 61
     assert view.refuses(Presented(issued_at=NOW + 1), now=NOW + 62)
+
+
+def test_an_absence_is_one_as_long_as_it_is_seen_once_a_minute():
+    """A minute to the second still joins two looks; the clock may not step back between them."""
+    joined, apart, back = Absence(), Absence(), Absence()
+    for absence, moments in ((joined, (0, 60)), (apart, (0, 60.001)), (back, (0, -1, 50))):
+        for moment in moments:
+            absence.note(NOW + moment)
+    assert joined.began(NOW + 60) == NOW
+    assert apart.began(NOW + 60.001) == NOW + 60.001
+    assert back.began(NOW + 50) == NOW - 1
+    assert joined.began(NOW + 120) == NOW + 60
+    assert joined.began(NOW + 120.001) == NOW + 120.001
 
 
 def test_another_epoch_is_told_once(store, monotonic):

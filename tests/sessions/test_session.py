@@ -6,11 +6,13 @@ import pytest
 
 from flask_signet.sessions.session import (
     NEVER,
+    Place,
     Session,
     adopted_sid,
     is_still_good,
     microseconds,
     seconds,
+    stored_id,
 )
 
 LAST = 253_402_300_799.0  # the last second of the year 9999
@@ -33,6 +35,13 @@ def test_a_time_before_1970_is_1970() -> None:
     assert microseconds(-1.0) == 0
 
 
+def test_a_text_that_no_store_can_hold_has_one_name_in_every_version() -> None:
+    """A digest without padding, marked as one; a text that looks like one has a digest too."""
+    assert stored_id("x" * 64) == "x" * 64
+    assert stored_id("x" * 65) == "sha256:lTfF_fEgSC99WNJentWD9SwCtOME6oFNsWM61WWu1-k"
+    assert stored_id("sha256:") == "sha256:n9cUzm9jw7MgyUS3DoCl0QX9Lz4tMK4vqBNw4iP1DQc"
+
+
 def test_the_session_that_a_token_opens_has_one_id_in_every_version() -> None:
     """Two processes, the older one of them too, that adopt one token at once open one session."""
     assert adopted_sid("ada", "j") == "_~DuvIAi4mt_WGKWtPH08uXz"
@@ -45,3 +54,17 @@ def test_a_token_that_an_older_version_replaced_is_good_within_the_grace() -> No
     assert is_still_good(session, "first", now=2009.999, grace=10)
     assert not is_still_good(session, "first", now=2010.0, grace=10)
     assert not is_still_good(session, "other", now=2000.0, grace=10)
+
+
+def test_the_place_of_a_session_is_a_text_and_back() -> None:
+    """A page of a list begins after it; a sid may have the dot that ends the moment."""
+    place = Place(1_700_000_000.123457, "a.tag.of-an-owner")
+    assert str(place) == "1700000000123457.a.tag.of-an-owner"
+    assert Place.read(str(place)) == place
+
+
+@pytest.mark.parametrize("text", ["", ".sid", "now.sid", "-1.sid", "\u0661.sid", "9" * 19 + ".s"])
+def test_what_is_no_place(text: str) -> None:
+    """A client may send any text for one."""
+    with pytest.raises(ValueError, match="no place"):
+        Place.read(text)
