@@ -162,7 +162,8 @@ class WatchedFollower:
 
     def __init__(self, store: Watched) -> None:
         self._store = store
-        self._inner = store.inner.follow()
+        self._of = store.inner  # a test may exchange it
+        self._inner = self._of.follow()
 
     def poll(self) -> Sequence[Revocation]:
         if self._store.is_down:
@@ -171,6 +172,9 @@ class WatchedFollower:
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         self._store.ask("sync")
+        if self._of is not self._store.inner:
+            self._of = self._store.inner
+            self._inner = self._of.follow()
         return self._inner.sync(limit=limit)._replace(born_at=self._store.born_at)
 
     def close(self) -> None:

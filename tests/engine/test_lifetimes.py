@@ -11,6 +11,7 @@ from flask_signet.engine.pair import Wish
 from flask_signet.engine.signet import Signet
 from flask_signet.exceptions import RevokedTokenError, StoreUnavailableError
 from flask_signet.sessions.session import NEVER, Lives
+from flask_signet.stores.memory import MemoryStore
 from tests.applications import mint
 from tests.conftest import Clock
 from tests.engine.signets import Make, Watched, claims, confirm, loose, refresh
@@ -110,6 +111,20 @@ def test_the_store_is_told_once_how_long_tokens_live(watched: Signet, covered: l
     for kind in ("refresh", "access", "refresh"):
         loose(watched, kind=kind)
     assert covered[1:] == [(0, 30 * DAY + 1)]
+
+
+def test_a_store_that_was_emptied_is_told_again(
+    watched: Signet, store: Watched, covered: list[Lives]
+) -> None:
+    """It knows no longer how long tokens live."""
+    pair = watched.open("ada")
+    confirm(watched, pair.access_token)
+    store.inner = MemoryStore()
+    watched.doubt()
+    with pytest.raises(RevokedTokenError):
+        confirm(watched, pair.access_token)
+    watched.open("ada")
+    assert covered == [(901, 901)] * 2
 
 
 @pytest.mark.parametrize("by", ["delta", "claims", "loader", "rotation"])

@@ -44,6 +44,7 @@ def test_each_tick_is_the_moment() -> None:
     assert moments.ended(100.5) == 100.5
     assert moments.issued(101.25) == 101.25
     assert moments.ended(101.5) == 101.5
+    assert moments.issued(102.123_456_7) == 102.123_457  # no store's moments are finer
 
 
 @pytest.mark.parametrize("ended", [99.999_999, 101.0, 101.5])

@@ -112,6 +112,14 @@ def test_a_session_a_token_and_a_subject_are_each_refused(view, store):
     assert len(view) == 3
 
 
+def test_an_entry_for_an_empty_id_refuses_nothing(view, store):
+    """A token without a jti, or without a session, has no entry of its own."""
+    store.revoke_token("", now=NOW, expires_at=NOW + HOUR)
+    store.end_session("", now=NOW, refuse_until=NOW + HOUR)
+    assert not view.refuses(Presented(), now=NOW)
+    assert len(view) == 2
+
+
 def test_a_session_that_is_spared_is_not_refused(view, store):
     session = Session.begin("user", "jti", now=NOW)
     store.open_session(session, refuse_until=NOW)
