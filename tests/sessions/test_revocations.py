@@ -1,8 +1,10 @@
 """A process's view of what is revoked: no round trips, never staler than it may be."""
 
+import gc
 import logging
 import os
 import threading
+import weakref
 
 import pytest
 
@@ -165,7 +167,8 @@ def test_a_clock_that_steps_back_finds_again_what_was_dropped(view, store, monot
 
 def test_a_clock_that_steps_back_leaves_no_connection_open(view, store):
     """The list is read from its beginning, by another follower: the one before is closed."""
-    view.refuses(Presented(), now=NOW - HOUR)
+    for _ in range(3):  # it is read once
+        view.refuses(Presented(), now=NOW - HOUR)
     assert [each.closed for each in store.followers] == [True, False]
     assert store.asked == ["sync"]
 
@@ -409,7 +412,7 @@ def test_what_a_process_saw_long_ago_counts_for_nothing(store, monotonic):
 def test_an_absence_is_one_as_long_as_it_is_seen_once_a_minute():
     """A minute to the second still joins two looks; the clock may not step back between them."""
     joined, apart, back = Absence(), Absence(), Absence()
-    for absence, moments in ((joined, (0, 60)), (apart, (0, 60.001)), (back, (0, -1, 50))):
+    for absence, moments in ((joined, (0, 60, 60)), (apart, (0, 60.001)), (back, (0, -1, 50))):
         for moment in moments:
             absence.note(NOW + moment)
     assert joined.began(NOW + 60) == NOW
@@ -417,6 +420,17 @@ def test_an_absence_is_one_as_long_as_it_is_seen_once_a_minute():
     assert back.began(NOW + 50) == NOW - 1
     assert joined.began(NOW + 120) == NOW + 60
     assert joined.began(NOW + 120.001) == NOW + 120.001
+
+
+def test_a_store_that_is_said_later_to_be_the_first_refuses_no_old_token(view, store, monotonic):
+    """Until the operator says so, what was issued before it may have been revoked."""
+    old = Presented(issued_at=NOW - HOUR)
+    view.close()
+    view._epoch, store.born_at = "", NOW
+    assert view.refuses(old, now=NOW)
+    store.born_at = 0.0
+    monotonic.tick(1)
+    assert not view.refuses(old, now=NOW)
 
 
 def test_another_epoch_is_told_once(store, monotonic):
@@ -484,12 +498,29 @@ def test_a_child_follows_on_a_line_of_its_own(view, store):
     assert view._follower is parents
 
 
-def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view):
+def test_a_child_does_not_close_what_is_its_parent_s(view, store):
+    """A follower that nothing holds is collected, and its connection closed, for both of them."""
+    parents = weakref.ref(view._follower)
+    store.followers.clear()
+    child = os.fork()
+    if child == 0:
+        try:
+            view.refuses(Presented(), now=NOW)
+            gc.collect()
+            os._exit(0 if parents() is not None and parents() is not view._follower else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view, store):
+    """Nor does it go on without the list, and ask the store about each token."""
     view._lock.acquire()
     child = os.fork()
     if child == 0:
         try:
-            os._exit(1 if view.refuses(Presented(jti="jti"), now=NOW) else 0)
+            is_good = not view.refuses(Presented(jti="jti"), now=NOW)
+            os._exit(0 if is_good and store.asked == ["sync"] else 1)
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
