@@ -139,6 +139,13 @@ def test_an_entry_is_in_force_until_a_token_could_have_expired(view, store):
     assert not view.refuses(Presented(subject="user", issued_at=NOW), now=NOW + 10)
 
 
+@pytest.mark.parametrize(("back", "is_a_step"), [(1.0, False), (1.001, True)])
+def test_how_far_the_clock_may_go_back(view, store, back, is_a_step):
+    """Requests overtake each other, and clocks are set a little; a second is no step yet."""
+    view.refuses(Presented(), now=NOW - back)
+    assert (len(store.followers) == 2) is is_a_step
+
+
 @pytest.mark.parametrize("odd", ["\x00", "\ud800", "x" * 100, "sha256:x", "ü"])
 def test_odd_texts_are_found_as_the_store_keeps_them(view, store, odd):
     store.revoke_token(odd, now=NOW, expires_at=NOW + HOUR)
@@ -511,6 +518,21 @@ def test_a_child_does_not_close_what_is_its_parent_s(view, store):
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_that_closes_its_view_leaves_its_parent_s_open(view):
+    """The connection is the parent's: to close it in the child would close it for both."""
+    parents = view._follower
+    child = os.fork()
+    if child == 0:
+        try:
+            view.close()
+            os._exit(1 if parents.closed or view._follower is not None else 0)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    view.close()
+    assert parents.closed
 
 
 def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view, store):
