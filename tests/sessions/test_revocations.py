@@ -81,7 +81,7 @@ def monotonic(clock):
 
 @pytest.fixture
 def view(store, monotonic):
-    view = RevocationView(store, max_staleness=2.0, pause=0.5, monotonic=monotonic)
+    view = RevocationView(store, monotonic=monotonic)  # at most 2 s old, with pauses of 0.5 s
     view.refuses(Presented(), now=NOW)
     store.asked.clear()
     return view

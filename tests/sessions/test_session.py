@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flask_signet.sessions.session import (
+    MAX_SUBJECT,
     NEVER,
     Place,
     Session,
@@ -13,6 +14,7 @@ from flask_signet.sessions.session import (
     microseconds,
     seconds,
     stored_id,
+    with_replaced,
 )
 
 LAST = 253_402_300_799.0  # the last second of the year 9999
@@ -39,6 +41,8 @@ def test_a_text_that_no_store_can_hold_has_one_name_in_every_version() -> None:
     """A digest without padding, marked as one; a text that looks like one has a digest too."""
     assert stored_id("x" * 64) == "x" * 64
     assert stored_id("x" * 65) == "sha256:lTfF_fEgSC99WNJentWD9SwCtOME6oFNsWM61WWu1-k"
+    assert stored_id("x" * 255, MAX_SUBJECT) == "x" * 255
+    assert stored_id("x" * 256, MAX_SUBJECT).startswith("sha256:")
     assert stored_id("sha256:") == "sha256:n9cUzm9jw7MgyUS3DoCl0QX9Lz4tMK4vqBNw4iP1DQc"
 
 
@@ -68,3 +72,15 @@ def test_what_is_no_place(text: str) -> None:
     """A client may send any text for one."""
     with pytest.raises(ValueError, match="no place"):
         Place.read(text)
+
+
+def test_a_session_remembers_the_last_eight_tokens_that_were_replaced() -> None:
+    """Each is a digest of 22 characters and a moment of 18 digits, in every version."""
+    replaced = ""
+    for number in range(9):
+        replaced = with_replaced(replaced, f"j{number}", 1_700_000_000.25 + number)
+    assert len(replaced) == 8 * 40
+    assert replaced.startswith("p1INIvDVdCqF-Fb4aj5cqt001700000008250000")
+    session = replace(Session.begin("ada", "j9", now=1_700_000_009.0), replaced=replaced)
+    good = [is_still_good(session, f"j{each}", now=1_700_000_009.0, grace=60) for each in range(9)]
+    assert good == [False, *[True] * 8]
