@@ -7,9 +7,12 @@ import pytest
 from flask_signet.sessions.session import (
     MAX_SUBJECT,
     NEVER,
+    Device,
     Place,
     Session,
     adopted_sid,
+    bounded_device,
+    checked_memo,
     is_still_good,
     microseconds,
     seconds,
@@ -84,3 +87,19 @@ def test_a_session_remembers_the_last_eight_tokens_that_were_replaced() -> None:
     session = replace(Session.begin("ada", "j9", now=1_700_000_009.0), replaced=replaced)
     good = [is_still_good(session, f"j{each}", now=1_700_000_009.0, grace=60) for each in range(9)]
     assert good == [False, *[True] * 8]
+
+
+def test_how_much_a_session_keeps_of_its_client() -> None:
+    """A browser's name of 255 characters, an address of 64, a label of 100; what is longer is cut.
+
+    The columns of a database are as wide.
+    """
+    kept = bounded_device(Device("a" * 256, "b" * 65, "c" * 101))
+    assert kept == Device("a" * 255, "b" * 64, "c" * 100)
+
+
+def test_how_long_a_memo_may_be() -> None:
+    """2,000 characters; the columns of a database are as wide."""
+    assert checked_memo("m" * 2000) == "m" * 2000
+    with pytest.raises(ValueError, match="at most 2000 characters"):
+        checked_memo("m" * 2001)
