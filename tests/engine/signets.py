@@ -122,6 +122,7 @@ def their_token(clock: Clock, **changes: Any) -> str:
 class Watched:
     """A store that notes what it is asked, and fails while it is told to.
 
+    :ivar born_at: when its memory begins, see :class:`.Synced`.
     :ivar asked: the names of the methods that the engine called, ``sync`` of a follower too. Its
         ``poll`` asks the server nothing, so it is not noted.
     """
@@ -129,6 +130,7 @@ class Watched:
     inner: SessionStore = field(default_factory=MemoryStore)
     asked: list[str] = field(default_factory=list)
     is_down: bool = False
+    born_at: float = 0.0
 
     def ask(self, name: str) -> None:
         self.asked.append(name)
@@ -160,7 +162,8 @@ class WatchedFollower:
 
     def __init__(self, store: Watched) -> None:
         self._store = store
-        self._inner = store.inner.follow()
+        self._of = store.inner  # a test may exchange it
+        self._inner = self._of.follow()
 
     def poll(self) -> Sequence[Revocation]:
         if self._store.is_down:
@@ -169,7 +172,10 @@ class WatchedFollower:
 
     def sync(self, *, limit: int = 10_000) -> Synced:
         self._store.ask("sync")
-        return self._inner.sync(limit=limit)
+        if self._of is not self._store.inner:
+            self._of = self._store.inner
+            self._inner = self._of.follow()
+        return self._inner.sync(limit=limit)._replace(born_at=self._store.born_at)
 
     def close(self) -> None:
         self._inner.close()

@@ -34,6 +34,7 @@ from tests.engine.signets import (
     their_token,
     use,
 )
+from tests.issuers import ISSUER
 
 REFRESH = Rule(kind="refresh")
 
@@ -248,6 +249,49 @@ def test_a_subject_is_refused_by_when_its_session_was_opened(watched: Signet, cl
     with pytest.raises(RevokedTokenError):
         confirm(watched, watched.issue("ada", Wanted(session=session)))
     confirm(watched, loose(watched))
+
+
+@pytest.mark.parametrize("sid", [None, ..., 5, "", ["s"]])
+def test_a_token_without_a_sid_after_everywhere(
+    make: Make, url: str, clock: Clock, sid: Any
+) -> None:
+    """It is refused by its subject and its `iat`; a sid that is no text names no session."""
+    signet = make(SESSION_STORE=url, REVOCATION_MAX_STALENESS=0)
+    for odd in ("", "None", "5", "Ellipsis", "['s']"):
+        signet.end(odd)
+    before = mint(sid=sid, iat=int(clock()), nbf=int(clock()))
+    confirm(signet, before)
+    signet.end_all("alice")
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, before)
+    clock.tick(1)
+    confirm(signet, mint(sid=sid, iat=int(clock())))
+
+
+def test_a_token_without_a_subject_after_everywhere(make: Make, url: str) -> None:
+    """It is nobody's: the texts that look like nobody are subjects of their own."""
+    signet, text = make(SESSION_STORE=url, VERIFY_SUB=False), mint(sub=None)
+    for other in ("", "None", "null", "//null"):
+        signet.end_all(other)
+    confirm(signet, text)
+    signet.end_all(None)
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, text)
+
+
+def test_another_issuers_token_without_ids(make: Make, clock: Clock) -> None:
+    """Nothing names it, so it is refused with its user alone; no text that it lacks is its id."""
+    signet = make(
+        SESSION_STORE="memory://", REVOCATION_MAX_STALENESS=0, issuers=other_issuers(clock)
+    )
+    for odd in ("", "None", "Ellipsis"):
+        signet.revoke(odd, ISSUER)
+        signet.revoke(odd)
+    for jti in (..., ""):
+        confirm(signet, their_token(clock, jti=jti))
+    signet.end_all("ada", issuer=ISSUER)
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, their_token(clock, jti=...))
 
 
 # ── a store that does not answer ─────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_signet.engine.end import is_of_session
+from flask_signet.engine.end import is_of_session, own_id
 from flask_signet.engine.owners import NOBODY
 from flask_signet.engine.pair import Wish
 from flask_signet.engine.rule import Rule
@@ -19,7 +19,7 @@ from flask_signet.exceptions import (
     SessionEndedError,
     StoreUnavailableError,
 )
-from flask_signet.sessions.session import Revocation, was_adopted
+from flask_signet.sessions.session import NEVER, Revocation, was_adopted
 from tests.applications import OTHER_SECRET, mint
 from tests.conftest import Clock
 from tests.engine.signets import (
@@ -199,6 +199,29 @@ def test_a_loose_token_is_revoked(
     assert entries(sessions)[jti].expires_at == claims(sessions, text)["exp"] + 1
 
 
+def test_a_loose_token_is_refused_for_as_long_as_it_is_let_in(make: Make) -> None:
+    """The leeway of a guard included; one that never expires is refused for ever."""
+    signet = make(SESSION_STORE="memory://", DECODE_LEEWAY=30)
+    text, endless = loose(signet), loose(signet, expires_delta=False)
+    for each in (text, endless):
+        signet.revoke(each)
+    found = entries(signet)
+    end = claims(signet, text)["exp"] + 30 + 1
+    assert found[claims(signet, text)["jti"]].expires_at == end
+    assert found[claims(signet, endless)["jti"]].expires_at == NEVER
+
+
+def test_the_store_is_told_whose_token_it_is(
+    watched: Signet, store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is spread over several machines keeps the entry beside the subject's own."""
+    told: list[Any] = []
+    monkeypatch.setattr(store, "revoke_token", lambda jti, **named: told.append(named["subject"]))
+    watched.revoke(loose(watched))
+    watched.revoke("j")
+    assert told == ["ada", ""]
+
+
 def test_a_loose_pairs_token_is_revoked(make: Make, told: list[Event]) -> None:
     """It names a session that no store knows: the session is refused, and the token too."""
     pair = make().open("ada")
@@ -226,6 +249,12 @@ def test_a_token_with_an_empty_jti_is_revoked_alone(sessions: Signet) -> None:
     sessions.revoke(revoked_one)
     assert not is_good(sessions, revoked_one)
     assert is_good(sessions, other)
+
+
+def test_tokens_without_a_jti_have_one_name_for_the_same_claims() -> None:
+    """In whatever order; another value makes another name."""
+    assert own_id({"sub": "ada", "iat": 1}) == own_id({"iat": 1, "sub": "ada"})
+    assert own_id({"sub": "ada", "iat": 1}) != own_id({"sub": "ada", "iat": 2})
 
 
 def test_an_expired_token_is_revoked(sessions: Signet, clock: Clock) -> None:
@@ -271,6 +300,9 @@ def guest(make: Make, clock: Clock) -> Signet:
 
 def test_another_issuers_token_is_revoked(guest: Signet, clock: Clock, told: list[Event]) -> None:
     """It is refused under a name that has the issuer in it, by that issuer's leeway."""
+    guest.open("ada")  # that ours live longer is no reason
+    loose(guest, kind="refresh")
+    told.clear()
     text, other = their_token(clock, jti="one"), their_token(clock, jti="two")
     guest.revoke(text)
     assert told == [revoked("jti", f"{ISSUER} one")]
@@ -389,6 +421,18 @@ def test_what_is_made_from_a_token_has_the_owner_of_its_session(make: Make, url:
     made = claims(tenants, loose(tenants, made_by=made_by))
     assert made["sid"] == from_before.sid
     assert "signet_owner" not in made
+
+
+def test_what_is_made_from_a_token_shows_which_refresh_arrived(sessions: Signet) -> None:
+    """A refresh token in use has arrived; an access token says with which one it was made."""
+    first = sessions.open("ada")
+    pair = refresh(sessions, first.refresh_token)
+    jti = claims(sessions, pair.refresh_token)["jti"]
+    for text in (pair.access_token, pair.refresh_token):
+        made = loose(sessions, made_by=claims(sessions, text))
+        assert claims(sessions, made)["refresh_jti"] == jti
+    made = loose(sessions, made_by=claims(sessions, first.access_token))
+    assert "refresh_jti" not in claims(sessions, made)
 
 
 def test_only_its_owner_changes_what_a_session_keeps(make: Make, url: str) -> None:

@@ -9,10 +9,12 @@ from dateutil.relativedelta import relativedelta
 from flask_signet.engine.mint import Wanted
 from flask_signet.engine.pair import Wish
 from flask_signet.engine.signet import Signet
-from flask_signet.exceptions import StoreUnavailableError
+from flask_signet.exceptions import RevokedTokenError, StoreUnavailableError
 from flask_signet.sessions.session import NEVER, Lives
+from flask_signet.stores.memory import MemoryStore
+from tests.applications import mint
 from tests.conftest import Clock
-from tests.engine.signets import Make, Watched, claims, loose, refresh
+from tests.engine.signets import Make, Watched, claims, confirm, loose, refresh
 
 DAY = 86_400
 
@@ -111,6 +113,20 @@ def test_the_store_is_told_once_how_long_tokens_live(watched: Signet, covered: l
     assert covered[1:] == [(0, 30 * DAY + 1)]
 
 
+def test_a_store_that_was_emptied_is_told_again(
+    watched: Signet, store: Watched, covered: list[Lives]
+) -> None:
+    """It knows no longer how long tokens live."""
+    pair = watched.open("ada")
+    confirm(watched, pair.access_token)
+    store.inner = MemoryStore()
+    watched.doubt()
+    with pytest.raises(RevokedTokenError):
+        confirm(watched, pair.access_token)
+    watched.open("ada")
+    assert covered == [(901, 901)] * 2
+
+
 @pytest.mark.parametrize("by", ["delta", "claims", "loader", "rotation"])
 def test_the_store_is_told_of_a_longer_life_before_the_token_leaves(
     make: Make, store: Watched, covered: list[Lives], clock: Clock, by: str
@@ -157,6 +173,21 @@ def test_a_store_that_is_down_hears_of_usual_loose_tokens_later(
     covered.clear()
     loose(watched)
     assert covered == [(0, 901)]
+
+
+def test_what_was_given_out_before_there_was_a_store_is_good_in_this_process(
+    make: Make, store: Watched, clock: Clock
+) -> None:
+    """A log-in without a session found none; the store that is set up next has nothing to say."""
+    signet = make(SESSION_STORE=store)
+    store.is_down = True
+    text = loose(signet)
+    store.is_down = False
+    store.born_at = clock.tick(50)
+    clock.tick(1)
+    confirm(signet, text)
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, mint(iat=int(clock()) - 120))
 
 
 def test_a_store_that_hangs_is_not_asked_for_what_can_wait_at_each_login(

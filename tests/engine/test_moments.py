@@ -44,3 +44,19 @@ def test_each_tick_is_the_moment() -> None:
     assert moments.ended(100.5) == 100.5
     assert moments.issued(101.25) == 101.25
     assert moments.ended(101.5) == 101.5
+    assert moments.issued(102.123_456_7) == 102.123_457  # no store's moments are finer
+
+
+@pytest.mark.parametrize("ended", [99.999_999, 101.0, 101.5])
+def test_a_log_out_of_another_second_moves_no_token(ended: float) -> None:
+    """`iat` tells the seconds apart, so a token of another one is of its tick."""
+    moments = Moments()
+    moments.ended(ended)
+    assert moments.issued(100.25) == 100.25
+
+
+def test_a_token_stays_in_its_second() -> None:
+    """After a log-out in the last microseconds of a second too: `iat` says that second."""
+    moments = Moments()
+    moments.ended(100.999_995)
+    assert moments.issued(100.999_995) == 100.999_999

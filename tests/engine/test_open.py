@@ -9,7 +9,7 @@ from flask_signet.engine.pair import Wish
 from flask_signet.engine.rule import Rule
 from flask_signet.engine.signet import Signet
 from flask_signet.exceptions import RevokedTokenError, StoreUnavailableError
-from flask_signet.sessions.session import Device
+from flask_signet.sessions.session import NEVER, Device
 from tests.conftest import Clock
 from tests.engine.signets import Event, Make, Watched, admit, claims, confirm, header, refresh
 
@@ -114,6 +114,20 @@ def test_how_long_a_session_lives(
     _, of_refresh = both(signet, "ada", refresh_expires_delta=delta)
     [session] = signet.sessions_of("ada")
     assert session.expires_at == of_refresh["exp"] == clock() + lives
+
+
+@pytest.mark.parametrize(
+    ("options", "delta"), [({}, False), ({"REFRESH_IDLE_EXPIRES": False}, None)]
+)
+def test_a_session_for_ever_where_other_refresh_tokens_expire(
+    make: Make, url: str, options: dict[str, Any], delta: Any
+) -> None:
+    """The session decides: JWT_REFRESH_TOKEN_EXPIRES puts no expiry into its token."""
+    signet = make(SESSION_STORE=url, REFRESH_ABSOLUTE_EXPIRES=False, **options)
+    _, of_refresh = both(signet, "ada", refresh_expires_delta=delta)
+    assert "exp" not in of_refresh
+    [session] = signet.sessions_of("ada")
+    assert session.expires_at == NEVER
 
 
 def test_a_session_for_ever(make: Make, url: str) -> None:

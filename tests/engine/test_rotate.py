@@ -22,7 +22,9 @@ from flask_signet.exceptions import (
     UserLookupError,
     WrongTokenError,
 )
-from tests.applications import mint
+from flask_signet.sessions.session import Rotation
+from flask_signet.stores.memory import MemoryStore
+from tests.applications import mint, signed
 from tests.conftest import Clock
 from tests.engine.signets import (
     Event,
@@ -317,6 +319,24 @@ def test_the_csrf_value_of_a_token_from_before_the_store(
     assert len(access["csrf"]) >= 22
 
 
+def test_a_session_that_a_token_opens_makes_room(
+    make: Make, url: str, clock: Clock, told: list[Event]
+) -> None:
+    """As at a log-in: the oldest session ends, and listeners hear of it first."""
+    signet = make(SESSION_STORE=url, MAX_SESSIONS_PER_SUBJECT=1)
+    before, old = signet.open("ada"), loose(signet, kind="refresh")
+    confirm(signet, before.access_token)
+    clock.tick(1)
+    told.clear()
+    pair = refresh(signet, old)
+    assert told == [
+        ("token-revoked", {"kind": "sid", "value": before.sid}),
+        ("token-rotated", {"sid": pair.sid, "subject": "ada"}),
+    ]
+    with pytest.raises(RevokedTokenError):
+        confirm(signet, before.access_token)
+
+
 def test_an_adopted_token_again(sessions: Signet, clock: Clock, told: list[Event]) -> None:
     """Within the grace it gets the same successor; after it, the session that it opened ends."""
     old = loose(sessions, kind="refresh")
@@ -426,6 +446,42 @@ def test_a_store_that_is_down(watched: Signet, store: Watched, told: list[Event]
     assert refresh(watched, pair.refresh_token).sid == pair.sid
 
 
+@pytest.mark.parametrize(
+    "odd", [{"kept": None}, {"kept": "role"}, {"kept": ["gone"]}, {"kept": [5], "5": "five"}]
+)
+def test_a_token_that_does_not_tell_what_its_session_keeps(
+    watched: Signet, store: Watched, odd: dict[str, Any]
+) -> None:
+    """The store is asked for it: the session keeps what it kept."""
+    pair = watched.open("ada", Wish({"role": "admin"}))
+    told = {**claims(watched, pair.refresh_token), **odd}
+    store.asked.clear()
+    after = refresh(watched, signed(told))
+    assert store.asked == ["rotate", "rotate"]
+    assert claims(watched, after.access_token)["role"] == "admin"
+    assert claims(watched, after.refresh_token)["kept"] == ["role"]
+
+
+def test_a_session_that_changes_again_and_again(make: Make) -> None:
+    """A refresh that is always overtaken gives up: the client may come again."""
+    store = MemoryStore()
+    signet = make(SESSION_STORE=store)
+    pair = signet.open("ada", Wish({"n": 0}))
+    rotate, count = store.rotate, iter(range(100))
+
+    def overtaken(sid: str, *given: Any, now: float, **named: Any) -> Rotation:
+        signet.update(sid, {"n": next(count) + 1})
+        return rotate(sid, *given, now=now, **named)
+
+    store.rotate = overtaken  # type: ignore[method-assign]  # an update comes before each write
+    with pytest.raises(StoreUnavailableError, match="changed again and again"):
+        refresh(signet, pair.refresh_token)
+    store.rotate = rotate  # type: ignore[method-assign]
+    tried = next(count)
+    assert 2 < tried < 20
+    assert claims(signet, refresh(signet, pair.refresh_token).access_token)["n"] == tried
+
+
 # ── what is asked before ─────────────────────────────────────────────────────────────────
 
 
@@ -522,6 +578,25 @@ def test_where_nothing_rotates(make: Make) -> None:
         with pytest.raises(ConfigurationError, match=says):
             refresh(signet, signet.open("ada").refresh_token)
     make(SESSION_STORE="memory://").check_rotates()
+
+
+def test_where_nothing_rotates_a_refresh_changes_nothing(
+    make: Make, store: Watched, told: list[Event]
+) -> None:
+    """The application is at fault, not the user: the state is not asked for, and nothing ends."""
+    signet = make(
+        SESSION_STORE=store,
+        REFRESH_ROTATION=False,
+        user_state=lambda identity: pytest.fail("asked"),
+    )
+    pair = signet.open("ada")
+    admission = signet.admit(Credentials(pair.refresh_token, "headers"), REFRESH)
+    store.asked.clear()
+    told.clear()
+    with pytest.raises(ConfigurationError, match="JWT_REFRESH_ROTATION is False"):
+        signet.rotate(admission)
+    assert (store.asked, told) == ([], [])
+    assert [each.sid for each in signet.sessions_of("ada")] == [pair.sid]
 
 
 def test_an_admission_of_a_guard_is_rotated_as_well(sessions: Signet) -> None:

@@ -1,6 +1,8 @@
 """The store while a process has it open: opened once, its view, and notes that never fail."""
 
+import contextlib
 import logging
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,31 @@ def test_doubt(storage: Storage, store: Watched) -> None:
     storage.doubt()
     view.refuses(NOBODY, now=NOW)
     assert store.asked == ["sync", "sync"]
+
+
+@pytest.mark.parametrize("found", ["not set up", "no answer", "nothing"])
+def test_a_look_at_the_set_up_sees_that_there_is_no_store(tmp_path: Path, found: str) -> None:
+    """A token from after the look is good in this process, though the store began later."""
+    path = tmp_path / "sessions.sqlite3"
+    storage = Storage(f"sqlite:///{path}", timeout=0.2)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        if found == "no answer":
+            other.execute("BEGIN EXCLUSIVE")
+        if found != "nothing":
+            storage.check(NOW)
+    storage.store.upgrade(now=NOW + 50)
+    given_out = Presented(issued_at=NOW + 1)
+    assert storage.view(2).refuses(given_out, now=NOW + 51) is (found == "nothing")
+    storage.close()
+
+
+def test_a_look_at_a_good_store_sees_no_absence(tmp_path: Path) -> None:
+    """What was issued before the store's memory begins may have been revoked."""
+    storage = Storage(f"sqlite:///{tmp_path}/sessions.sqlite3")
+    storage.store.upgrade(now=NOW + 50)
+    storage.check(NOW)
+    assert storage.view(2).refuses(Presented(issued_at=NOW + 1), now=NOW + 51)
+    storage.close()
 
 
 # ── notes ────────────────────────────────────────────────────────────────────────────────

@@ -189,6 +189,14 @@ def test_max_age(
     assert [cookie.get("max-age") for cookie in found.values()] == [expected, expected]
 
 
+def test_where_no_csrf_value_is_asked_for_the_option_counts_too() -> None:
+    """Nothing of the token is read there, and the cookie outlives the browser all the same."""
+    for stays, expected in ((True, str(YEAR)), (False, None)):
+        app = cookie_app(JWT_SESSION_COOKIE=not stays, JWT_COOKIE_CSRF_PROTECT=False)
+        [cookie] = set_in(app, "access").values()
+        assert cookie.get("max-age") == expected
+
+
 @pytest.mark.parametrize(("ticks", "left"), [(0, LIVES), (899, 1), (899.5, 0)])
 def test_cookie_ends_with_its_token(ticks: float, left: int, clock: Clock) -> None:
     """The browser forgets the cookie no later than the token expires."""

@@ -22,7 +22,12 @@ from flask_signet import (
     rotate_refresh_token,
     verify_jwt_in_request,
 )
-from flask_signet.exceptions import NoAuthorizationError, RevokedTokenError, TokenReusedError
+from flask_signet.exceptions import (
+    ConfigurationError,
+    NoAuthorizationError,
+    RevokedTokenError,
+    TokenReusedError,
+)
 from flask_signet.sessions.session import Device
 from flask_signet.stores.memory import MemoryStore
 from tests.applications import application, bare_application, manager, mint, set_clock
@@ -316,6 +321,23 @@ def test_each_manager_knows_its_own_sessions_alone() -> None:
         partner.verify_jwt_in_request()
         assert partner.decode_token(partner.create_access_token("alice"))["sid"] == pair.sid
         assert "sid" not in decode_token(create_access_token("alice"))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"SESSION_STORE": MemoryStore(), "REFRESH_ROTATION": False}]
+)
+def test_where_nothing_rotates_the_request_is_not_looked_at(options: dict[str, Any]) -> None:
+    """The operator is told, with a refresh token or without; no user is looked up, nothing ends."""
+    app = application(**options)
+    manager(app).user_lookup_loader(lambda header, claims: None)
+    with app.app_context():
+        pair = create_token_pair("alice")
+    for headers in ({}, {"Authorization": f"Bearer {pair.refresh_token}"}):
+        with app.test_request_context(headers=headers), pytest.raises(ConfigurationError):
+            rotate_refresh_token()
+    if options:
+        with app.app_context():
+            assert [each.sid for each in list_sessions("alice")] == [pair.sid]
 
 
 @pytest.mark.parametrize("profile", ["compatible", "strict"])

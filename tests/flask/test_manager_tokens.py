@@ -30,12 +30,17 @@ from flask_signet.exceptions import (
     CSRFError,
     DecodeError,
     ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidJTIError,
     InvalidSignatureError,
     InvalidSubjectError,
     JWTDecodeError,
+    MissingRequiredClaimError,
     SignetError,
 )
-from tests.applications import application, part, set_clock, signed
+from tests.applications import NOW, application, part, set_clock, signed
 from tests.conftest import Clock
 from tests.ids import same_everywhere
 from tests.jose import keys
@@ -677,26 +682,34 @@ def test_a_csrf_value_without_the_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "kept", "broken"),
+    ("options", "kept", "broken", "error"),
     [
-        ({"DECODE_AUDIENCE": "you"}, {"aud": ["me", "you"]}, {"aud": ["me"]}),
-        ({"DECODE_AUDIENCE": ["you", "them"]}, {"aud": "them"}, {}),
-        ({"DECODE_ISSUER": "us"}, {"iss": "us"}, {"iss": "them"}),
-        ({"DECODE_ISSUER": ["us", "them"]}, {"iss": "them"}, {}),
-        ({"DECODE_LEEWAY": 30}, {"exp": 1_699_999_971}, {"exp": 1_699_999_970}),
-        ({"DECODE_LEEWAY": timedelta(seconds=30)}, {"nbf": 1_700_000_030}, {"nbf": 1_700_000_031}),
-        ({"REQUIRE_EXP": True}, {"exp": 1_700_000_001}, {}),
-        ({"IDENTITY_CLAIM": "user"}, {"user": {"id": 1}}, {}),
-        ({"BOUNDED_IDS": True}, {"jti": "j"}, {"jti": "j" * 129}),
+        ({"DECODE_AUDIENCE": "you"}, {"aud": ["me", "you"]}, {"aud": ["me"]}, InvalidAudienceError),
+        ({"DECODE_AUDIENCE": ["you", "me"]}, {"aud": "me"}, {}, MissingRequiredClaimError),
+        ({"DECODE_ISSUER": "us"}, {"iss": "us"}, {"iss": "them"}, InvalidIssuerError),
+        ({"DECODE_ISSUER": ["us", "them"]}, {"iss": "them"}, {}, MissingRequiredClaimError),
+        ({"DECODE_LEEWAY": 30}, {"exp": NOW - 29}, {"exp": NOW - 30}, ExpiredSignatureError),
+        (
+            {"DECODE_LEEWAY": timedelta(seconds=30)},
+            {"nbf": NOW + 30},
+            {"nbf": NOW + 31},
+            ImmatureSignatureError,
+        ),
+        ({"REQUIRE_EXP": True}, {"exp": NOW + 1}, {}, MissingRequiredClaimError),
+        ({"IDENTITY_CLAIM": "user"}, {"user": {"id": 1}}, {}, JWTDecodeError),
+        ({"BOUNDED_IDS": True}, {"jti": "j"}, {"jti": "j" * 129}, InvalidJTIError),
     ],
 )
 def test_options_of_the_verifier(
-    options: dict[str, Any], kept: dict[str, Any], broken: dict[str, Any]
+    options: dict[str, Any],
+    kept: dict[str, Any],
+    broken: dict[str, Any],
+    error: type[SignetError],
 ) -> None:
     """The options reach the rules: a token that keeps one is taken, one that breaks it is not."""
     with running(**options):
         assert decode_token(signed({"sub": "alice", **kept}, KEY))
-        with pytest.raises(SignetError):
+        with pytest.raises(error):
             decode_token(signed({"sub": "alice", **broken}, KEY))
 
 

@@ -612,6 +612,15 @@ def test_a_refresh_token_from_before_there_was_a_store_is_active_until_it_is_use
     assert is_active(app, successor["refresh_token"])
 
 
+def test_a_session_s_tokens_are_active_once_the_store_was_taken_out() -> None:
+    """As for a guard: nobody knows of a session any more, so nobody asks for it."""
+    app = application()
+    pair = login(app)
+    app.config["JWT_SESSION_STORE"] = None
+    assert [is_active(app, text) for text in pair[:2]] == [True, True]
+    assert is_let_in(app, pair.access_token)
+
+
 def test_who_was_logged_out_everywhere_has_no_active_token() -> None:
     app = application()
     pair = login(app)

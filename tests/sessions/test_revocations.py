@@ -1,13 +1,15 @@
 """A process's view of what is revoked: no round trips, never staler than it may be."""
 
+import gc
 import logging
 import os
 import threading
+import weakref
 
 import pytest
 
 from flask_signet.exceptions import StoreUnavailableError
-from flask_signet.sessions.revocations import RevocationView
+from flask_signet.sessions.revocations import Absence, RevocationView
 from flask_signet.sessions.session import Presented, Session
 from flask_signet.stores.memory import MemoryStore
 
@@ -24,6 +26,7 @@ class FollowedStore(MemoryStore):
         self.down = False
         self.line_is_dead = False
         self.announces = True
+        self.followers: list[_Follower] = []
 
     def is_revoked(self, presented, *, now):
         self.answer("is_revoked")
@@ -35,7 +38,8 @@ class FollowedStore(MemoryStore):
             raise StoreUnavailableError
 
     def follow(self):
-        return _Follower(self, super().follow())
+        self.followers.append(_Follower(self, super().follow()))
+        return self.followers[-1]
 
     def revoke(self, jti="jti", until=NOW + HOUR):
         self.revoke_token(jti, now=NOW, expires_at=until)
@@ -77,7 +81,7 @@ def monotonic(clock):
 
 @pytest.fixture
 def view(store, monotonic):
-    view = RevocationView(store, max_staleness=2.0, pause=0.5, monotonic=monotonic)
+    view = RevocationView(store, monotonic=monotonic)  # at most 2 s old, with pauses of 0.5 s
     view.refuses(Presented(), now=NOW)
     store.asked.clear()
     return view
@@ -110,6 +114,14 @@ def test_a_session_a_token_and_a_subject_are_each_refused(view, store):
     assert len(view) == 3
 
 
+def test_an_entry_for_an_empty_id_refuses_nothing(view, store):
+    """A token without a jti, or without a session, has no entry of its own."""
+    store.revoke_token("", now=NOW, expires_at=NOW + HOUR)
+    store.end_session("", now=NOW, refuse_until=NOW + HOUR)
+    assert not view.refuses(Presented(), now=NOW)
+    assert len(view) == 2
+
+
 def test_a_session_that_is_spared_is_not_refused(view, store):
     session = Session.begin("user", "jti", now=NOW)
     store.open_session(session, refuse_until=NOW)
@@ -125,6 +137,13 @@ def test_an_entry_is_in_force_until_a_token_could_have_expired(view, store):
     assert view.refuses(Presented(subject="user", issued_at=NOW), now=NOW + 9.999)
     assert not view.refuses(Presented(jti="jti"), now=NOW + 11)
     assert not view.refuses(Presented(subject="user", issued_at=NOW), now=NOW + 10)
+
+
+@pytest.mark.parametrize(("back", "is_a_step"), [(1.0, False), (1.001, True)])
+def test_how_far_the_clock_may_go_back(view, store, back, is_a_step):
+    """Requests overtake each other, and clocks are set a little; a second is no step yet."""
+    view.refuses(Presented(), now=NOW - back)
+    assert (len(store.followers) == 2) is is_a_step
 
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800", "x" * 100, "sha256:x", "ü"])
@@ -151,6 +170,14 @@ def test_a_clock_that_steps_back_finds_again_what_was_dropped(view, store, monot
     )  # the clock is ahead: by it, the entry has expired
     assert len(view) == 0
     assert view.refuses(Presented(subject="user", issued_at=NOW), now=NOW)
+
+
+def test_a_clock_that_steps_back_leaves_no_connection_open(view, store):
+    """The list is read from its beginning, by another follower: the one before is closed."""
+    for _ in range(3):  # it is read once
+        view.refuses(Presented(), now=NOW - HOUR)
+    assert [each.closed for each in store.followers] == [True, False]
+    assert store.asked == ["sync"]
 
 
 def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
@@ -186,6 +213,19 @@ def test_a_store_that_fails_for_a_moment_disturbs_nobody(view, store, monotonic)
     store.down = True
     monotonic.tick(2.0)
     assert not view.refuses(Presented(jti="jti"), now=NOW)
+
+
+def test_a_store_that_answers_again_is_failing_no_more(store, monotonic):
+    """Also where the list can't tell: where the store is asked about each token."""
+    view = RevocationView(store, max_staleness=0, pause=0.5, monotonic=monotonic)
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(), now=NOW)
+    assert view.is_failing
+    store.down = False
+    monotonic.tick(0.5)
+    view.refuses(Presented(), now=NOW)
+    assert not view.is_failing
 
 
 def test_past_the_staleness_a_store_that_fails_is_an_error(view, store, monotonic):
@@ -346,6 +386,15 @@ def test_a_process_that_saw_that_there_was_no_store_takes_what_it_gave_out_meanw
     assert view.refuses(Presented(issued_at=NOW - 1), now=NOW + 51)
 
 
+def test_a_question_about_a_token_that_failed_counts_as_well(store, monotonic):
+    """Where the store is asked each time, nothing else tells that there was none."""
+    view = RevocationView(store, max_staleness=0, pause=0, monotonic=monotonic)
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(), now=NOW)
+    assert view._absence.began(NOW + 50) == NOW
+
+
 def test_what_a_process_saw_counts_for_the_last_minute_alone(store, monotonic):
     """For longer it may have been the network, with a store behind it that was lost."""
     view = RevocationView(store, pause=0, monotonic=monotonic)
@@ -365,6 +414,30 @@ def test_what_a_process_saw_long_ago_counts_for_nothing(store, monotonic):
         view.refuses(Presented(), now=NOW)
     store.down, store.born_at = False, NOW + 61
     assert view.refuses(Presented(issued_at=NOW + 1), now=NOW + 62)
+
+
+def test_an_absence_is_one_as_long_as_it_is_seen_once_a_minute():
+    """A minute to the second still joins two looks; the clock may not step back between them."""
+    joined, apart, back = Absence(), Absence(), Absence()
+    for absence, moments in ((joined, (0, 60, 60)), (apart, (0, 60.001)), (back, (0, -1, 50))):
+        for moment in moments:
+            absence.note(NOW + moment)
+    assert joined.began(NOW + 60) == NOW
+    assert apart.began(NOW + 60.001) == NOW + 60.001
+    assert back.began(NOW + 50) == NOW - 1
+    assert joined.began(NOW + 120) == NOW + 60
+    assert joined.began(NOW + 120.001) == NOW + 120.001
+
+
+def test_a_store_that_is_said_later_to_be_the_first_refuses_no_old_token(view, store, monotonic):
+    """Until the operator says so, what was issued before it may have been revoked."""
+    old = Presented(issued_at=NOW - HOUR)
+    view.close()
+    view._epoch, store.born_at = "", NOW
+    assert view.refuses(old, now=NOW)
+    store.born_at = 0.0
+    monotonic.tick(1)
+    assert not view.refuses(old, now=NOW)
 
 
 def test_another_epoch_is_told_once(store, monotonic):
@@ -432,12 +505,44 @@ def test_a_child_follows_on_a_line_of_its_own(view, store):
     assert view._follower is parents
 
 
-def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view):
+def test_a_child_does_not_close_what_is_its_parent_s(view, store):
+    """A follower that nothing holds is collected, and its connection closed, for both of them."""
+    parents = weakref.ref(view._follower)
+    store.followers.clear()
+    child = os.fork()
+    if child == 0:
+        try:
+            view.refuses(Presented(), now=NOW)
+            gc.collect()
+            os._exit(0 if parents() is not None and parents() is not view._follower else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_that_closes_its_view_leaves_its_parent_s_open(view):
+    """The connection is the parent's: to close it in the child would close it for both."""
+    parents = view._follower
+    child = os.fork()
+    if child == 0:
+        try:
+            view.close()
+            os._exit(1 if parents.closed or view._follower is not None else 0)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    view.close()
+    assert parents.closed
+
+
+def test_a_child_is_not_stopped_by_a_lock_that_the_parent_held(view, store):
+    """Nor does it go on without the list, and ask the store about each token."""
     view._lock().acquire()
     child = os.fork()
     if child == 0:
         try:
-            os._exit(1 if view.refuses(Presented(jti="jti"), now=NOW) else 0)
+            is_good = not view.refuses(Presented(jti="jti"), now=NOW)
+            os._exit(0 if is_good and store.asked == ["sync"] else 1)
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

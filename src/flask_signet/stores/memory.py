@@ -292,9 +292,10 @@ class MemoryStore:
     def is_revoked(self, presented: Presented, *, now: float) -> bool:
         """See :meth:`.SessionStore.is_revoked`."""
         with self._lock():
-            token = self._entry("jti", stored_id(presented.jti))
-            session = self._entry("sid", stored_id(presented.sid))
-            if any(entry and _in_force(entry, now) for entry in (token, session)):
+            ids: tuple[tuple[Kind, str], ...] = (("jti", presented.jti), ("sid", presented.sid))
+            # An empty id is none, so no entry is its own.
+            named = (self._entry(kind, stored_id(value)) for kind, value in ids if value)
+            if any(entry and _in_force(entry, now) for entry in named):
                 return True
             everywhere = self._entry("subject", stored_id(presented.subject, MAX_SUBJECT))
         return (

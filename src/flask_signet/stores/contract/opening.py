@@ -85,7 +85,8 @@ class Opening(Hands):
         session = self.login(store, subject, jti="first")
         self.rotate(store, session.sid, "first", "second")
         again = replace(session, jti="first")
-        store.open_session(again, refuse_until=live_until(NOW))
+        opened = store.open_session(again, refuse_until=live_until(NOW)).session
+        assert opened.sid == session.sid
         assert self.found(store, session.sid, NOW).jti == "second"
         assert self.sids(store, subject) == [session.sid]
 

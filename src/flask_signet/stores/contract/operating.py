@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from ...sessions.session import Presented
-from ...sessions.store import KeyStore, SessionStore, Upgraded
-from .hands import DAY, HOUR, NOW, Hands, new
+from ...sessions.store import KeyStore, Pruned, SessionStore, Upgraded
+from .hands import DAY, HOUR, NOW, TICK, Hands, new
 
 
 class Operating(Hands):
@@ -74,6 +76,21 @@ class Operating(Hands):
         assert sum(each.revocations for each in pruned) >= 5
         assert self.sids(store, subject, NOW + 1) == [live.sid]
         assert store.is_revoked(Presented(jti=kept), now=NOW + 1)
+
+    @pytest.mark.parametrize(("sessions", "tokens"), [(5, 1), (1, 5)])
+    def test_while_there_is_more_of_either_kind_it_is_said(
+        self, store: SessionStore, subject: str, sessions: int, tokens: int
+    ) -> None:
+        while store.prune(now=NOW + 1).more:
+            pass
+        for _ in range(sessions):
+            self.login(store, subject, expires_at=NOW + 1)
+        for _ in range(tokens):
+            store.revoke_token(new(), now=NOW, expires_at=NOW + 1)
+        assert store.prune(now=NOW + 1 - TICK) == Pruned(0, 0, False)
+        while store.prune(now=NOW + 1, batch=3).more:
+            pass
+        assert store.prune(now=NOW + 1) == Pruned(0, 0, False)
 
     def test_a_pruned_session_is_not_revoked(self, store: SessionStore, subject: str) -> None:
         session = self.login(store, subject, expires_at=NOW + 1)

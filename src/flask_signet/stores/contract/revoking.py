@@ -68,6 +68,12 @@ class Revoking(Hands):
     def test_nothing_asked_is_nothing_refused(self, store: SessionStore) -> None:
         assert not store.is_revoked(Presented(), now=NOW)
 
+    def test_an_entry_for_an_empty_id_refuses_nothing(self, store: SessionStore) -> None:
+        store.revoke_token("", now=NOW, expires_at=NOW + HOUR)
+        store.end_session("", now=NOW, refuse_until=NOW + HOUR)
+        assert not store.is_revoked(Presented(jti=new()), now=NOW)
+        assert not store.is_revoked(Presented(sid=new()), now=NOW)
+
     def test_one_reason_of_three_is_enough(self, store: SessionStore, subject: str) -> None:
         jti, session = new(), self.login(store, subject)
         asked: dict[str, Any] = {

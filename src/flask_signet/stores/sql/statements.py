@@ -284,8 +284,9 @@ IS_REVOKED = select(
     .where(
         _entry.expires_at > _now,
         or_(
-            (_entry.kind == "jti") & (_entry.value == bindparam("for_jti")),
-            (_entry.kind == "sid") & (_entry.value == _sid),
+            # An empty id is none, so no entry is its own.
+            (_entry.kind == "jti") & (_entry.value == bindparam("for_jti")) & (_entry.value != ""),
+            (_entry.kind == "sid") & (_entry.value == _sid) & (_entry.value != ""),
             (_entry.kind == "subject")
             & (_entry.value == _subject)
             & (_entry.not_before >= bindparam("issued_at"))
