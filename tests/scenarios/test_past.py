@@ -1,4 +1,4 @@
-"""The past of a store (own-03, own-07, own-08, own-09): what it must still know, and what it lost.
+"""The past of a store (own-03, own-07, own-08): what it must still know, and what it lost.
 
 Each application here is as a process of its own: it has its own connections, and its own view of
 what is revoked.
@@ -7,8 +7,9 @@ what is revoked.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,48 @@ def test_own_07_a_login_by_a_clock_that_is_behind_is_good(
     emptied.open().upgrade(now=ticking() + 30)
     pair = scenario.login()
     assert (scenario.get(pair), process().get(pair)) == (200, 200)
+
+
+# ── own-08: a file of SQLite that was exchanged, or restored in place ────────────────────
+
+
+def _copy(source: Path, target: Path) -> None:
+    """What is in a file of SQLite, as a backup has it."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+@pytest.mark.parametrize("how", ["replaced", "restored"])
+def test_own_08_a_running_process_notices_that_the_file_has_another_past(
+    tmp_path: Path, ticking: Clock, how: str
+) -> None:
+    """It goes on refusing what it knew, and learns what is revoked in the file that is there now;
+    a log-out of its own is written there, not into a file that nobody reads."""
+    path, backup = tmp_path / "sessions.sqlite3", tmp_path / "backup.sqlite3"
+    url = f"sqlite:///{path}"
+    first = open_store(url)
+    first.upgrade(first=True)
+    running, other = Scenario(open_store(url)), Scenario(open_store(url))
+    ended, gone, mine, left = (running.login() for _ in range(4))
+    _copy(path, backup)
+    running.client.delete("/auth/tokens", headers=bearer(ended["access_token"]))
+    assert (running.get(ended), running.get(gone)) == (401, 200)
+    if how == "replaced":
+        for log in (f"{path}-wal", f"{path}-shm"):
+            Path(log).unlink(missing_ok=True)
+        backup.replace(path)
+    else:
+        _copy(backup, path)
+    started = Scenario(open_store(url))
+    started.client.delete("/auth/tokens", headers=bearer(gone["access_token"]))
+    _look_again(running, other)
+    assert [each.get(gone) for each in (running, other, started)] == [401, 401, 401]
+    assert running.get(ended) == 401
+    answer = running.client.delete("/auth/tokens", headers=bearer(mine["access_token"]))
+    assert answer.status_code == 204
+    _look_again(other, started)
+    assert [each.get(mine) for each in (running, other, started)] == [401, 401, 401]
+    assert [each.get(left) for each in (running, other, started)] == [200, 200, 200]
+    for each in (running, other, started):
+        each.close()
+    first.close()

@@ -103,6 +103,7 @@ def watched(server):
 
 @pytest.mark.parametrize("what", ["log in", "limit", "high limit", "list", "log out", "prune"])
 def test_no_script_touches_more_than_so_many_sessions(server, store, subject, what, monkeypatch):
+    """One account with very many sessions slows down nobody else (own-09)."""
     logins(store, subject, MANY_MORE)
     if what == "prune":
         monkeypatch.setattr("flask_signet.stores.redis.steps.drop_ended", lambda *_: None)
