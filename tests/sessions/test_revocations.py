@@ -180,6 +180,18 @@ def test_a_clock_that_steps_back_leaves_no_connection_open(view, store):
     assert store.asked == ["sync"]
 
 
+def test_what_has_expired_is_swept_out_little_by_little(view, store, monotonic):
+    """Each look at the store sweeps a few buckets of 4,096: the list does not grow for ever."""
+    store.revoke_token("jti", now=NOW, expires_at=NOW + HOUR)
+    store.end_session("sid", now=NOW, refuse_until=NOW + HOUR)
+    view.refuses(Presented(), now=NOW)
+    assert len(view) == 2
+    for _ in range(4096 // 16):
+        monotonic.tick(1)
+        view.refuses(Presented(), now=NOW + 2 * HOUR)
+    assert len(view) == 0
+
+
 def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
     monotonic.tick(1)
     view.refuses(Presented(), now=NOW + 1)
