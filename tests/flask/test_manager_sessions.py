@@ -19,6 +19,7 @@ from flask_signet import (
     end_sessions,
     get_jwt_identity,
     list_sessions,
+    logout,
     rotate_refresh_token,
     verify_jwt_in_request,
 )
@@ -349,6 +350,27 @@ def test_a_preflight_has_nothing_to_rotate(profile: str) -> None:
         assert verify_jwt_in_request(refresh=True) is None
         with pytest.raises(NoAuthorizationError, match="Missing refresh token"):
             rotate_refresh_token()
+
+
+@pytest.mark.parametrize("locations", [["headers"], ["headers", "cookies"]])
+def test_the_end_of_a_session_clears_cookies_only_where_tokens_are_in_some(
+    locations: list[str],
+) -> None:
+    """Reuse and a log-out: elsewhere cookies of these names are another application's."""
+    app = application(SESSION_STORE=MemoryStore(), REFRESH_REUSE_GRACE=0, TOKEN_LOCATION=locations)
+    app.add_url_rule("/rotate", "rotate", lambda: rotate_refresh_token().sid, methods=["POST"])
+    app.add_url_rule("/logout", "logout_", lambda: str(logout()), methods=["POST"])
+    with app.app_context():
+        pair, other = create_token_pair("alice"), create_token_pair("alice")
+    client = app.test_client()
+    asked = [("/rotate", pair, 200), ("/rotate", pair, 401), ("/logout", other, 200)]
+    cleared = []
+    for path, used, status in asked:
+        headers = {"Authorization": f"Bearer {used.refresh_token}"}
+        answer = client.post(path, headers=headers)
+        assert answer.status_code == status
+        cleared.append("Set-Cookie" in answer.headers)
+    assert cleared == [False, "cookies" in locations, "cookies" in locations]
 
 
 # ── what is kept of a device ─────────────────────────────────────────────────────────────

@@ -25,6 +25,8 @@ def test_a_moment_is_rounded_up_and_never_shortened():
         ids.add("a", until)
     assert ids.has("a", 10.999)
     assert not ids.has("a", 11)
+    ids.add("a", 12)
+    assert ids.has("a", 11.999)
     assert len(ids) == 1
 
 

@@ -180,6 +180,18 @@ def test_a_clock_that_steps_back_leaves_no_connection_open(view, store):
     assert store.asked == ["sync"]
 
 
+def test_what_has_expired_is_swept_out_little_by_little(view, store, monotonic):
+    """Each look at the store sweeps a few buckets of 4,096: the list does not grow for ever."""
+    store.revoke_token("jti", now=NOW, expires_at=NOW + HOUR)
+    store.end_session("sid", now=NOW, refuse_until=NOW + HOUR)
+    view.refuses(Presented(), now=NOW)
+    assert len(view) == 2
+    for _ in range(4096 // 16):
+        monotonic.tick(1)
+        view.refuses(Presented(), now=NOW + 2 * HOUR)
+    assert len(view) == 0
+
+
 def test_requests_that_overtake_each_other_are_no_step_of_the_clock(view, store, monotonic):
     monotonic.tick(1)
     view.refuses(Presented(), now=NOW + 1)
@@ -282,6 +294,14 @@ def test_no_request_waits_twice_for_a_store_that_hangs(view, store, monotonic):
     with pytest.raises(StoreUnavailableError):
         view.refuses(Presented(jti="jti"), now=NOW)
     assert store.asked == ["sync"]
+
+
+def test_after_a_doubt_a_store_that_fails_is_not_passed_over(view, store):
+    """What this process has just revoked is not in its list yet, however young the list is."""
+    view.doubt()
+    store.down = True
+    with pytest.raises(StoreUnavailableError):
+        view.refuses(Presented(jti="jti"), now=NOW)
 
 
 def test_where_following_fails_and_asking_does_not_the_store_is_asked(view, store, monotonic):
@@ -561,6 +581,25 @@ def test_what_is_known_is_told_without_asking_the_store(clock):
     assert view.knows(Presented(jti="j"), now=NOW)
     assert not view.knows(Presented(jti="j"), now=NOW + 61)
     assert not view.knows(Presented(jti="other"), now=NOW)
+
+
+def test_what_is_known_is_told_without_waiting(view, store):
+    """Another thread may be asking a store that hangs; what was learned before counts."""
+    store.revoke("before")
+    view.refuses(Presented(), now=NOW)
+    store.revoke("meanwhile")
+    with view._lock:
+        assert view.knows(Presented(jti="before"), now=NOW)
+        assert not view.knows(Presented(jti="meanwhile"), now=NOW)
+    assert view.knows(Presented(jti="meanwhile"), now=NOW)
+
+
+def test_a_view_of_a_short_bound_hears_what_is_announced(store, monotonic):
+    """Only one of no bound at all has no list."""
+    view = RevocationView(store, max_staleness=0.5, monotonic=monotonic)
+    view.refuses(Presented(), now=NOW)
+    store.revoke("stolen")
+    assert view.knows(Presented(jti="stolen"), now=NOW)
 
 
 def test_a_view_that_never_asked_knows_nothing(clock):

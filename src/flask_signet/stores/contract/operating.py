@@ -92,6 +92,15 @@ class Operating(Hands):
             pass
         assert store.prune(now=NOW + 1) == Pruned(0, 0, False)
 
+    def test_an_entry_that_was_lengthened_is_pruned_once(self, store: SessionStore) -> None:
+        while store.prune(now=NOW + 2).more:
+            pass
+        jti = new()
+        for expires in (1, 2):
+            store.revoke_token(jti, now=NOW, expires_at=NOW + expires)
+        assert store.prune(now=NOW + 1) == Pruned(0, 0, False)
+        assert store.prune(now=NOW + 2) == Pruned(0, 1, False)
+
     def test_a_pruned_session_is_not_revoked(self, store: SessionStore, subject: str) -> None:
         session = self.login(store, subject, expires_at=NOW + 1)
         while store.prune(now=NOW + 1).more:
