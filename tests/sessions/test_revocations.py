@@ -588,7 +588,7 @@ def test_what_is_known_is_told_without_waiting(view, store):
     store.revoke("before")
     view.refuses(Presented(), now=NOW)
     store.revoke("meanwhile")
-    with view._lock:
+    with view._lock():
         assert view.knows(Presented(jti="before"), now=NOW)
         assert not view.knows(Presented(jti="meanwhile"), now=NOW)
     assert view.knows(Presented(jti="meanwhile"), now=NOW)
