@@ -423,6 +423,18 @@ def test_what_is_made_from_a_token_has_the_owner_of_its_session(make: Make, url:
     assert "signet_owner" not in made
 
 
+def test_a_refresh_leaves_a_session_with_its_owner(make: Make, store: Watched) -> None:
+    """One that a named manager opened before there were owners goes on without one."""
+    from_before, partner = make(SESSION_STORE=store), make(SESSION_STORE=store, name="partner")
+    pair = from_before.open("ada")
+    for _ in range(2):
+        pair = refresh(partner, pair.refresh_token)
+        for text in (pair.access_token, pair.refresh_token):
+            assert "signet_owner" not in claims(partner, text)
+            assert is_good(partner, text)
+    assert [each.sid for each in from_before.sessions_of("ada")] == [pair.sid]
+
+
 def test_what_is_made_from_a_token_shows_which_refresh_arrived(sessions: Signet) -> None:
     """A refresh token in use has arrived; an access token says with which one it was made."""
     first = sessions.open("ada")

@@ -127,6 +127,15 @@ def test_a_store_that_was_emptied_is_told_again(
     assert covered == [(901, 901)] * 2
 
 
+def test_a_longer_life_of_other_tokens_is_none_of_sessions(
+    watched: Signet, covered: list[Lives]
+) -> None:
+    """A session's entry lives as long as its access tokens, so their life is told on its own."""
+    loose(watched, kind="refresh")
+    watched.open("ada")
+    assert covered == [(0, 30 * DAY + 1), (901, 901)]
+
+
 @pytest.mark.parametrize("by", ["delta", "claims", "loader", "rotation"])
 def test_the_store_is_told_of_a_longer_life_before_the_token_leaves(
     make: Make, store: Watched, covered: list[Lives], clock: Clock, by: str
@@ -165,6 +174,7 @@ def test_a_store_that_is_down_hears_of_usual_loose_tokens_later(
     monkeypatch.setattr("flask_signet.engine.storage._PAUSE", 0)
     store.is_down = True
     assert loose(watched)
+    assert loose(watched, kind="refresh")
     with pytest.raises(StoreUnavailableError):
         watched.issue("ada", Wanted(expires_delta=timedelta(days=60)))
     with pytest.raises(StoreUnavailableError):

@@ -1,5 +1,6 @@
 """A log-in: both tokens of a session, which is in the store before they leave."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -78,6 +79,14 @@ def test_what_an_application_wants(sessions: Signet, clock: Clock) -> None:
         assert claims(sessions, text)["role"] == "admin"
         assert claims(sessions, text)["sid"] == pair.sid
     assert claims(sessions, pair.access_token)["exp"] == clock() + 60
+
+
+def test_what_is_kept_is_made_json_as_a_token_is(make: Make) -> None:
+    """A claim of another type is in each token as the application's encoder makes it."""
+    signet = make(SESSION_STORE="memory://", to_json=str)
+    pair = signet.open("ada", Wish({"tenant": uuid.UUID(int=5)}))
+    pair = refresh(signet, pair.refresh_token)
+    assert claims(signet, pair.access_token)["tenant"] == str(uuid.UUID(int=5))
 
 
 def test_the_loader_of_identities_is_asked_once(make: Make) -> None:

@@ -202,6 +202,16 @@ def test_after_a_theft_the_next_check_asks_the_store(
     assert store.asked == ["sync"]
 
 
+@pytest.mark.parametrize(("grace", "says"), [(0, False), (0.5, True), (10, True)])
+def test_an_access_token_says_which_refresh_arrived(make: Make, grace: float, says: bool) -> None:
+    """Where nothing is forgiven nobody asks; however short the grace is, its use is the proof."""
+    signet = make(SESSION_STORE="memory://", REFRESH_REUSE_GRACE=grace)
+    pair = refresh(signet, signet.open("ada").refresh_token)
+    made = loose(signet, made_by=claims(signet, pair.refresh_token))
+    for text in (pair.access_token, made):
+        assert ("refresh_jti" in claims(signet, text)) is says
+
+
 def test_no_grace(make: Make, url: str) -> None:
     """With JWT_REFRESH_REUSE_GRACE = 0 a replay at the same moment is a theft."""
     signet = make(SESSION_STORE=url, REFRESH_REUSE_GRACE=0)
