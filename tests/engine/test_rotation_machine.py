@@ -56,7 +56,7 @@ class Lived:
 
 @dataclass(frozen=True)
 class Held:
-    """What a client holds: a pair, the session that it is of, and when its refresh token expires."""
+    """What a client holds: a pair, the session that it is of, when its refresh token expires."""
 
     pair: TokenPair
     jti: str

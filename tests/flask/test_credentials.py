@@ -210,7 +210,7 @@ def test_cookie(cookie: str, expected: tuple[int, str]) -> None:
 
 
 def test_a_cookie_with_a_scheme_holds_no_token() -> None:
-    """A scheme belongs to the header: Werkzeug drops the cookie since 3.1.9, and reads it before."""
+    """A scheme belongs to the header. Werkzeug drops such a cookie since 3.1.9; before, we do."""
     app = application(JWT_TOKEN_LOCATION="cookies")
     assert answer(with_cookies(app, f"access_token_cookie=Bearer {mint()}")) in (
         (401, 'Missing cookie "access_token_cookie"'),

@@ -100,7 +100,7 @@ class EngineKind(ABC):
                 f"pip install 'Flask-Signet[{self.extra}]'"
             ) from error
         # What `skip_autocommit_rollback` does in SQLAlchemy since 2.0.43, for those before it too.
-        engine.dialect.do_rollback = _no_rollback  # type: ignore[method-assign]
+        engine.dialect.do_rollback = _no_rollback  # type: ignore[assignment, method-assign]
         self.prepare(engine)
         return engine
 
