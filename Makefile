@@ -13,11 +13,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+FLOORS := build/floors
+FLOORS_READY := $(FLOORS)/.ready
+# The reference service is no part of the package, and flask-smorest asks for a newer Flask.
+# Crashes and races at random run on the usual versions.
+FLOORS_TESTS ?= --ignore=tests/examples -k 'not kill9 and not races'
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-random test-cache race faults lint format bench docs pins clean
+.PHONY: help run test test-random test-cache test-floors race faults lint format bench docs pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## start the reference service (HOST=127.0.0.1 PORT=8000)
 	$(BIN)/python -m examples.auth_service --host $(HOST) --port $(PORT)
@@ -33,6 +39,9 @@ test-random: $(READY) ## the same in another order each time (SEED=1234: in that
 test-cache: $(READY) ## the same without a cache of verified tokens, and with one of one token
 	SIGNET_TOKEN_CACHE=0 $(BIN)/python -m pytest -n $(WORKERS) --ignore tests/options/test_table.py $(ARGS)
 	SIGNET_TOKEN_CACHE=1 $(BIN)/python -m pytest -n $(WORKERS) --ignore tests/options/test_table.py $(ARGS)
+
+test-floors: $(FLOORS_READY) ## the tests on the oldest versions that pyproject.toml allows
+	$(FLOORS)/bin/python -m pytest -n $(WORKERS) $(FLOORS_TESTS) $(ARGS)
 
 race: $(READY) ## race every store (ROUNDS=1000 of 50 clients each, by threads and by processes)
 	SIGNET_RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --durations=0 --durations-min=10 \
@@ -83,4 +92,16 @@ $(READY): pyproject.toml constraints.txt
 			"run  make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The tools of the tests are installed as they are pinned, without what they ask for: some of them
+# ask for a newer Flask or cryptography than they need.
+$(FLOORS_READY): pyproject.toml constraints.txt constraints-floors.txt
+	$(PYTHON) -m venv --clear $(FLOORS)
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-floors.txt \
+		-e '.[sql,postgresql,mysql,redis,issuers,metrics,async]'
+	awk -F== '/^#/ || !NF { next } NR == FNR { floor[$$1]; next } \
+		!($$1 in floor) && $$1 !~ /^(mypy|ruff|pyright|nodejs-|playwright|[Ss]phinx|furo)/' \
+		constraints-floors.txt constraints.txt > $(FLOORS)/tools.txt
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(FLOORS)/tools.txt
 	@touch $@

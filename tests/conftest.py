@@ -14,12 +14,15 @@ from sqlalchemy.exc import OperationalError
 from flask_signet.callers import forget_warnings
 from flask_signet.options.table import OPTIONS
 from flask_signet.stores.redis import RedisStore
-from tests import distribution
+from tests import distribution, old_werkzeug
 from tests.applications import set_clock
 from tests.stores.databases import own_database, own_prefix, set_up
 
 # Tests that users run as well lie in the package; as here, a failure should show its values.
 pytest.register_assert_rewrite("flask_signet.stores.contract")
+
+if old_werkzeug.WANTED:
+    old_werkzeug.mend()
 
 NO_SKIP = os.environ.get("FLASK_SIGNET_NO_SKIP") == "1"
 

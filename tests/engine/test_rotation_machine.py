@@ -56,11 +56,12 @@ class Lived:
 
 @dataclass(frozen=True)
 class Held:
-    """What a client holds: a pair, and the session that it is of."""
+    """What a client holds: a pair, the session that it is of, when its refresh token expires."""
 
     pair: TokenPair
     jti: str
     made_with: str
+    expires_at: float
 
 
 class Rotation(RuleBasedStateMachine):
@@ -96,8 +97,9 @@ class Rotation(RuleBasedStateMachine):
 
     def held(self, pair: TokenPair) -> Held:
         access = claims(self.signet, pair.access_token)
-        jti = claims(self.signet, pair.refresh_token)["jti"]
-        return Held(pair, jti, access.get("refresh_jti", ""))
+        refresh_token = claims(self.signet, pair.refresh_token)
+        made_with = access.get("refresh_jti", "")
+        return Held(pair, refresh_token["jti"], made_with, refresh_token["exp"])
 
     # ── what clients do ──────────────────────────────────────────────────────────────────
 
@@ -110,7 +112,7 @@ class Rotation(RuleBasedStateMachine):
     @rule(target=pairs, held=pairs)
     def hand_in(self, held: Held) -> object:
         lived, now = self.sessions[held.pair.sid], self.clock()
-        verdict = lived.verdict(held.jti, now)
+        verdict = "gone" if held.expires_at <= now else lived.verdict(held.jti, now)
         if verdict in ("rotated", "replayed"):
             following = self.held(refresh(self.signet, held.pair.refresh_token))
             if verdict == "rotated":

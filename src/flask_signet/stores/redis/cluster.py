@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -51,21 +51,22 @@ class ClusterPipeline:
 
     def _ask(self) -> list[Any]:
         answers: list[Any] = [None] * len(self._calls)
-        for node, indices in self._by_node().items():
+        for node, indices in self._by_node():
             found = self._ask_node(node, [self._calls[index] for index in indices])
             for index, answer in zip(indices, found, strict=True):
                 answers[index] = answer
         return answers
 
-    def _by_node(self) -> dict[Any, list[int]]:
-        """The positions of the calls, by the node that has their key."""
-        of_node: dict[Any, list[int]] = {}
+    def _by_node(self) -> Iterable[tuple[Any, list[int]]]:
+        """Each node that has a key of the calls, with the positions of those."""
+        # By name: in redis-py before 8, a node can't be the key of a dict.
+        of_node: dict[str, tuple[Any, list[int]]] = {}
         for index, call in enumerate(self._calls):
             node = self._cluster.get_node_from_key(call.key)
             if node is None:
                 raise SlotNotCoveredError(call.key)
-            of_node.setdefault(node, []).append(index)
-        return of_node
+            of_node.setdefault(node.name, (node, []))[1].append(index)
+        return of_node.values()
 
     def _ask_node(self, node: Any, calls: list[_Call]) -> list[Any]:
         pipeline = self._cluster.get_redis_connection(node).pipeline(transaction=False)

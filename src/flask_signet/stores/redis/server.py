@@ -102,7 +102,10 @@ class Server:
         pool = getattr(self._client, "connection_pool", None)
         if pool is not None:
             with contextlib.suppress(Exception):
-                pool.disconnect(inuse_connections=False)
+                try:
+                    pool.disconnect(inuse_connections=False)
+                except TypeError:  # the pool that waits, in redis-py before 7
+                    _disconnect_idle(pool)
 
     # ── keys ─────────────────────────────────────────────────────────────────────────────
 
@@ -199,3 +202,11 @@ class Server:
                 pools.disconnect_connection_pools()  # its close() could not be undone
             else:
                 self._client.close()
+
+
+def _disconnect_idle(pool: Any) -> None:
+    """Close what waits in the queue of a ``BlockingConnectionPool``, while nobody takes it out."""
+    with pool.pool.mutex:
+        for connection in pool.pool.queue:
+            if connection is not None:
+                connection.disconnect()

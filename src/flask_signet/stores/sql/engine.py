@@ -48,6 +48,10 @@ of gevent, if the application was imported before gevent patched threading (a se
 """
 
 
+def _no_rollback(_connection: object) -> None:
+    """Nothing: a connection that commits by itself has nothing to roll back."""
+
+
 class EngineKind(ABC):
     """How SQLite, PostgreSQL or MariaDB is spoken to.
 
@@ -71,7 +75,7 @@ class EngineKind(ABC):
 
         All connections commit by themselves, and BEGIN and COMMIT are written out where there is a
         transaction: so one statement is one round trip. For the same reason nothing is rolled back
-        when a connection returns to the pool; none returns with a transaction open.
+        when a connection is given back; none is given back with a transaction open.
 
         :raises ConfigurationError: if the driver is not installed.
         """
@@ -82,7 +86,6 @@ class EngineKind(ABC):
                 url,
                 isolation_level="AUTOCOMMIT",
                 pool_reset_on_return=None,
-                skip_autocommit_rollback=True,
                 # SQLAlchemy's default allows 15 connections too, but closes those beyond the
                 # fifth after each rush, and makes them anew in the next.
                 pool_size=15,
@@ -96,6 +99,8 @@ class EngineKind(ABC):
                 f"{url.drivername}:// needs the package {error.name}: "
                 f"pip install 'Flask-Signet[{self.extra}]'"
             ) from error
+        # What `skip_autocommit_rollback` does in SQLAlchemy since 2.0.43, for those before it too.
+        engine.dialect.do_rollback = _no_rollback  # type: ignore[assignment, method-assign]
         self.prepare(engine)
         return engine
 

@@ -56,7 +56,8 @@ class PostgreSQL(EngineKind):
         }
         options = [f"-c {name}={value}" for name, value in settings.items()]
         # The URL's own options come last, so that they hold.
-        options += url.normalized_query.get("options", ())
+        given = url.query.get("options", ())  # one, or several in a tuple
+        options += (given,) if isinstance(given, str) else given
         return {"connect_timeout": whole, "options": " ".join(options)}
 
     def prepare(self, engine: Engine) -> None:
