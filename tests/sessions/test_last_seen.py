@@ -111,7 +111,7 @@ def test_the_refreshes_that_are_remembered_do_not_grow_for_ever(store):
     notes = Noted()
     for number in range(25_000):
         notes.note(store, "s", 100, issued_at=100, refresh_jti=f"r{number}")
-    assert len(notes._seen) <= 10_000
+        assert len(notes._seen) <= 10_000
     assert len(store.notes) == 25_000
 
 
