@@ -111,6 +111,8 @@ class Rotation(RuleBasedStateMachine):
     def hand_in(self, held: Held) -> object:
         lived, now = self.sessions[held.pair.sid], self.clock()
         verdict = lived.verdict(held.jti, now)
+        if claims(self.signet, held.pair.refresh_token)["exp"] <= now:
+            verdict = "gone"  # its own time is over: the store is not asked, and nothing ends
         if verdict in ("rotated", "replayed"):
             following = self.held(refresh(self.signet, held.pair.refresh_token))
             if verdict == "rotated":
