@@ -134,6 +134,23 @@ def test_the_order_of_claims(make: Make) -> None:
     assert (found["jti"], found["sid"]) == ("own", "of the store")
 
 
+@pytest.mark.parametrize("by", ["caller", "loader"])
+def test_no_application_says_whose_a_token_is(make: Make, by: str) -> None:
+    """The store's own claims are this library's: another owner's name would be a forgery."""
+    forged = {"signet_owner": "partner", "signet_tenant": "a", "signet_iat": 1, "plan": "free"}
+    signet = make(additional_claims=lambda identity: forged if by == "loader" else {})
+    found = claims(signet, loose(signet, claims=forged if by == "caller" else {}))
+    assert found["plan"] == "free"
+    assert {"signet_owner", "signet_tenant", "signet_iat"}.isdisjoint(found)
+
+
+def test_a_lifetime_of_less_than_a_second(make: Make, clock: Clock) -> None:
+    """It is one, in the strict profile too: it is neither zero nor negative."""
+    strict = make(PROFILE="strict")
+    found = claims(strict, loose(strict, expires_delta=timedelta(milliseconds=500)))
+    assert found["exp"] == int(clock()) + 1
+
+
 def test_the_order_of_header_members(make: Make) -> None:
     """The caller's members win over the loader's; none of them changes the algorithm."""
     signet = make(additional_headers=lambda identity: {"a": "loader", "b": "loader"})

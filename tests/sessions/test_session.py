@@ -44,6 +44,7 @@ def test_a_text_that_no_store_can_hold_has_one_name_in_every_version() -> None:
     """A digest without padding, marked as one; a text that looks like one has a digest too."""
     assert stored_id("x" * 64) == "x" * 64
     assert stored_id("x" * 65) == "sha256:lTfF_fEgSC99WNJentWD9SwCtOME6oFNsWM61WWu1-k"
+    assert stored_id("\xfc \n") == "\xfc \n"
     assert stored_id("x" * 255, MAX_SUBJECT) == "x" * 255
     assert stored_id("x" * 256, MAX_SUBJECT).startswith("sha256:")
     assert stored_id("sha256:") == "sha256:n9cUzm9jw7MgyUS3DoCl0QX9Lz4tMK4vqBNw4iP1DQc"
@@ -99,7 +100,9 @@ def test_how_much_a_session_keeps_of_its_client() -> None:
 
 
 def test_how_long_a_memo_may_be() -> None:
-    """2,000 characters; the columns of a database are as wide."""
+    """2,000 characters, as wide as the columns of a database, and none that one can't hold."""
     assert checked_memo("m" * 2000) == "m" * 2000
     with pytest.raises(ValueError, match="at most 2000 characters"):
         checked_memo("m" * 2001)
+    with pytest.raises(ValueError, match="no NUL"):
+        checked_memo("m\0")
