@@ -14,6 +14,8 @@ from flask_signet import JWTManager, get_jwt_identity, jwt_required
 from flask_signet.flask.endpoints import token_blueprint
 from flask_signet.signals import token_rejected, token_reused, token_rotated
 
+_OF_SESSIONS = ("token_reused", "session_ended")
+
 SECRET = "KpXn2mVt8wQzR5yH3bJf7cLs9dGa4eNu6iTo1qWx0kY"
 
 
@@ -41,10 +43,15 @@ class Scenario:
 
     @contextmanager
     def listening(self) -> Iterator[list[str]]:
-        """The signals that are sent meanwhile, by name."""
+        """The signals that are sent meanwhile, by name; of refusals those of a whole session."""
 
         def note(name: str) -> Any:
-            return lambda sender, **about: self.events.append(about.get("error_code", name))
+            def listen(sender: Flask, **about: Any) -> None:
+                code = about.get("error_code", name)
+                if name != "rejected" or code in _OF_SESSIONS:
+                    self.events.append(code)
+
+            return listen
 
         listeners = {
             signal: note(name)
