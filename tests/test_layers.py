@@ -58,7 +58,7 @@ LIBRARIES = {
     "keys": ("urllib3",),  # the extra `issuers`, inside a function
     "sessions": (),
     "stores.contract": ("pytest",),  # the tests that a store must pass, for those who write one
-    "stores": ("sqlalchemy", "psycopg", "redis", "gevent"),  # each an extra
+    "stores": ("sqlalchemy", "psycopg", "redis", "pymysql", "gevent"),  # each an extra
     "options": (),
     "engine": ("blinker",),  # Flask's signals, which know no Flask
     "flask": ("flask", "werkzeug", "click"),
